@@ -1,0 +1,1 @@
+"""Radiance fields: kernels, training, checkpoints and evaluation on torch."""

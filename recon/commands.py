@@ -1,0 +1,54 @@
+"""The verb of the recon layer: reconstruct a clip as a scene."""
+
+from pathlib import Path
+
+
+def reconstruct(
+    clip: Path,
+    /,
+    out: Path,
+    recipe: str = "standard",
+    scale: float | None = None,
+    holdout: int = 8,
+    train_share: float | None = None,
+    seed: int = 0,
+    backend: str | None = None,
+    budget: str | None = None,
+) -> dict[str, object]:
+    """Train a radiance field on a clip and write it as a scene.
+
+    Args:
+        clip: Folder of the clip.
+        out: Folder of the scene; started again, an interrupted training goes on.
+        recipe: Which reconstruction recipe: standard or preview.
+        scale: Image size to train at, as a share of the recorded size.
+        holdout: Keep every n-th frame for evaluation; 0 keeps none.
+        train_share: KITTI's 0.75, 0.5 or 0.25 of the frames train, instead of `holdout`.
+        seed: Random seed.
+        backend: Kernels to train with; the fastest that works here when left out.
+        budget: Time to train, such as 60s or 5m; turned into a number of steps once.
+    """
+    from recon.progress import last_seconds
+    from recon.reconstruct import ReconstructRequest, reconstruct_clip
+    from recon.scene import load_scene
+    from scenes.folders import LOG
+
+    request = ReconstructRequest(
+        recipe=recipe,
+        scale=scale,
+        holdout=holdout,
+        train_share=train_share,
+        seed=seed,
+        backend=backend,
+        budget=budget,
+    )
+    reconstruct_clip(clip, out, request)
+    scene = load_scene(out)
+    return {
+        "scene": str(out),
+        "recipe": recipe,
+        "steps": scene.config.steps,
+        "train_seconds": last_seconds(out / LOG),
+        "backend": scene.config.backend,
+        "licence": scene.clip.licence,
+    }

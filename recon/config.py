@@ -1,0 +1,101 @@
+"""Everything that decides what a reconstruction is, in one value that is written beside it."""
+
+from dataclasses import dataclass
+
+from recon.kernels.hash_grid import HashGridSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldConfig:
+    """Shape of the radiance field."""
+
+    grid: HashGridSpec = HashGridSpec(per_level_scale=2.0)
+    """16 to 2048 cells across the unit cube: 8 cm in the core of a 65 m drive."""
+    width: int = 32
+    """Width of the hidden layers, 16 to 128."""
+    geometry_features: int = 16
+    """Outputs of the density network; the first is the logarithm of the density."""
+    channels: int = 3
+    """Linear channels that `march` composites."""
+    occupancy_resolution: int = 128
+    """Cells of the occupancy grid along each axis of the unit cube."""
+    initial_density: float = 0.018
+    """Density of an untrained field [1/m]: light enough to see through, dense enough to learn."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SamplingConfig:
+    """Where along a ray the field is looked at."""
+
+    near_m: float = 0.5
+    """Nothing is sampled closer than this [m]."""
+    far_m: float = 1000.0
+    """Beyond this is sky [m]."""
+    min_step_m: float = 0.1
+    """Shortest step [m]."""
+    growth: float = 1.0 / 40.0
+    """Length of a step over its distance, in training."""
+    render_growth: float = 1.0 / 64.0
+    """The same in rendering, where finer steps gain a little more."""
+    coarse_growth: float = 1.0 / 20.0
+    """The same in the first steps of training, where many rays teach more than fine ones ..."""
+    coarse_share: float = 0.1
+    """... for this share of the training's steps."""
+    instance_samples: int = 32
+    """Intervals between entry and exit of an instance's box."""
+    colour_threshold: float = 1e-4
+    """Samples that weigh less than this take no part in the colour (0 evaluates all)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LossConfig:
+    """Weights of the losses; the photometric loss has weight 1."""
+
+    depth: float = 0.3
+    """On the squared logarithm of distance, where there is depth evidence."""
+    empty: float = 0.1
+    """On absorption in front of depth evidence, and light that passes through it."""
+    distortion: float = 0.002
+    """On spread-out weights (Mip-NeRF 360)."""
+    sky: float = 0.05
+    """On opacity where the picture shows sky."""
+    depth_share: float = 0.2
+    """Share of the rays of a step that come from depth evidence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReconstructionConfig:
+    """A reconstruction: same config, same clip, same bytes."""
+
+    recipe: str
+    scale: float
+    """Pixels of the training pictures over those recorded, along each axis."""
+    holdout: int = 8
+    """Every holdout-th picture is kept out of training, from the first on; 0 keeps none out."""
+    train_share: float | None = None
+    """Instead of `holdout`: the KITTI protocol's share, 0.75, 0.5 or 0.25 (`recon.split`)."""
+    seed: int = 0
+    backend: str = "torch"
+    steps: int = 3000
+    samples_per_step: int = 32768
+    """Rays per step are adapted so that this many samples are evaluated."""
+    learning_rate: float = 2e-2
+    """Of the hash table; decays to `final_rate` times this."""
+    network_rate: float = 5e-3
+    """Of the networks."""
+    exposure_rate: float = 1e-3
+    """Of the exposures."""
+    final_rate: float = 0.03
+    core_half_m: float | None = None
+    """Half size of the metric core [m]; None chooses it from the length of the drive."""
+    frame_stride: int = 1
+    """Use every stride-th picture of the drive."""
+    field: FieldConfig = FieldConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    loss: LossConfig = LossConfig()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale <= 1:
+            raise ValueError(f"scale must be in (0, 1], got {self.scale}")
+        if self.steps < 1 or self.samples_per_step < 1:
+            raise ValueError("steps and samples_per_step must be positive")

@@ -1,0 +1,200 @@
+"""How well a scene shows the pictures that it was not trained on.
+
+Held-out pictures are rendered at training resolution, from their recorded poses, with exposures
+interpolated from their neighbours. Moving actors are masked. Pictures outside the time span of
+the training pictures are extrapolation and listed apart: no camera was ever behind them.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+
+from recon.evidence import (
+    MASK_MARGIN_PX,
+    camera_trajectory,
+    load_depth,
+    pixel_angle,
+    scaled_camera,
+    select_frames,
+)
+from recon.masks import moving_actor_mask
+from recon.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
+from recon.scene import Scene
+from scenes.camera import camera_rays
+from scenes.errors import OtherlaneError
+from scenes.images import resize_linear, srgb_from_linear
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrameScore:
+    """Scores of one held-out picture."""
+
+    camera: str
+    frame: int
+    extrapolated: bool
+    psnr_db: float
+    psnr_affine_db: float
+    ssim: float
+    flip: float
+    depth_abs_rel: float
+    """Against the drive's own depth evidence of this picture; NaN where it has none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Comparison:
+    """A held-out picture and what the scene shows in its place, sRGB in 0..1."""
+
+    photo: Float32[np.ndarray, "h w 3"]
+    render: Float32[np.ndarray, "h w 3"]
+    counts: Bool[np.ndarray, "h w"]
+    """Pixels that are scored."""
+
+
+def evaluate_scene(scene: Scene) -> tuple[list[FrameScore], list[Comparison]]:
+    """Score every held-out picture of every camera.
+
+    Raises:
+        OtherlaneError: The scene was trained on all its pictures, or they cannot be read.
+    """
+    scores, pictures = [], []
+    for stream in range(len(scene.clip.cameras)):
+        trained, held = select_frames(scene.clip, scene.config, stream)
+        for frame in held:
+            picture = compare(scene, stream, int(frame))
+            pictures.append(picture)
+            outside = not trained.min() < frame < trained.max()
+            scores.append(_score(scene, stream, int(frame), picture, outside))
+    if not scores:
+        fix = "reconstruct with --holdout 8"
+        raise OtherlaneError(scene.clip.name, "no picture was kept out of training", fix)
+    return scores, pictures
+
+
+def compare(scene: Scene, stream: int, frame: int) -> Comparison:
+    """One recorded picture beside the scene's."""
+    images = scene.clip.cameras[stream]
+    camera = scaled_camera(images.camera, scene.config.scale)
+    time = int(images.time_us[frame])
+    centres = camera.pixel_centres().reshape(-1, 2)
+    track = camera_trajectory(scene.clip, stream)
+    origins, directions = camera_rays(camera, centres, track, time)
+    out = scene.render_rays(
+        torch.from_numpy(origins).float(),
+        torch.from_numpy(directions).float(),
+        torch.from_numpy(pixel_angle(camera)).float(),
+    )
+    shown = scene.display(out.linear, stream, time).reshape(camera.height, camera.width, 3)
+    photo = resize_linear(images.read(frame), camera.width, camera.height)
+    middle_us = time + camera.readout_us // 2
+    masked = moving_actor_mask(
+        camera,
+        scene.clip.world_from_camera(stream, middle_us),
+        scene.clip.actors,
+        time,
+        MASK_MARGIN_PX * scene.config.scale + 1.0,
+    )
+    return Comparison(
+        photo=srgb_from_linear(photo).clip(0, 1).astype(np.float32),
+        render=shown.numpy(),
+        counts=~masked,
+    )
+
+
+def _score(scene: Scene, stream: int, frame: int, picture: Comparison, outside: bool) -> FrameScore:
+    triple = picture.render, picture.photo, picture.counts
+    fitted = affine_fit(*triple)
+    return FrameScore(
+        camera=scene.clip.cameras[stream].name,
+        frame=frame,
+        extrapolated=outside,
+        psnr_db=psnr_db(*triple),
+        psnr_affine_db=psnr_db(fitted, picture.photo, picture.counts),
+        ssim=ssim(*triple),
+        flip=flip(*triple),
+        depth_abs_rel=_depth_error(scene, frame) if stream == 0 else float("nan"),
+    )
+
+
+def _depth_error(scene: Scene, frame: int) -> float:
+    """Against the depth evidence of this one picture (see `load_depth`), which did not train.
+
+    Sparse points were triangulated from training pictures too: this is not independent of them.
+    """
+    only = np.zeros(len(scene.clip.cameras[0]), dtype=bool)
+    only[frame] = True
+    evidence = load_depth(scene.clip, only)
+    if len(evidence) == 0:
+        return float("nan")
+    out = scene.render_rays(
+        evidence.origins_m, evidence.directions, torch.zeros_like(evidence.range_m)
+    )
+    return abs_rel(out.range_m.numpy(), evidence.range_m.numpy())
+
+
+NUMBERS = ("psnr_db", "psnr_affine_db", "ssim", "flip", "depth_abs_rel")
+
+
+def summary(scores: list[FrameScore]) -> dict[str, float]:
+    """Mean of each number over pictures; NaN where none has it."""
+    result = {}
+    for name in NUMBERS:
+        values = np.array([getattr(score, name) for score in scores])
+        known = values[np.isfinite(values)]
+        result[name] = float(known.mean()) if len(known) else float("nan")
+    return result
+
+
+def result(scene: Scene, scores: list[FrameScore]) -> dict[str, object]:
+    """What `otherlane evaluate --json` prints; NaN becomes null.
+
+    The numbers at the top are means over the interpolated pictures, where there are any;
+    extrapolated ones stand apart, and `all` holds the mean over both.
+    """
+    inside = [score for score in scores if not score.extrapolated]
+    outside = [score for score in scores if score.extrapolated]
+    camera = scaled_camera(scene.clip.cameras[0].camera, scene.config.scale)
+    values: dict[str, object] = {
+        **summary(inside or scores),
+        "frames": len(inside or scores),
+        "resolution": [camera.width, camera.height],
+        "steps": scene.config.steps,
+        "backend": str(scene.backend),
+        "recipe": scene.config.recipe,
+        "seed": scene.config.seed,
+        "extrapolation": {**summary(outside), "frames": len(outside)} if outside else None,
+        "all": {**summary(scores), "frames": len(scores)},
+        "per_frame": [asdict(score) for score in scores],
+    }
+    cleaned = _without_nan(values)
+    assert isinstance(cleaned, dict)
+    return cleaned
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+def write_pictures(
+    folder: Path, scores: list[FrameScore], pictures: list[Comparison]
+) -> list[Path]:
+    """One PNG for each held-out picture: photo, render, and absolute error (times 4), stacked."""
+    from PIL import Image
+
+    paths = []
+    for score, picture in zip(scores, pictures, strict=True):
+        error = np.abs(picture.render - picture.photo) * 4.0
+        error[~picture.counts] = 0.5
+        stack = np.concatenate([picture.photo, picture.render, error]).clip(0, 1)
+        path = folder / f"{score.camera}_{score.frame:06d}.png"
+        Image.fromarray(np.round(stack * 255).astype(np.uint8)).save(path)
+        paths.append(path)
+    return paths

@@ -1,0 +1,119 @@
+"""The radiance field: blocks of hash grid and networks, and a sky behind them.
+
+The field holds *linear* radiance, emitted by volume density [1/m], as seen from a direction.
+Exposure and response stand outside of it (`recon.photometry`). A scene is a list of blocks, of
+length one today. Parameters have one layout for every backend, named in `GridField`.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from recon.config import FieldConfig
+from recon.kernels.footprint import level_weights
+from recon.kernels.hash_grid import HashGridSpec, hash_grid
+from recon.kernels.mlp import mlp, mlp_shapes
+from recon.kernels.spherical_harmonics import spherical_harmonics
+from recon.occupancy import OccupancyGrid
+from recon.space import Block
+
+HARMONICS = 16
+MAX_LOG_DENSITY = 9.0
+"""exp(9)/m absorbs everything within a millimetre; more only makes gradients explode."""
+MAX_LOG_RADIANCE = 4.0
+INITIAL_LOG_RADIANCE = -1.5
+"""An untrained field is middle grey: exp(-1.5) = 0.22, which is 0.51 in sRGB."""
+
+
+class GridField(nn.Module):
+    """Density and radiance on the unit cube.
+
+    Parameters: `table` [entries, features]; `density_<i>` and `colour_<i>` [out, in], the layers
+    of two bias-free networks. Density = exp(first output + log initial density); the outputs
+    and the direction's spherical harmonics are the inputs of the second network.
+    """
+
+    def __init__(self, config: FieldConfig, generator: torch.Generator) -> None:
+        super().__init__()
+        self.spec: HashGridSpec = config.grid
+        self.log_initial = float(torch.tensor(config.initial_density).log())
+        spread = 1e-4  # as instant-ngp: small enough to start flat
+        table = torch.rand(config.grid.entries, config.grid.features, generator=generator)
+        self.table = nn.Parameter((table * 2.0 - 1.0) * spread)
+        inputs = config.grid.levels * config.grid.features
+        geometry = config.geometry_features
+        self.density_layers = _layers(mlp_shapes(inputs, config.width, 1, geometry), generator)
+        self.colour_layers = _layers(
+            mlp_shapes(geometry + HARMONICS, config.width, 2, config.channels), generator
+        )
+
+    def density(
+        self, unit: Float[Tensor, "n 3"], footprint: Float[Tensor, "n"] | None
+    ) -> tuple[Float[Tensor, "n"], Float[Tensor, "n g"]]:
+        """Density [1/m] and geometry features at points of the unit cube.
+
+        `footprint` is the standard deviation of the sample in the cube; None is a point.
+        """
+        weights = None if footprint is None else level_weights(footprint, self.spec)
+        features = hash_grid(unit, self.table, self.spec, weights)
+        geometry = mlp(features, tuple(self.density_layers))
+        log_density = (geometry[:, 0] + self.log_initial).clamp(max=MAX_LOG_DENSITY)
+        return log_density.exp(), geometry
+
+    def radiance(
+        self, geometry: Float[Tensor, "n g"], directions: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, "n c"]:
+        """Linear radiance towards the viewer."""
+        inputs = torch.cat([geometry, spherical_harmonics(directions)], dim=-1)
+        return _radiance(mlp(inputs, tuple(self.colour_layers)))
+
+
+class SkyField(nn.Module):
+    """Linear radiance from infinitely far away, by direction alone."""
+
+    def __init__(self, config: FieldConfig, generator: torch.Generator) -> None:
+        super().__init__()
+        self.layers = _layers(mlp_shapes(HARMONICS, config.width, 2, config.channels), generator)
+
+    def forward(self, directions: Float[Tensor, "n 3"]) -> Float[Tensor, "n c"]:
+        """Radiance of the sky towards `directions` (unit)."""
+        return _radiance(mlp(spherical_harmonics(directions), tuple(self.layers)))
+
+
+class RadianceField(nn.Module):
+    """The static scene: one block, its occupancy, and the sky behind it."""
+
+    def __init__(self, block: Block, config: FieldConfig, seed: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.block = block
+        self.config = config
+        self.static = GridField(config, generator)
+        self.sky = SkyField(config, generator)
+        self.occupancy = OccupancyGrid(config.occupancy_resolution, config.initial_density)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Instance:
+    """A rigid part of the scene with a field of its own, on the unit cube of its box."""
+
+    field: GridField
+    unit_from_world: Float[Tensor, "3 4"]
+    """Affine map from the world [m] to the box's unit cube [0, 1]."""
+    id: int
+    """Track id of the actor it shows."""
+
+
+def _layers(shapes: tuple[tuple[int, int], ...], generator: torch.Generator) -> nn.ParameterList:
+    """He-uniform weights: bias-free ReLU layers keep the variance of their inputs."""
+    return nn.ParameterList(
+        (torch.rand(shape, generator=generator) * 2.0 - 1.0) * (6.0 / shape[1]) ** 0.5
+        for shape in shapes
+    )
+
+
+def _radiance(raw: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
+    # Exponential, so that deep shadow and bright sky take equal steps (as RawNeRF, sec. 4.1)
+    return (raw + INITIAL_LOG_RADIANCE).clamp(max=MAX_LOG_RADIANCE).exp()

@@ -1,0 +1,306 @@
+"""The three operations on a field: `march`, `query`, `transmittance`. Everything composes them.
+
+This is their definition. A ray's samples are the steps through the static scene
+(`recon.sampling`; steps that are not looked at are empty) and, for each instance whose box the
+ray crosses, equal intervals between its entry and exit; together they are ordered by distance.
+Density is constant in an interval, and emission-absorption compositing gives each a weight
+(`render_weights`); what passes shows the sky.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from recon.config import SamplingConfig
+from recon.field import GridField, Instance, RadianceField
+from recon.kernels.compositing import median_distance, render_weights
+from recon.rays import FOOTPRINT_STD, Rays
+from recon.sampling import choose_steps
+
+OPAQUE = 0.5
+"""A ray that is absorbed less than this shows the sky: it has no distance."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Looks:
+    """Every evaluation of the static field on a bundle of rays, in ray order."""
+
+    ray: Int64[Tensor, "looks"]
+    """Which ray it was on."""
+    unit: Float[Tensor, "looks 3"]
+    """Where, in the block's unit cube."""
+    middle_m: Float[Tensor, "looks"]
+    """How far along the ray [m]."""
+    density: Float[Tensor, "looks"]
+    weights: Float[Tensor, "looks"]
+    light: Float[Tensor, "looks"]
+    """Share of the ray's light that is left behind it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Samples:
+    """The static scene's and the instances' samples on each ray, ordered by distance."""
+
+    near_m: Float[Tensor, "rays samples"]
+    far_m: Float[Tensor, "rays samples"]
+    density: Float[Tensor, "rays samples"]
+    weights: Float[Tensor, "rays samples"]
+    """Share of the pixel that each interval contributes."""
+    owner: Int64[Tensor, "rays samples"]
+    """0 is the static scene, k the k-th instance."""
+    static: "Looks"
+    """The static steps that were looked at."""
+
+    @property
+    def middle_m(self) -> Float[Tensor, "rays samples"]:
+        """Middle of each interval [m]."""
+        return 0.5 * (self.near_m + self.far_m)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class MarchOutput:
+    """What comes out of one ray integral: colour and labels from the same samples."""
+
+    linear: Float[Tensor, "rays channels"]
+    """Linear radiance, the sky included."""
+    opacity: Float[Tensor, "rays"]
+    """Share of the light that the scene absorbs, 0 to 1."""
+    range_m: Float[Tensor, "rays"]
+    """Distance of the winning surface: where half of the winner's weight is reached; inf for sky."""
+    expected_range_m: Float[Tensor, "rays"]
+    """Mean distance of what absorbs [m]; 0 where nothing does."""
+    instance: Int64[Tensor, "rays"]
+    """Who weighs most: 0 the static scene, k the k-th instance; 0 for sky too."""
+    instance_weights: Float[Tensor, "rays owners"]
+    """Share of the pixel of the static scene and of each instance."""
+
+
+def march(
+    field: RadianceField,
+    rays: Rays,
+    instances: Sequence[Instance] = (),
+    *,
+    sampling: SamplingConfig,
+    growth: float,
+    generator: torch.Generator | None = None,
+) -> tuple[MarchOutput, Samples]:
+    """Integrate rays through the static scene and the instances.
+
+    Args:
+        field: The static scene.
+        rays: In world coordinates.
+        instances: Rigid parts with their own fields; may be empty.
+        sampling: Where along the rays to look.
+        growth: Length of a step over its distance.
+        generator: Shifts the steps (training); None takes the same steps each time.
+
+    Returns:
+        The integrals, with gradients to every parameter, and the samples (for losses).
+    """
+    parts = [_static_part(field, rays, sampling, growth, generator)]
+    parts += [_instance_part(item, rays, sampling.instance_samples) for item in instances]
+    near, far, density = (
+        torch.cat([getattr(part, name) for part in parts], 1)
+        for name in ("near_m", "far_m", "density")
+    )
+    sizes = [part.density.shape[1] for part in parts]
+    owner = torch.repeat_interleave(torch.arange(len(parts)), torch.tensor(sizes))
+    owner = owner.to(near.device).expand(len(rays), -1)
+    order = torch.argsort(near + far, dim=1, stable=True) if instances else None
+    if order is not None:
+        near, far, density, owner = (x.gather(1, order) for x in (near, far, density, owner))
+    weights = render_weights(density, far - near)
+    # back in each part's own order, for the colours
+    own = weights if order is None else torch.zeros_like(weights).scatter(1, order, weights)
+    linear = (1.0 - weights.sum(-1, keepdim=True)) * field.sky(rays.directions)
+    for part, share in zip(parts, own.split(sizes, 1), strict=True):
+        linear = linear + _emitted(part, share, sampling.colour_threshold)
+    record = Samples(
+        near_m=near,
+        far_m=far,
+        density=density,
+        weights=weights,
+        owner=owner,
+        static=_looks(parts[0], own[:, : sizes[0]]),
+    )
+    return _integrate(linear, record, len(parts)), record
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Part:
+    """Samples of the static scene or of one instance."""
+
+    field: GridField
+    near_m: Float[Tensor, "rays samples"]
+    far_m: Float[Tensor, "rays samples"]
+    density: Float[Tensor, "rays samples"]
+    """0 where it was not looked."""
+    looked: Int64[Tensor, "looks"]
+    """Which of the rays times samples were looked at, increasing."""
+    unit: Float[Tensor, "looks 3"]
+    geometry: Float[Tensor, "looks g"]
+    directions: Float[Tensor, "rays 3"]
+    """In the frame of the part, so that its look turns with it."""
+
+
+def _static_part(
+    field: RadianceField,
+    rays: Rays,
+    sampling: SamplingConfig,
+    growth: float,
+    generator: torch.Generator | None,
+) -> _Part:
+    steps = choose_steps(rays, field.block, field.occupancy, sampling, growth, generator)
+    looked = torch.nonzero(steps.looked_at.flatten())[:, 0]
+    count = steps.looked_at.shape[1]
+    middle = steps.middle_m.flatten()[looked]
+    width = rays.pixel_angle[looked.div(count, rounding_mode="floor")] * FOOTPRINT_STD
+    footprint = middle * width * field.block.unit_per_metre(steps.unit)
+    density, geometry = field.static.density(steps.unit, footprint)
+    empty = torch.zeros(steps.looked_at.numel()).to(density)
+    return _Part(
+        field=field.static,
+        near_m=steps.near_m,
+        far_m=steps.far_m,
+        density=empty.index_copy(0, looked, density).view(len(rays), count),
+        looked=looked,
+        unit=steps.unit,
+        geometry=geometry,
+        directions=rays.directions,
+    )
+
+
+def _instance_part(instance: Instance, rays: Rays, samples: int) -> _Part:
+    linear, offset = instance.unit_from_world[:, :3], instance.unit_from_world[:, 3]
+    origins, along = rays.origins_m @ linear.T + offset, rays.directions @ linear.T
+    entry, leave = _cross_unit_cube(origins, along)
+    share = torch.linspace(0.0, 1.0, samples + 1).to(entry)
+    edges = entry[:, None] + (leave - entry)[:, None] * share
+    near, far = edges[:, :-1], edges[:, 1:]
+    middle = 0.5 * (near + far)
+    unit = (origins[:, None] + along[:, None] * middle[..., None]).clamp(0.0, 1.0).flatten(0, 1)
+    # a box is scaled differently along its axes: the mean scale measures the footprint
+    scale = linear.norm(dim=1)
+    footprint = middle * rays.pixel_angle[:, None] * FOOTPRINT_STD * scale.prod() ** (1.0 / 3.0)
+    density, geometry = instance.field.density(unit, footprint.flatten())
+    return _Part(
+        field=instance.field,
+        near_m=near,
+        far_m=far,
+        # a ray that misses the box has intervals of length zero, which absorb nothing
+        density=density.view_as(near),
+        looked=torch.arange(near.numel(), device=near.device),
+        unit=unit,
+        geometry=geometry,
+        directions=rays.directions @ (linear / scale[:, None]).T,
+    )
+
+
+def _looks(part: _Part, weights: Float[Tensor, "rays samples"]) -> Looks:
+    light = 1.0 - weights.detach().cumsum(-1)
+    middle = 0.5 * (part.near_m + part.far_m)
+    return Looks(
+        ray=part.looked.div(weights.shape[1], rounding_mode="floor"),
+        unit=part.unit,
+        middle_m=middle.flatten()[part.looked],
+        density=part.density.detach().flatten()[part.looked],
+        weights=weights.detach().flatten()[part.looked],
+        light=light.flatten()[part.looked],
+    )
+
+
+def _cross_unit_cube(
+    origins: Float[Tensor, "rays 3"], along: Float[Tensor, "rays 3"]
+) -> tuple[Float[Tensor, "rays"], Float[Tensor, "rays"]]:
+    """Distances at which rays enter and leave [0, 1]^3; equal where they miss it."""
+    safe = torch.where(along.abs() < 1e-12, torch.full_like(along, 1e-12), along)
+    first, second = -origins / safe, (1.0 - origins) / safe
+    entry = torch.minimum(first, second).amax(-1).clamp_min(0.0)
+    leave = torch.maximum(first, second).amin(-1)
+    return entry, torch.maximum(leave, entry)
+
+
+def _emitted(
+    part: _Part, weights: Float[Tensor, "rays samples"], threshold: float
+) -> Float[Tensor, "rays channels"]:
+    """Radiance of one part, weighted and summed along each ray."""
+    rays, samples = weights.shape
+    share = weights.flatten()[part.looked]
+    seen = torch.nonzero(share.detach() > threshold)[:, 0]
+    ray = part.looked[seen].div(samples, rounding_mode="floor")
+    radiance = part.field.radiance(part.geometry[seen], part.directions[ray])
+    shares = share[seen, None] * radiance
+    return torch.zeros(rays, shares.shape[1]).to(shares).index_add(0, ray, shares)
+
+
+def _integrate(linear: Float[Tensor, "rays c"], record: Samples, owners: int) -> MarchOutput:
+    weights = record.weights
+    opacity = weights.sum(-1)
+    by_owner = [(weights * (record.owner == k)).sum(-1) for k in range(owners)]
+    instance_weights = torch.stack(by_owner, -1) if owners > 1 else opacity[:, None]
+    solid = opacity >= OPAQUE
+    winner = instance_weights.argmax(-1)
+    # the winner's own surface: where half of its own weight is reached
+    of_winner = weights * (record.owner == winner[:, None]) if owners > 1 else weights
+    relative = of_winner / of_winner.sum(-1, keepdim=True).clamp_min(1e-6)
+    surface = median_distance(relative, record.near_m, record.far_m)
+    mean = (weights * record.middle_m).sum(-1) / opacity.clamp_min(1e-6)
+    return MarchOutput(
+        linear=linear,
+        opacity=opacity,
+        range_m=torch.where(solid, surface, torch.full_like(surface, torch.inf)),
+        expected_range_m=mean,
+        instance=torch.where(solid, winner, torch.zeros_like(winner)),
+        instance_weights=instance_weights,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class QueryOutput:
+    """The field at points."""
+
+    density: Float[Tensor, "points"]
+    """Volume density [1/m]."""
+    linear: Float[Tensor, "points channels"]
+    """Linear radiance towards the viewer."""
+    density_gradient: Float[Tensor, "points 3"]
+    """d density / d position [1/m^2], world axes."""
+
+
+def query(
+    field: RadianceField,
+    points_m: Float[Tensor, "points 3"],
+    directions: Float[Tensor, "points 3"],
+    footprint_m: Float[Tensor, "points"] | None = None,
+) -> QueryOutput:
+    """The static scene at points of the world, seen along `directions` (unit).
+
+    `footprint_m` is the standard deviation of each point's extent [m]; None is a point. The
+    results carry gradients to the parameters and, where `points_m` asks for it, to the points.
+    """
+    with torch.enable_grad():
+        points = points_m if points_m.requires_grad else points_m.detach().requires_grad_()
+        unit, footprint = field.block.unit(points), None
+        if footprint_m is not None:
+            footprint = footprint_m * field.block.unit_per_metre(unit)
+        density, geometry = field.static.density(unit, footprint)
+        (gradient,) = torch.autograd.grad(density.sum(), points, retain_graph=True)
+    linear = field.static.radiance(geometry, directions)
+    return QueryOutput(density=density, linear=linear, density_gradient=gradient)
+
+
+def transmittance(
+    field: RadianceField,
+    rays: Rays,
+    until_m: Float[Tensor, "rays"],
+    *,
+    sampling: SamplingConfig,
+    growth: float,
+) -> Float[Tensor, "rays"]:
+    """Share of light that gets from the start of each ray as far as `until_m` [m]."""
+    part = _static_part(field, rays, sampling, growth, None)
+    length = torch.minimum(part.far_m, until_m[:, None]) - part.near_m
+    return torch.exp(-(part.density * length.clamp_min(0.0)).sum(-1))

@@ -1,0 +1,104 @@
+"""Which pixels must not train, and which show sky, from what the drive itself knows.
+
+Nothing here is learned. The sky mask is a cautious heuristic whose only use is a training loss:
+it must never claim what is not sky, and may miss much of what is.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from scenes.actor import Actor
+from scenes.camera import Camera
+from scenes.geometry import box_corners, invert, transform_points
+
+EDGE_POINTS = 25
+"""Points along each edge of a box: enough that a box that passes the camera is covered."""
+NEAR_M = 0.2
+"""Points closer than this in front of the camera are not projected [m]."""
+EDGES = [
+    (0, 1),
+    (1, 2),
+    (2, 3),
+    (3, 0),
+    (4, 5),
+    (5, 6),
+    (6, 7),
+    (7, 4),
+    (0, 4),
+    (1, 5),
+    (2, 6),
+    (3, 7),
+]
+
+
+def box_extent(
+    camera: Camera,
+    world_from_camera: Float[np.ndarray, "4 4"],
+    world_from_box: Float[np.ndarray, "4 4"],
+    size_m: Float[np.ndarray, "3"],
+) -> tuple[float, float, float, float] | None:
+    """Left, top, right, bottom of a box's projection [px], not clipped; None if behind."""
+    corners = transform_points(
+        invert(world_from_camera) @ world_from_box, box_corners(np.asarray(size_m))
+    )
+    share = np.linspace(0.0, 1.0, EDGE_POINTS)[:, None]
+    edges = [corners[a] * (1 - share) + corners[b] * share for a, b in EDGES]
+    points = np.concatenate(edges)
+    points = points[points[:, 2] > NEAR_M]
+    if len(points) == 0:
+        return None
+    pixels = camera.project(points)
+    left, top = pixels.min(axis=0)
+    right, bottom = pixels.max(axis=0)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def moving_actor_mask(
+    camera: Camera,
+    world_from_camera: Float[np.ndarray, "4 4"],
+    actors: tuple[Actor, ...],
+    time_us: int,
+    margin_px: float,
+) -> Bool[np.ndarray, "h w"]:
+    """Pixels whose centre lies in the (grown) extent of a moving actor's box."""
+    masked = np.zeros((camera.height, camera.width), dtype=bool)
+    for actor in actors:
+        # drives know an actor at whole frames: half a frame on either side is still it
+        pose = actor.at(time_us, slack_us=60_000) if actor.is_moving else None
+        if pose is None:
+            continue
+        extent = box_extent(camera, world_from_camera, pose, actor.size_m)
+        if extent is None:
+            continue
+        left, top, right, bottom = extent
+        rows = slice(max(0, int(top - margin_px)), max(0, int(np.ceil(bottom + margin_px))))
+        columns = slice(max(0, int(left - margin_px)), max(0, int(np.ceil(right + margin_px))))
+        masked[rows, columns] = True
+    return masked
+
+
+SKY_ELEVATION = 0.03
+"""Sine of the smallest elevation of a sky pixel: 1.7 degrees above the horizon."""
+SKY_BRIGHTNESS = 0.55
+"""A sky pixel's darkest channel need not be bright, but its brightest must be (sRGB)."""
+SKY_RANGE = 0.12
+"""Largest difference of brightness between a sky pixel and its neighbours (sRGB)."""
+
+
+def sky_mask(
+    srgb: UInt8[np.ndarray, "h w 3"], elevation: Float[np.ndarray, "h w"]
+) -> Bool[np.ndarray, "h w"]:
+    """Pixels that are surely sky: high, bright, not warm or green, smooth, and open to the top.
+
+    `elevation` is the sine of each pixel's elevation over the horizon.
+    """
+    red, green, blue = np.moveaxis(srgb.astype(np.float32) / 255.0, -1, 0)
+    bright = np.maximum(np.maximum(red, green), blue)
+    hue = (blue >= red - 0.02) & (blue >= green - 0.02)
+    padded = np.pad(bright, 1, mode="edge")
+    height, width = bright.shape
+    around = [padded[i : i + height, j : j + width] for i in range(3) for j in range(3)]
+    smooth = np.max(around, axis=0) - np.min(around, axis=0) < SKY_RANGE
+    looks = (elevation > SKY_ELEVATION) & (bright > SKY_BRIGHTNESS) & hue & smooth
+    # what is under a roof or a branch may be a bright wall: only what is open to the top counts
+    return np.logical_and.accumulate(looks, axis=0)

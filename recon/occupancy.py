@@ -1,0 +1,61 @@
+"""A coarse memory of where the field is dense, which tells the sampler where to look.
+
+One number per cell of the unit cube: a recent maximum of the density [1/m] seen there. It never
+enters a rendered value; it only places samples.
+"""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+THRESHOLD = 0.05
+"""Cells thinner than this [1/m], and than the mean of all, are empty (as instant-ngp)."""
+DECAY = 0.6
+"""Share of a cell's old density that survives a refresh: forgets fog within a few refreshes."""
+
+
+class OccupancyGrid(nn.Module):
+    """Densities on `resolution`^3 cells of the unit cube."""
+
+    density: Float[Tensor, "cells"]
+
+    def __init__(self, resolution: int, initial_density: float) -> None:
+        super().__init__()
+        self.resolution = resolution
+        self.register_buffer("density", torch.full((resolution**3,), initial_density))
+
+    def cells(self, unit: Float[Tensor, "*n 3"]) -> Tensor:
+        """Index of the cell of each point; int64 `*n`."""
+        side = self.resolution
+        x, y, z = (unit * side).long().clamp_(0, side - 1).unbind(-1)
+        return (z * side + y) * side + x
+
+    def lookup(self, unit: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
+        """Density remembered at points of the unit cube [1/m]."""
+        return self.density[self.cells(unit)]
+
+    def threshold(self) -> float:
+        """Density above which a cell is not empty [1/m]."""
+        # an untrained field is thinner everywhere than any fixed threshold: nothing is empty yet
+        return min(THRESHOLD, 0.99 * float(self.density.mean()))
+
+    def observe(self, unit: Float[Tensor, "n 3"], density: Float[Tensor, "n"]) -> None:
+        """Raise cells to densities that were just seen in them."""
+        self.density.scatter_reduce_(0, self.cells(unit), density, "amax")
+
+    def refresh(self, cells: Tensor, density: Float[Tensor, "n"]) -> None:
+        """Replace what is remembered of distinct `cells`, forgetting part of the past."""
+        self.density[cells] = torch.maximum(self.density[cells] * DECAY, density)
+
+    def keep(self, cells: Int64[Tensor, "n"]) -> None:
+        """See to it that distinct `cells` are not empty."""
+        self.density[cells] = self.density[cells].clamp_min(2.0 * THRESHOLD)
+
+    def random_points(self, cells: Tensor, generator: torch.Generator) -> Float[Tensor, "n 3"]:
+        """One random point of the unit cube in each cell."""
+        side = self.resolution
+        x = cells % side
+        y = cells.div(side, rounding_mode="floor") % side
+        z = cells.div(side * side, rounding_mode="floor")
+        corner = torch.stack([x, y, z], dim=-1).float()
+        return (corner + torch.rand(corner.shape, generator=generator)) / side

@@ -1,0 +1,58 @@
+"""What stands between radiance and a picture: exposure, white balance, and the response.
+
+A picture is srgb(exposure * radiance). Each training frame has three learned log exposures (one
+a channel, so that white balance is included). Gauge: their mean over the clip's training frames
+is 0, so that exposure and radiance cannot drift against each other. A held-out frame's exposure
+is interpolated in time between its neighbours, never fitted on itself.
+"""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+
+def srgb(linear: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """The response (IEC 61966-2-1); goes on above 1 so that gradients survive clipping."""
+    low = linear <= 0.0031308
+    bent = 1.055 * linear.clamp_min(0.0031308).pow(1.0 / 2.4) - 0.055
+    return torch.where(low, linear * 12.92, bent)
+
+
+class Photometry(nn.Module):
+    """Log exposures of the training frames of each camera, by time."""
+
+    def __init__(self, time_us: list[Int64[Tensor, "frames"]], known: list[Tensor]) -> None:
+        """`time_us` of the training frames of each camera, with the exposures the drive knows."""
+        super().__init__()
+        self.log_gain = nn.ParameterList(
+            # the drive's own figures are the start; unknown ones are all 1
+            (torch.log(exposure) - torch.log(exposure).mean()).float()[:, None].repeat(1, 3)
+            for exposure in known
+        )
+        for stream, times in enumerate(time_us):
+            self.register_buffer(f"time_us_{stream}", times)
+
+    def times(self, stream: int) -> Int64[Tensor, "frames"]:
+        """Times of a camera's training frames [µs]."""
+        return self.get_buffer(f"time_us_{stream}")
+
+    @torch.no_grad()
+    def fix_gauge(self) -> None:
+        """Subtract the mean log exposure of the clip, for each channel."""
+        mean = torch.cat(list(self.log_gain)).mean(0)
+        for gains in self.log_gain:
+            gains -= mean
+
+    def gain(self, stream: int, frame: Int64[Tensor, "n"]) -> Float[Tensor, "n 3"]:
+        """Exposure of training frames, by their place among the camera's training frames."""
+        return self.log_gain[stream][frame].exp()
+
+    def gain_at(self, stream: int, time_us: int) -> Float[Tensor, "3"]:
+        """Exposure at any time: linear in the logarithm between frames, held at the ends."""
+        times, gains = self.times(stream), self.log_gain[stream]
+        right = int(torch.searchsorted(times, torch.tensor(time_us), right=True))
+        right = min(max(right, 1), len(times) - 1) if len(times) > 1 else 0
+        left = max(right - 1, 0)
+        span = max(int(times[right] - times[left]), 1)
+        share = min(max((time_us - int(times[left])) / span, 0.0), 1.0)
+        return (gains[left] * (1.0 - share) + gains[right] * share).exp()

@@ -1,0 +1,132 @@
+"""From a clip's folder to a scene's folder."""
+
+import json
+import re
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from recon.config import ReconstructionConfig
+from recon.evidence import Data, load_data
+from recon.kernels.backend import backend_named, choose_backend
+from recon.progress import reporting
+from recon.recipes import recipe
+from recon.scene import CONFIG, write_scene
+from recon.train import steps_within, train
+from scenes.clip import Clip
+from scenes.errors import OtherlaneError
+from scenes.folders import (
+    LOG,
+    Recipe,
+    folder_hash,
+    is_finished,
+    partial_folder,
+    write_json,
+    writing,
+)
+
+CHECKPOINT = "training.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReconstructRequest:
+    """What a user may ask of a reconstruction; the rest follows from the recipe and the clip."""
+
+    recipe: str = "standard"
+    scale: float | None = None
+    holdout: int = 8
+    train_share: float | None = None
+    seed: int = 0
+    backend: str | None = None
+    budget: str | None = None
+
+
+def reconstruct_clip(folder: Path, out: Path, request: ReconstructRequest) -> Path:
+    """Train a field on a clip and write the scene; killed at any moment, it resumes.
+
+    Raises:
+        OtherlaneError: Bad request, unreadable clip, or `out` holds other work.
+    """
+    clip = Clip.load(folder)
+    resolve(clip, request)  # a bad request must not wait behind hours of work
+    made_from = Recipe(kind="scene", inputs={"clip": folder_hash(folder)}, config=asdict(request))
+    if is_finished(out, made_from):
+        return out
+    _drop_foreign_work(out, made_from)
+    with writing(out, made_from, keep_partial=True) as partial:
+        write_json(partial / "request.json", _identity(made_from))
+        data = load_data(clip, resolve(clip, request))
+        config = _settled(partial, clip, request, data)
+        with reporting(partial / LOG, f"reconstruct {clip.name}") as report:
+            checkpoint = partial / CHECKPOINT
+            model = train(clip, config, checkpoint=checkpoint, report=report, data=data)
+        write_scene(partial, out, clip, config, model)
+        checkpoint.unlink()
+        (partial / "request.json").unlink()
+    return out
+
+
+def _identity(made_from: Recipe) -> dict[str, object]:
+    return {"inputs": dict(made_from.inputs), "config": dict(made_from.config)}
+
+
+def _drop_foreign_work(out: Path, made_from: Recipe) -> None:
+    """Work in progress for another request cannot be taken up: start afresh."""
+    partial = partial_folder(out)
+    said = partial / "request.json"
+    if not partial.exists():
+        return
+    same = said.is_file() and json.loads(said.read_bytes()) == _identity(made_from)
+    if not same:
+        shutil.rmtree(partial)
+
+
+def _settled(
+    partial: Path, clip: Clip, request: ReconstructRequest, data: Data
+) -> ReconstructionConfig:
+    """The configuration, with the budget turned into steps once and kept for a resume."""
+    path = partial / CONFIG
+    if path.is_file():
+        return msgspec.json.decode(path.read_bytes(), type=ReconstructionConfig)
+    config = resolve(clip, request)
+    if request.budget is not None:
+        steps = steps_within(clip, config, parse_budget(request.budget), data)
+        config = replace(config, steps=steps)
+    write_json(path, msgspec.to_builtins(config))
+    return config
+
+
+def resolve(clip: Clip, request: ReconstructRequest) -> ReconstructionConfig:
+    """The configuration of a request (a budget is not yet turned into steps).
+
+    Raises:
+        OtherlaneError: Naming the field that cannot be.
+    """
+    config = recipe(request.recipe, clip)
+    if request.scale is not None and not 0 < request.scale <= 1:
+        raise OtherlaneError("scale", f"is {request.scale}", "a number above 0, up to 1")
+    if request.budget is not None:
+        parse_budget(request.budget)
+    wanted = None if request.backend is None else backend_named(request.backend)
+    return replace(
+        config,
+        scale=config.scale if request.scale is None else request.scale,
+        holdout=request.holdout,
+        train_share=request.train_share,
+        seed=request.seed,
+        backend=str(choose_backend(wanted)),
+    )
+
+
+def parse_budget(text: str) -> float:
+    """Seconds of "90s", "5m" or "1h".
+
+    Raises:
+        OtherlaneError: Anything else.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if found is None or float(found[1]) == 0:
+        raise OtherlaneError("budget", f"is {text!r}", "a time such as 60s, 5m or 1h")
+    return float(found[1]) * {"s": 1.0, "m": 60.0, "h": 3600.0}[found[2]]

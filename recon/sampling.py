@@ -1,0 +1,82 @@
+"""Where along each ray the field is evaluated.
+
+A ray is cut into adjoining steps, of constant length at first and then growing in proportion to
+distance (as instant-ngp, Müller et al. 2022, appendix E.1). A step is looked at when the
+occupancy remembers density in it; every other step is empty by definition. Training shifts all
+steps of a ray by a random share of a step. What the occupancy remembers must not hide what lies
+behind it: it is a maximum, and fog of early training would cut off the scene for good.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from recon.config import SamplingConfig
+from recon.occupancy import OccupancyGrid
+from recon.rays import Rays
+from recon.space import Block
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Steps:
+    """The steps of rays, and which of them are looked at."""
+
+    edges_m: Float[Tensor, "rays edges"]
+    """Ends of the steps [m]."""
+    looked_at: Bool[Tensor, "rays steps"]
+    unit: Float[Tensor, "looked 3"]
+    """Middles of the steps that are looked at, in the block's unit cube, in ray order."""
+
+    @property
+    def near_m(self) -> Float[Tensor, "rays steps"]:
+        """Start of each step [m]."""
+        return self.edges_m[:, :-1]
+
+    @property
+    def far_m(self) -> Float[Tensor, "rays steps"]:
+        """End of each step [m]."""
+        return self.edges_m[:, 1:]
+
+    @property
+    def middle_m(self) -> Float[Tensor, "rays steps"]:
+        """Where each step is looked at [m]."""
+        return 0.5 * (self.near_m + self.far_m)
+
+
+def step_edges(config: SamplingConfig, growth: float) -> Float[Tensor, "edges"]:
+    """Ends of the steps of an unshifted ray, from `near_m` to at least `far_m` [m].
+
+    Each step is as long as `growth` times its distance, and at least `min_step_m`.
+    """
+    bend = max(config.near_m, min(config.min_step_m / growth, config.far_m))
+    even = max(1, math.ceil((bend - config.near_m) / config.min_step_m))
+    first = config.near_m + config.min_step_m * torch.arange(even)
+    start = config.near_m + config.min_step_m * even
+    grown = math.ceil(math.log(config.far_m / start) / math.log1p(growth))
+    rest = start * (1.0 + growth) ** torch.arange(max(grown, 1) + 1)
+    return torch.cat([first, rest])
+
+
+@torch.no_grad()
+def choose_steps(
+    rays: Rays,
+    block: Block,
+    occupancy: OccupancyGrid,
+    config: SamplingConfig,
+    growth: float,
+    generator: torch.Generator | None,
+) -> Steps:
+    """The steps of each ray; with a generator they are shifted at random (training)."""
+    ends = step_edges(config, growth).to(rays.origins_m)
+    if generator is None:
+        shift = torch.full((len(rays), 1), 0.5).to(ends)
+    else:
+        shift = torch.rand(len(rays), 1, generator=generator).to(ends)
+    edges = torch.lerp(ends[:-1].expand(len(rays), -1), ends[1:].expand(len(rays), -1), shift)
+    unit = block.unit(rays.at(0.5 * (edges[:, :-1] + edges[:, 1:])))
+    density = occupancy.lookup(unit)
+    looked_at = density > occupancy.threshold()
+    return Steps(edges_m=edges, looked_at=looked_at, unit=unit[looked_at])

@@ -1,0 +1,72 @@
+"""Who saw what: for every coarse voxel, what the training rays did there.
+
+"Never observed" means neither hit nor seen through by any training ray. The statistics are part
+of the checkpoint; labels and gates of rendered data are computed from them.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from recon.march import Samples
+from recon.rays import Rays
+from recon.space import Block
+
+HIT_WEIGHT = 0.05
+"""A sample that makes up at least this share of its pixel is a hit."""
+SEEN_THROUGH = 0.5
+"""A voxel is seen through where at least this share of the light is left."""
+OCTANTS = 8
+
+
+class Support(nn.Module):
+    """Counts on `resolution`^3 voxels of the block's unit cube."""
+
+    hits: Float[Tensor, "voxels"]
+    """Training rays that were absorbed in the voxel."""
+    seen_through: Float[Tensor, "voxels"]
+    """Training rays that passed through it and went on."""
+    octants: Float[Tensor, "voxels 8"]
+    """Hits by the octant of the direction they came from (sign of x, y, z)."""
+    finest_footprint_m: Float[Tensor, "voxels"]
+    """Smallest pixel that hit it: distance times pixel angle [m]; inf where none did."""
+
+    def __init__(self, resolution: int) -> None:
+        super().__init__()
+        self.resolution = resolution
+        voxels = resolution**3
+        self.register_buffer("hits", torch.zeros(voxels))
+        self.register_buffer("seen_through", torch.zeros(voxels))
+        self.register_buffer("octants", torch.zeros(voxels, OCTANTS))
+        self.register_buffer("finest_footprint_m", torch.full((voxels,), torch.inf))
+
+    def voxels(self, unit: Float[Tensor, "*n 3"]) -> Tensor:
+        """Index of the voxel of each point; int64 `*n`."""
+        side = self.resolution
+        x, y, z = (unit * side).long().clamp_(0, side - 1).unbind(-1)
+        return (z * side + y) * side + x
+
+    @torch.no_grad()
+    def gather(self, rays: Rays, samples: Samples) -> None:
+        """Add the static samples of training rays to the statistics."""
+        looks = samples.static
+        voxel = self.voxels(looks.unit)
+        hit = looks.weights >= HIT_WEIGHT
+        through = ~hit & (looks.light > SEEN_THROUGH)
+        self.seen_through += _counts(voxel[through], len(self.hits))
+        cells, ray = voxel[hit], looks.ray[hit]
+        self.hits += _counts(cells, len(self.hits))
+        signs = (rays.directions[ray] > 0).long()
+        octant = signs[:, 0] * 4 + signs[:, 1] * 2 + signs[:, 2]
+        self.octants += _counts(cells * OCTANTS + octant, self.octants.numel()).view(-1, OCTANTS)
+        width = looks.middle_m[hit] * rays.pixel_angle[ray]
+        self.finest_footprint_m.scatter_reduce_(0, cells, width, "amin")
+
+    def observed(self, block: Block, points_m: Float[Tensor, "*n 3"]) -> Tensor:
+        """Whether any training ray hit or saw through the voxels of world points; bool `*n`."""
+        voxel = self.voxels(block.unit(points_m))
+        return (self.hits[voxel] > 0) | (self.seen_through[voxel] > 0)
+
+
+def _counts(cells: Tensor, voxels: int) -> Float[Tensor, "voxels"]:
+    return torch.bincount(cells, minlength=voxels).float()

@@ -1,0 +1,58 @@
+"""The state of a training between two steps: all that a checkpoint must hold."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from recon.adam import BETA1, BETA2, LazyAdam
+from recon.config import ReconstructionConfig
+from recon.evidence import Data
+from recon.model import Model, new_model
+from scenes.clip import Clip
+
+FIRST_RAYS = 256
+
+
+@dataclass(kw_only=True, slots=True)
+class Training:
+    """A training between two steps."""
+
+    model: Model
+    table: LazyAdam
+    """Of the hash table."""
+    networks: torch.optim.Optimizer
+    """Of everything else."""
+    rays: int
+    """Rays of the next step: adapted so that the samples stay the same in number."""
+    known_cells: Int64[Tensor, "cells"]
+    """Cells of the occupancy in which depth evidence ends: something is there."""
+
+
+def new_training(clip: Clip, config: ReconstructionConfig, data: Data) -> Training:
+    """A training before its first step."""
+    model = new_model(clip, config)
+    depth = data.depth
+    ends = depth.origins_m + depth.directions * depth.range_m[:, None]
+    return Training(
+        model=model,
+        table=LazyAdam(model.field.static.table),
+        networks=_networks(model, config),
+        rays=FIRST_RAYS,
+        known_cells=torch.unique(model.field.occupancy.cells(model.field.block.unit(ends))),
+    )
+
+
+def _networks(model: Model, config: ReconstructionConfig) -> torch.optim.Optimizer:
+    field = model.field
+    layers = [
+        *field.static.density_layers,
+        *field.static.colour_layers,
+        *field.sky.parameters(),
+    ]
+    groups = [
+        {"params": layers, "base": config.network_rate},
+        {"params": list(model.photometry.parameters()), "base": config.exposure_rate},
+    ]
+    return torch.optim.Adam(groups, betas=(BETA1, BETA2), eps=1e-8, fused=True)

@@ -1,0 +1,1 @@
+"""Images, labels, exporters, batch jobs and the command line."""

@@ -1,0 +1,214 @@
+"""From a scene's folder and a scenario to a folder of frames: the verb `render`.
+
+The folder holds the frames (`render.frames`), `exports/<format>/`, and `preview.mp4`. An
+interrupted run goes on where it stopped, also with other formats or without a preview.
+"""
+
+import hashlib
+import shutil
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from render.exporters import export, find_exporter
+from render.frames import DATASET, read_dataset, read_records
+from render.jobs.job import RenderJob, Shot
+from render.jobs.pool import run_job, tidy
+from render.labels.table import LABELS, page
+from render.preview import write_preview
+from render.selection import parse_frames, parse_size
+from scenes.clip import Clip
+from scenes.errors import OtherlaneError
+from scenes.folders import (
+    Recipe,
+    folder_hash,
+    is_finished,
+    package_version,
+    sha256,
+    write_json,
+    writing,
+)
+from scenes.ground import fit_ground
+from scenes.perturb import resolve
+from scenes.scenario import Scenario
+from scenes.scenario_files import as_tables
+from scenes.semantics import Semantic
+
+if TYPE_CHECKING:
+    from recon.scene import Scene
+
+EXPORTS, PREVIEW = "exports", "preview.mp4"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderRequest:
+    """What a user asks of `render`."""
+
+    scenario: Path | None = None
+    size: str | None = None
+    frames: str | None = None
+    formats: tuple[str, ...] = ("kitti", "coco")
+    workers: int = 1
+    preview: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Batch:
+    """A job, and everything else that the folder will hold."""
+
+    job: RenderJob
+    clip: Clip
+    inputs: dict[str, str]
+    config: dict[str, Any]
+    """What the pictures depend on, besides the inputs."""
+    formats: tuple[str, ...] = ()
+    preview: bool = True
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def recipe(self) -> Recipe:
+        """What makes the folder what it is."""
+        shown = {"formats": list(self.formats), "preview": self.preview}
+        return Recipe(kind="frames", inputs=self.inputs, config=self.config | shown)
+
+
+def render_folder(scene_folder: Path, out: Path, request: RenderRequest) -> dict[str, object]:
+    """See `render.commands.render`."""
+    from recon.scene import load_scene
+
+    if request.workers < 1:
+        raise OtherlaneError("--workers", f"is {request.workers}", "1 or more")
+    for fmt in request.formats:
+        find_exporter(fmt)  # before anything is rendered
+    scene = load_scene(scene_folder)
+    return write_batch(_batch(scene, scene_folder, request), out, workers=request.workers)
+
+
+def write_batch(batch: Batch, out: Path, *, workers: int = 1) -> dict[str, object]:
+    """Render, export and preview into the new folder `out`; at once when it is already there.
+
+    Raises:
+        OtherlaneError: `out` holds something else, or something cannot be rendered or exported.
+    """
+    started, rendered = time.perf_counter(), 0
+    if not is_finished(out, batch.recipe):
+        with writing(out, batch.recipe, keep_partial=True) as folder:
+            rendered = run_job(batch.job, folder, workers=workers)
+            write_json(folder / DATASET, _dataset(batch))
+            _derive(batch, folder)
+            tidy(folder)
+    seconds = time.perf_counter() - started
+    camera = batch.job.camera
+    return {
+        "out": str(out),
+        "frames": len(batch.job.shots),
+        "rendered_now": rendered,
+        "size": f"{camera.width}x{camera.height}",
+        "labelled_objects": sum(
+            item["box_2d"] is not None for record in read_records(out) for item in record["objects"]
+        ),
+        "formats": list(batch.formats),
+        "preview": str(out / PREVIEW) if batch.preview else None,
+        "seconds": seconds,
+        "seconds_per_frame": seconds / rendered if rendered else None,
+        "licence": read_dataset(out)["licence"],
+    }
+
+
+def _derive(batch: Batch, folder: Path) -> None:
+    """Exports and the preview, afresh: an interrupted run may have left half of them."""
+    shutil.rmtree(folder / EXPORTS, ignore_errors=True)
+    (folder / PREVIEW).unlink(missing_ok=True)
+    for fmt in batch.formats:
+        export(fmt, folder, folder / EXPORTS / fmt)
+    if batch.preview:
+        records = read_records(folder)
+        write_preview(folder, records, batch.clip, batch.job.stream, folder / PREVIEW)
+
+
+def _dataset(batch: Batch) -> dict[str, Any]:
+    """What the folder says of itself."""
+    ground = batch.job.ground
+    return {
+        "drive": batch.clip.name,
+        "source": batch.clip.source,
+        "licence": batch.clip.licence,
+        "otherlane": package_version(),
+        "inputs": batch.inputs,
+        "config": batch.config,
+        "labels": [label.name for label in LABELS],
+        "semantics": {kind.name: int(kind) for kind in Semantic},
+        "ground": {
+            "residual_m": None if np.isnan(ground.residual_m) else ground.residual_m,
+            "note": ground.note,
+        },
+        "notes": [*batch.clip.notes, *batch.notes],
+    }
+
+
+def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
+    from recon.scene import load_scene
+
+    clip, stream = scene.clip, 0
+    scenario = Scenario() if request.scenario is None else Scenario.load(request.scenario)
+    staging = resolve(scenario, clip, None if request.scenario is None else str(request.scenario))
+    images = clip.cameras[stream]
+    camera = images.camera.scaled(*_size(request.size, scene))
+    window = (images.time_us >= staging.start_us) & (images.time_us <= staging.end_us)
+    numbers = parse_frames(request.frames, np.flatnonzero(window))
+    inputs = {"scene": folder_hash(scene_folder)}
+    if request.scenario is not None:
+        inputs["scenario"] = sha256(request.scenario)
+    config = {
+        "camera": images.name,
+        "size": [camera.width, camera.height],
+        "frames": numbers,
+        "scenario": as_tables(scenario),
+        "otherlane": package_version(),
+        "labels": hashlib.sha256(page().encode()).hexdigest(),
+        **backend_of(scene),
+    }
+    job = RenderJob(
+        load=partial(load_scene, scene_folder.absolute()),
+        identity={"inputs": inputs, "config": config},
+        stamp={"licence": clip.licence, "drive": clip.name, "inputs": inputs},
+        shots=tuple(Shot(key=f"{i:06d}", time_us=int(images.time_us[i])) for i in numbers),
+        stream=stream,
+        camera=camera,
+        world_from_camera=staging.ego.mounted(images.ego_from_camera),
+        actors=staging.actors,
+        ground=fit_ground(clip),
+        look=staging.look,
+        seed=scenario.seed,
+    )
+    return Batch(
+        job=job,
+        clip=clip,
+        inputs=inputs,
+        config=config,
+        formats=request.formats,
+        preview=request.preview,
+    )
+
+
+def backend_of(scene: "Scene") -> dict[str, str]:
+    """The kernels and the instruction set that the bits of the pictures depend on."""
+    import torch
+
+    return {
+        "backend": scene.backend.value,
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+    }
+
+
+def _size(size: str | None, scene: "Scene") -> tuple[int, int]:
+    camera = scene.clip.cameras[0].camera
+    if size is not None:
+        return parse_size(size)
+    scale = scene.config.scale
+    return max(8, round(camera.width * scale)), max(8, round(camera.height * scale))

@@ -1,0 +1,84 @@
+"""The command `otherlane`: eight verbs, each a plain typed function of one layer's `commands.py`.
+
+A verb returns a dictionary of results. Exactly that goes to stdout, as text or, with `--json`, as
+one JSON object; whatever else is said on the way goes to stderr. A result whose `ok` is False and
+an `OtherlaneError` are problems the user can fix: exit code 2. A traceback is a bug: exit code 1.
+"""
+
+import contextlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+
+import recon.commands
+import render.commands
+import scenes.commands
+from render.printing import as_json, as_text, log_to_stderr
+from scenes.errors import OtherlaneError
+
+Result = Mapping[str, object]
+
+VERBS: Mapping[str, Callable[..., Result]] = {
+    "import": scenes.commands.import_,
+    "reconstruct": recon.commands.reconstruct,
+    "evaluate": render.commands.evaluate,
+    "perturb": scenes.commands.perturb,
+    "render": render.commands.render,
+    "verify": render.commands.verify,
+    "doctor": render.commands.doctor,
+    "demo": render.commands.demo,
+}
+"""Command name -> function, in the order in which they are used."""
+
+DESCRIPTION = """Turn a recorded drive into labelled images of the drives nobody had to make.
+
+After any command, --json prints one JSON object on stdout, all else on stderr.
+
+Alone, --version prints the version. Exit codes: 0 done, 2 you can fix it, 1 a bug."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. 0 is success, 2 is a problem the user can fix."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        from importlib.metadata import version
+
+        print(f"otherlane {version('otherlane')}")
+        return 0
+    # Taken out before parsing, so that it may stand anywhere and no verb has to know of it.
+    show = as_json if "--json" in words else as_text
+    words = [word for word in words if word != "--json"]
+    try:
+        result = _run(words or ["--help"])
+    except OtherlaneError as error:
+        print(f"otherlane: {error}", file=sys.stderr)
+        if show is as_json:
+            problem = {"where": error.where, "wrong": error.wrong, "fix": error.fix}
+            print(as_json({"ok": False, "error": problem}))
+        return 2
+    print(show(result))
+    return 0 if result.get("ok", True) else 2
+
+
+def _run(words: Sequence[str]) -> Result:
+    import tyro
+
+    verbs = {name: _result_alone_on_stdout(verb) for name, verb in VERBS.items()}
+    config = (
+        tyro.conf.DisallowNone,  # an optional argument is left out, never spelled None
+        tyro.conf.FlagCreatePairsOff,
+        tyro.conf.PositionalMetavarFromFieldName,
+    )
+    return tyro.extras.subcommand_cli_from_dict(
+        verbs, prog="otherlane", description=DESCRIPTION, args=words, config=config
+    )
+
+
+def _result_alone_on_stdout(verb: Callable[..., Result]) -> Callable[..., Result]:
+    @wraps(verb)
+    def run(*args: object, **kwargs: object) -> Result:
+        log_to_stderr()
+        with contextlib.redirect_stdout(sys.stderr):
+            return verb(*args, **kwargs)
+
+    return run

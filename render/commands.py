@@ -1,0 +1,81 @@
+"""The verbs of the render layer: render a scene, verify what was rendered, doctor, demo."""
+
+from pathlib import Path
+
+from scenes.errors import OtherlaneError
+
+
+def render(
+    scene: Path,
+    /,
+    out: Path,
+    scenario: Path | None = None,
+    size: str | None = None,
+    frames: str | None = None,
+    formats: tuple[str, ...] = ("kitti", "coco"),
+    workers: int = 1,
+    preview: bool = True,
+) -> dict[str, object]:
+    """Render a scene, edited by a scenario, as labelled images.
+
+    Args:
+        scene: Folder of the scene.
+        out: Folder for images and labels; started again, an interrupted run goes on.
+        scenario: TOML file with the edits; the drive as recorded when left out.
+        size: Image size such as 621x188; the size trained at when left out.
+        frames: Which frames, such as 10 or 0:40:2 or 3,7,20:30; all when left out.
+        formats: Label formats to export.
+        workers: Processes; the output is the same for any number.
+        preview: Write a labelled preview video too.
+    """
+    from render.batch import RenderRequest, render_folder
+
+    request = RenderRequest(
+        scenario=scenario,
+        size=size,
+        frames=frames,
+        formats=formats,
+        workers=workers,
+        preview=preview,
+    )
+    return render_folder(scene, out, request)
+
+
+def evaluate(scene: Path, /, out: Path | None = None) -> dict[str, object]:
+    """Measure a scene on the frames it never saw and, where its drive has truth, off the path.
+
+    Args:
+        scene: Folder of the scene.
+        out: Folder for pictures (photo, render, error) and scores; SCENE.evaluation when left out.
+    """
+    from render.evaluation import evaluate_folder
+
+    return evaluate_folder(scene, out or scene.with_name(f"{scene.name}.evaluation"))
+
+
+def verify(folder: Path, /) -> dict[str, object]:
+    """Check that what a command wrote is whole and unchanged, and that its labels are sound.
+
+    Args:
+        folder: What import, reconstruct, perturb or render wrote.
+    """
+    from render.verification import verify_folder
+
+    return verify_folder(folder)
+
+
+def doctor() -> dict[str, object]:
+    """Say what works on this machine, what does not, why, and what to do about it."""
+    from render.doctor import examine
+
+    checks = examine()
+    return {"ok": all(check.works or check.optional for check in checks), "checks": checks}
+
+
+def demo(out: Path) -> dict[str, object]:
+    """Turn the built-in sample drive into a labelled lane change, with a report.
+
+    Args:
+        out: Folder for everything it makes.
+    """
+    raise OtherlaneError(out, "this build has no demo", "a newer otherlane")

@@ -1,0 +1,152 @@
+"""Frames on disk, as `render` writes them and exporters read them.
+
+    dataset.json                 what was rendered, from what, under which licence
+    labels.jsonl                 one JSON object a picture, by increasing key
+    frames/000012.rgb.png        and one picture for each pixel label that the table stores as one
+    frames/000012.npz            the other pixel labels, compressed
+
+`render.labels.table` says what each label is and in which type it is stored. Equal pictures give
+equal bytes.
+"""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from render.labels.entry import Json
+from render.labels.table import PIXEL_LABELS
+from scenes.camera import Camera
+from scenes.errors import OtherlaneError
+from scenes.images import MAX_PIXELS
+
+FRAMES, RECORDS, DATASET = "frames", "labels.jsonl", "dataset.json"
+PNG_LEVEL = 6
+"""zlib's own default; part of what the bytes are."""
+
+
+def frame_files(key: str) -> tuple[str, ...]:
+    """Names of all files of one picture, relative to the folder."""
+    pictures = [f"{FRAMES}/{key}.{x.name}.png" for x in PIXEL_LABELS if x.stored == "png"]
+    return (*pictures, f"{FRAMES}/{key}.npz")
+
+
+def encode_frame(key: str, pixels: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+    """The files of one picture, by name."""
+    files = {
+        f"{FRAMES}/{key}.{label.name}.png": png_bytes(pixels[label.name])
+        for label in PIXEL_LABELS
+        if label.stored == "png"
+    }
+    arrays = {label.name: pixels[label.name] for label in PIXEL_LABELS if label.stored == "npz"}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return files | {f"{FRAMES}/{key}.npz": buffer.getvalue()}
+
+
+def png_bytes(image: np.ndarray) -> bytes:
+    """A lossless picture: uint8 [h, w] or [h, w, 3], or uint16 [h, w]."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG", compress_level=PNG_LEVEL)
+    return buffer.getvalue()
+
+
+def write_atomically(path: Path, content: bytes, aside: Path) -> None:
+    """Write through a file in the folder `aside` (same disk), so that `path` is whole or absent."""
+    temporary = aside / f"{path.name}.{os.getpid()}"
+    temporary.write_bytes(content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(temporary, path)
+
+
+def write_records(folder: Path, records: Sequence[Mapping[str, Json]]) -> None:
+    """Write `labels.jsonl`, by increasing key."""
+    ordered = sorted(records, key=lambda record: record["key"])
+    lines = [json.dumps(record, sort_keys=True, allow_nan=False) + "\n" for record in ordered]
+    (folder / RECORDS).write_text("".join(lines), encoding="utf-8")
+
+
+def read_records(folder: Path) -> list[dict[str, Json]]:
+    """The labels of every picture, by increasing key.
+
+    Raises:
+        OtherlaneError: There are none, or they are damaged.
+    """
+    path, fix = folder / RECORDS, "render again"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+    except FileNotFoundError as error:
+        raise OtherlaneError(folder, f"has no {RECORDS}", "a folder that render made") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise OtherlaneError(path, f"is damaged ({error})", fix) from error
+
+
+def read_dataset(folder: Path) -> dict[str, Json]:
+    """What a folder of frames was made from, and its licence.
+
+    Raises:
+        OtherlaneError: It does not say, or is damaged.
+    """
+    path = folder / DATASET
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise OtherlaneError(folder, f"has no {DATASET}", "a folder that render made") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise OtherlaneError(path, f"is damaged ({error})", "render again") from error
+
+
+def camera_of(record: Mapping[str, Json]) -> Camera:
+    """The camera that a picture's labels describe."""
+    said = record["camera"]
+    return Camera(
+        width=said["width"],
+        height=said["height"],
+        fx=said["fx"],
+        fy=said["fy"],
+        cx=said["cx"],
+        cy=said["cy"],
+        distortion=tuple(said["distortion"]),
+        readout_us=said["readout_us"],
+    )
+
+
+def read_pixels(
+    folder: Path, key: str, names: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Pixel labels of one picture by name; all of them when `names` is left out.
+
+    Raises:
+        OtherlaneError: A file is missing or damaged.
+    """
+    wanted = [x for x in PIXEL_LABELS if names is None or x.name in names]
+    values: dict[str, np.ndarray] = {}
+    try:
+        for label in wanted:
+            if label.stored == "png":
+                path = folder / FRAMES / f"{key}.{label.name}.png"
+                values[label.name] = _read_png(path).astype(label.dtype)
+        archived = [label.name for label in wanted if label.stored == "npz"]
+        if archived:
+            with np.load(folder / FRAMES / f"{key}.npz", allow_pickle=False) as arrays:
+                values |= {name: arrays[name] for name in archived}
+    except (OSError, KeyError, ValueError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
+        fix = "render again"
+        raise OtherlaneError(folder / FRAMES / key, f"is damaged ({error})", fix) from error
+    return values
+
+
+def _read_png(path: Path) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(path, formats=("PNG",)) as image:
+        if image.width * image.height > MAX_PIXELS:  # before a pixel is decoded
+            raise ValueError(f"{image.width}x{image.height} is too large")
+        return np.asarray(image)

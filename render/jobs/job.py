@@ -1,0 +1,93 @@
+"""A batch of pictures to render, and how one of them is made.
+
+A task is one picture. It runs on one torch thread, which is part of its definition: sums in
+another order are other bits, so the number of threads must not depend on the number of workers.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from render.labels.entry import Json
+from render.view import Frame, RenderableScene, render_view
+from scenes.actor import Actor
+from scenes.camera import Camera
+from scenes.ground import Ground
+from scenes.look import Look
+from scenes.trajectory import Trajectory
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shot:
+    """One picture of a batch."""
+
+    key: str
+    """Names its files; sorts as the pictures do."""
+    time_us: int
+    """When the first row is exposed [µs]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class RenderJob:
+    """Everything that a worker must know; it is pickled to each."""
+
+    load: Callable[[], RenderableScene]
+    """Opens the scene; called once by each worker."""
+    identity: Mapping[str, Json]
+    """What the pictures depend on, as JSON: work kept from a run with another one is discarded."""
+    stamp: Mapping[str, Json]
+    """What the labels of every picture also say: licence, drive, hashes of the inputs."""
+    shots: tuple[Shot, ...]
+    stream: int
+    """Which of the clip's cameras."""
+    camera: Camera
+    """Intrinsics of the pictures."""
+    world_from_camera: Trajectory
+    actors: tuple[Actor, ...]
+    """Road users as staged."""
+    ground: Ground
+    look: Look
+    seed: int = 0
+    """Key of everything random (see `random_of`)."""
+
+    def __post_init__(self) -> None:
+        keys = [shot.key for shot in self.shots]
+        if not keys or len(set(keys)) < len(keys):
+            raise ValueError(f"a job needs pictures with different keys, got {keys}")
+
+
+def random_of(seed: int, key: str) -> np.random.Generator:
+    """Random numbers of one task: a function of (seed, key), whoever runs it and when."""
+    digest = hashlib.sha256(f"{seed}/{key}".encode()).digest()
+    return np.random.Generator(np.random.Philox(int.from_bytes(digest[:16], "little")))
+
+
+def render_shot(job: RenderJob, scene: RenderableScene, shot: Shot) -> Frame:
+    """One picture of the job; the same bits on every run."""
+    pose = job.world_from_camera
+    with one_thread():
+        return render_view(
+            scene,
+            job.camera,
+            pose if job.camera.readout_us else pose.at(np.array([shot.time_us]))[0],
+            stream=job.stream,
+            time_us=shot.time_us,
+            look=job.look,
+            actors=job.actors,
+            ground=job.ground,
+        )
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread meanwhile."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

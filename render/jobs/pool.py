@@ -1,0 +1,157 @@
+"""Running a job: here or in local processes, going on where an interrupted run stopped.
+
+A picture is done when its record lies in the folder `tasks` and names the hash of every one of
+its files as they are. Files are written aside and renamed, the record last, so a run may be
+killed at any moment.
+"""
+
+import json
+import logging
+import multiprocessing
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from render.frames import encode_frame, frame_files, write_atomically, write_records
+from render.jobs.job import RenderJob, Shot, render_shot
+from render.labels.entry import Json
+from render.view import RenderableScene
+from scenes.errors import OtherlaneError
+from scenes.folders import sha256, write_json
+
+TASKS, IDENTITY = "tasks", "job.json"
+LOG = logging.getLogger("otherlane.render")
+
+
+def run_job(job: RenderJob, folder: Path, *, workers: int = 1) -> int:
+    """Render what is missing of the job into `folder`, then write `labels.jsonl`.
+
+    Returns:
+        How many pictures were rendered now; the others were there, whole, from an earlier run.
+
+    Raises:
+        OtherlaneError: The scene cannot be opened, or a worker died.
+    """
+    _begin(job, folder)
+    missing = [shot for shot in job.shots if not _is_done(folder, shot)]
+    if len(missing) < len(job.shots):
+        LOG.info("%d of %d frames kept", len(job.shots) - len(missing), len(job.shots))
+    started = time.monotonic()
+    for count, shot in enumerate(_rendered(job, folder, missing, workers), start=1):
+        left = (time.monotonic() - started) / count * (len(missing) - count)
+        numbers = {"event": "render", "frame": shot.key, "frames": count, "of": len(missing)}
+        LOG.info(
+            "frame %s rendered, %d of %d, %.0f s left",
+            shot.key,
+            count,
+            len(missing),
+            left,
+            extra={"otherlane": numbers | {"eta_seconds": round(left, 1)}},
+        )
+    write_records(folder, [_read_record(folder, shot)["labels"] for shot in job.shots])
+    return len(missing)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what only serves to go on after an interruption; the last step."""
+    shutil.rmtree(folder / TASKS, ignore_errors=True)
+
+
+def _begin(job: RenderJob, folder: Path) -> None:
+    """An empty folder, or the one that an interrupted run of the same job left."""
+    wanted = json.loads(json.dumps(job.identity))
+    path = folder / TASKS / IDENTITY
+    if not (path.is_file() and _read_json(path) == wanted):
+        for entry in folder.iterdir() if folder.exists() else ():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, wanted)
+
+
+def _read_json(path: Path) -> Json:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        return None  # cut short when the machine died: as good as not there
+
+
+def _record_path(folder: Path, key: str) -> Path:
+    return folder / TASKS / f"{key}.json"
+
+
+def _read_record(folder: Path, shot: Shot) -> Mapping[str, Json]:
+    return json.loads(_record_path(folder, shot.key).read_text(encoding="utf-8"))
+
+
+def _is_done(folder: Path, shot: Shot) -> bool:
+    path = _record_path(folder, shot.key)
+    record = _read_json(path) if path.is_file() else None
+    if not isinstance(record, dict) or record.keys() != {"labels", "files"}:
+        return False
+    files = record["files"]
+    return files.keys() == set(frame_files(shot.key)) and all(
+        (folder / name).is_file() and sha256(folder / name) == digest
+        for name, digest in files.items()
+    )
+
+
+def _rendered(job: RenderJob, folder: Path, shots: list[Shot], workers: int) -> Iterator[Shot]:
+    """Each shot when it is done."""
+    if workers <= 1 or len(shots) <= 1:
+        scene = job.load() if shots else None
+        for shot in shots:
+            assert scene is not None
+            _render_one(job, scene, folder, shot)
+            yield shot
+        return
+    pool = ProcessPoolExecutor(
+        min(workers, len(shots)),
+        mp_context=multiprocessing.get_context("spawn"),  # forking after torch has run may hang
+        initializer=_start_worker,
+        initargs=(job, folder),
+    )
+    try:
+        futures: dict[Future[None], Shot] = {pool.submit(_work, shot): shot for shot in shots}
+        for future in as_completed(futures):
+            future.result()
+            yield futures[future]
+    except BrokenProcessPool as error:
+        fix = "run it again (finished frames are kept), with fewer workers if memory was short"
+        raise OtherlaneError(folder, "a worker process died", fix) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _render_one(job: RenderJob, scene: RenderableScene, folder: Path, shot: Shot) -> None:
+    frame = render_shot(job, scene, shot)
+    labels = {"key": shot.key, "objects": list(frame.objects), **frame.labels}
+    for name, content in encode_frame(shot.key, frame.pixels).items():
+        write_atomically(folder / name, content, folder / TASKS)
+    record = {
+        "labels": labels | dict(job.stamp),
+        "files": {name: sha256(folder / name) for name in frame_files(shot.key)},
+    }
+    content = json.dumps(record, sort_keys=True, allow_nan=False).encode()
+    write_atomically(_record_path(folder, shot.key), content, folder / TASKS)
+
+
+_worker: dict[str, object] = {}
+"""What this worker process renders; empty in every other process."""
+
+
+def _start_worker(job: RenderJob, folder: Path) -> None:
+    _worker.update(job=job, folder=folder)
+
+
+def _work(shot: Shot) -> None:
+    job, folder = _worker["job"], _worker["folder"]
+    assert isinstance(job, RenderJob)
+    assert isinstance(folder, Path)
+    if "scene" not in _worker:  # not in the initializer, whose errors the pool would swallow
+        _worker["scene"] = job.load()
+    scene = _worker["scene"]
+    assert isinstance(scene, RenderableScene)
+    _render_one(job, scene, folder, shot)

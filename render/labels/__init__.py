@@ -1,0 +1,1 @@
+"""Labels of pictures: one table, everything from one march."""

@@ -1,0 +1,220 @@
+"""Boxes of road users as a picture sees them: what part is in view, where, and how much is cut off.
+
+Boxes are clipped against the near plane and the edges of the view before they are projected, so
+nothing behind the camera ever reaches a pixel. The plane z = 1 of the camera carries areas: on
+it, straight lines stay straight whatever the lens does.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float64
+
+from scenes.actor import Actor
+from scenes.camera import Camera, project_world
+from scenes.geometry import box_corners, invert, transform_points
+from scenes.trajectory import Trajectory
+
+NEAR_M = 0.1
+"""What is nearer to the camera than this (planar z) is not projected."""
+BORDER_STEPS = 32
+"""Points along each image border that bound the view of a distorting lens."""
+EDGE_STEPS = 8
+"""Pieces of a box edge that a distorting lens bends."""
+FACES = ((0, 1, 2, 3), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))
+"""Corners of each face, in the order of `scenes.geometry.box_corners`."""
+
+Pose = Float64[np.ndarray, "4 4"]
+Polygon = Float64[np.ndarray, "_ 3"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ActorBox:
+    """One road user at one moment, some part of whose box is in view."""
+
+    index: int
+    """Its id in instance maps: its place among the clip's actors, from 1."""
+    actor: Actor
+    world_from_box: Pose
+    camera_from_box: Pose
+    """At the time at which the row of the box's centre is exposed."""
+    rendered: bool
+    """Whether the picture shows it: the field holds what stands still, and nothing that moves."""
+    outline_px: Float64[np.ndarray, "k 2"]
+    """Convex outline of the part of the box that is in view [px]."""
+    truncation: float
+    """Share of the projected box that lies outside the image, 0 to 1."""
+
+
+def boxes_in_view(
+    actors: Iterable[Actor], camera: Camera, world_from_camera: Pose | Trajectory, time_us: int
+) -> tuple[ActorBox, ...]:
+    """Every road user with some part of its box in view, in the order of the clip.
+
+    One that moves is where it is at `time_us`, and absent when the drive does not know; one that
+    stands still is in its place for good, as it is in the field.
+    """
+    found = []
+    for index, actor in enumerate(actors, start=1):
+        moving = actor.is_moving
+        world_from_box = actor.at(time_us) if moving else standing_pose(actor)
+        if world_from_box is None:
+            continue
+        pose = pose_at_point(camera, world_from_camera, time_us, world_from_box[:3, 3])
+        camera_from_box = invert(pose) @ world_from_box
+        outline = outline_px(camera, camera_from_box, actor.size_m)
+        if len(outline) < 3:
+            continue
+        found.append(
+            ActorBox(
+                index=index,
+                actor=actor,
+                world_from_box=world_from_box,
+                camera_from_box=camera_from_box,
+                rendered=not moving,
+                outline_px=outline,
+                truncation=truncation(camera, camera_from_box, actor.size_m),
+            )
+        )
+    return tuple(found)
+
+
+def standing_pose(actor: Actor) -> Pose:
+    """The one pose of what stands still: its known pose nearest to the median place."""
+    poses = actor.trajectory.world_from_body
+    place = poses[:, :3, 3]
+    return poses[np.argmin(np.linalg.norm(place - np.median(place, axis=0), axis=1))]
+
+
+def pose_at_point(
+    camera: Camera,
+    world_from_camera: Pose | Trajectory,
+    time_us: int,
+    point_world: Float64[np.ndarray, "3"],
+) -> Pose:
+    """`world_from_camera` while the row that shows a world point is exposed."""
+    if not isinstance(world_from_camera, Trajectory):
+        return world_from_camera
+    row = project_world(camera, point_world[None], world_from_camera, time_us)[:, 1]
+    row = np.nan_to_num(row, nan=0.5 * camera.height)
+    at_us = time_us + np.round(camera.row_offset_us(row)).astype(np.int64)
+    return world_from_camera.at(at_us)[0]
+
+
+def outline_px(
+    camera: Camera, camera_from_box: Pose, size_m: Float64[np.ndarray, "3"]
+) -> Float64[np.ndarray, "k 2"]:
+    """Convex outline of the part of a box that is in view [px]; empty where none is."""
+    x0, y0, x1, y1 = view_on_plane(camera)
+    sides = [[1, 0, -x0], [-1, 0, x1], [0, 1, -y0], [0, -1, y1]]
+    points = _clipped_faces(camera_from_box, size_m, np.array(sides), camera)
+    if not len(points):
+        return np.zeros((0, 2))
+    pixels = camera.project(points)
+    return convex_hull(np.clip(pixels, 0.0, [camera.width, camera.height]))
+
+
+def truncation(camera: Camera, camera_from_box: Pose, size_m: Float64[np.ndarray, "3"]) -> float:
+    """Share of the box's projection (its upright rectangle on z = 1) that the image cuts off."""
+    points = _clipped_faces(camera_from_box, size_m, np.zeros((0, 3)), camera)
+    if not len(points):
+        return 1.0
+    plane = points[:, :2] / points[:, 2:]
+    low, high = plane.min(axis=0), plane.max(axis=0)
+    x0, y0, x1, y1 = view_on_plane(camera)
+    inside = np.clip(np.minimum(high, [x1, y1]) - np.maximum(low, [x0, y0]), 0.0, None)
+    area = float(np.prod(high - low))
+    return float(np.clip(1.0 - np.prod(inside) / area, 0.0, 1.0)) if area > 0 else 1.0
+
+
+@cache
+def view_on_plane(camera: Camera) -> tuple[float, float, float, float]:
+    """The rectangle x0, y0, x1, y1 on the plane z = 1 that holds the whole view."""
+    share = np.linspace(0.0, 1.0, BORDER_STEPS + 1 if camera.distortion else 2)
+    x, y = share * camera.width, share * camera.height
+    across = [np.stack([x, np.full_like(x, edge)], -1) for edge in (0.0, camera.height)]
+    down = [np.stack([np.full_like(y, edge), y], -1) for edge in (0.0, camera.width)]
+    border = camera.unproject(np.concatenate(across + down))[:, :2]
+    (x0, y0), (x1, y1) = border.min(axis=0), border.max(axis=0)
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def faces_px(
+    camera: Camera, camera_from_box: Pose, size_m: Float64[np.ndarray, "3"]
+) -> list[Float64[np.ndarray, "k 2"]]:
+    """The box's faces (bottom, top, and the four sides) as polygons [px], for drawing."""
+    polygons = [_clip(face, _near()) for face in _faces(camera_from_box, size_m)]
+    return [camera.project(_bent(p, camera)) if len(p) else np.zeros((0, 2)) for p in polygons]
+
+
+def convex_hull(points: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "k 2"]:
+    """Corners of the convex hull, in order (Andrew's monotone chain)."""
+    ordered = np.unique(points, axis=0)
+    if len(ordered) < 3:
+        return ordered
+    return np.concatenate([_chain(ordered), _chain(ordered[::-1])])
+
+
+def _chain(ordered: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "k 2"]:
+    kept: list[np.ndarray] = []
+    for point in ordered:
+        while len(kept) > 1:
+            (ax, ay), (bx, by) = kept[-1] - kept[-2], point - kept[-2]
+            if ax * by - ay * bx > 0:
+                break
+            kept.pop()
+        kept.append(point)
+    return np.array(kept[:-1])  # the other half starts with the last one
+
+
+def _near() -> Float64[np.ndarray, "3"]:
+    return np.array([0.0, 0.0, 1.0])
+
+
+def _faces(camera_from_box: Pose, size_m: Float64[np.ndarray, "3"]) -> list[Polygon]:
+    corners = transform_points(camera_from_box, box_corners(size_m))
+    return [corners[list(face)] for face in FACES]
+
+
+def _clipped_faces(
+    camera_from_box: Pose,
+    size_m: Float64[np.ndarray, "3"],
+    sides: Float64[np.ndarray, "s 3"],
+    camera: Camera,
+) -> Float64[np.ndarray, "n 3"]:
+    """Corners of what is left of each face in front of the near plane and inside the sides."""
+    left = [np.zeros((0, 3))]
+    for face in _faces(camera_from_box, size_m):
+        polygon = _clip(face, _near())
+        for side in sides:
+            polygon = _clip(polygon, side)
+        left.append(_bent(polygon, camera))
+    return np.concatenate(left)
+
+
+def _clip(polygon: Polygon, plane: Float64[np.ndarray, "3"]) -> Polygon:
+    """The part of a convex polygon with plane . p >= 0 (near plane: z >= NEAR_M)."""
+    if not len(polygon):
+        return polygon
+    offset = NEAR_M if plane[0] == plane[1] == 0.0 else 0.0
+    height = polygon @ plane - offset
+    kept = []
+    for i in range(len(polygon)):
+        j = (i + 1) % len(polygon)
+        if height[i] >= 0:
+            kept.append(polygon[i])
+        if (height[i] >= 0) != (height[j] >= 0):
+            share = height[i] / (height[i] - height[j])
+            kept.append(polygon[i] + share * (polygon[j] - polygon[i]))
+    return np.array(kept).reshape(-1, 3)
+
+
+def _bent(polygon: Polygon, camera: Camera) -> Polygon:
+    """More points along each edge where the lens bends straight lines."""
+    if not camera.distortion or not len(polygon):
+        return polygon
+    share = np.arange(EDGE_STEPS)[None, :, None] / EDGE_STEPS
+    following = np.roll(polygon, -1, axis=0)
+    return (polygon[:, None] * (1 - share) + following[:, None] * share).reshape(-1, 3)

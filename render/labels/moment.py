@@ -1,0 +1,47 @@
+"""What every label is computed from: one march through the scene, for one picture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+from render.labels.cuboids import ActorBox
+from scenes.camera import Camera
+from scenes.clip import Clip
+from scenes.ground import Ground
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Moment:
+    """A picture's rays, what the march along them returned, and what the drive knows."""
+
+    clip: Clip
+    ground: Ground
+    stream: int
+    """Which of the clip's cameras; it knows the mounting."""
+    camera: Camera
+    time_us: int
+    """When the first row is exposed [µs]."""
+    world_from_camera: Float64[np.ndarray, "4 4"]
+    """Pose while the first row is exposed [m]."""
+    world_from_camera_end: Float64[np.ndarray, "4 4"]
+    """Pose after the last row; the same for a global shutter [m]."""
+    boxes: tuple[ActorBox, ...]
+    """Road users in view."""
+    origins_m: Float64[Tensor, "h w 3"]
+    """Where rays start [m, world]."""
+    directions: Float64[Tensor, "h w 3"]
+    """Unit directions of rays (world)."""
+    cosine: Float64[Tensor, "h w"]
+    """Of each ray and the camera's axis: planar z = range * cosine."""
+    linear: Float[Tensor, "h w 3"]
+    """Linear radiance, sky included, before the look."""
+    shown: Float[Tensor, "h w 3"]
+    """sRGB of the same under the look and the camera's photometry, 0 to 1."""
+    opacity: Float[Tensor, "h w"]
+    """Share of light that the scene absorbs."""
+    range_m: Float[Tensor, "h w"]
+    """First surface along each ray [m]; inf for sky."""
+    field_instance: Int64[Tensor, "h w"]
+    """0 is the static field, k its k-th instance."""

@@ -1,0 +1,203 @@
+"""Surface normals from the depth surface: a plane fitted to each pixel's small neighbourhood.
+
+A plane n . (p - o) = d seen from o along the unit ray r at range t satisfies (n / d) . r = 1 / t:
+inverse range is *linear* in the direction of the ray. So the fit is linear least squares in 1 / t,
+exact for planes at any slant, and a depth edge is a jump that no line through its neighbours
+explains.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Float64
+from torch import Tensor
+
+REACH = 2
+"""Windows are 5 x 5 pixels about the pixel."""
+MIN_NEIGHBOURS = 6
+"""Fewer pixels of the same surface than this (itself included) do not make a plane."""
+EDGE_SHARE = 0.03
+"""A step of inverse range, beyond what a straight line on either side predicts, is a depth edge
+when larger than this share of the inverse range."""
+BETTER = 16.0
+"""How much smaller the squared residual of a one-sided window must be to be preferred: at a crease
+the full window mixes two planes, on a noisy plane it is the better average. And how much larger the
+pixel's own may be for it to lie on the plane of its neighbours."""
+BAND_ROWS, HALO_ROWS = 128, 2 * REACH
+"""Pictures are worked on in bands, to bound memory; the halo makes the result the same."""
+FLOOR = 1e-6
+"""Relative residual of inverse range that is rounding, not shape."""
+
+
+def surface_normals(
+    origins_m: Float64[Tensor, "h w 3"],
+    directions: Float64[Tensor, "h w 3"],
+    range_m: Float[Tensor, "h w"],
+    pixel_angle: float,
+) -> Float64[Tensor, "h w 3"]:
+    """Unit normals (world axes) that face the camera; NaN where no plane can be fitted.
+
+    Args:
+        origins_m: Where each pixel's ray starts [m, world].
+        directions: Unit ray directions (world).
+        range_m: Distance of the surface along each ray [m]; inf for none.
+        pixel_angle: Typical angle between neighbouring rays [rad]; conditions the fit.
+    """
+    bands = []
+    for top in range(0, len(range_m), BAND_ROWS):
+        low = max(top - HALO_ROWS, 0)
+        rows = slice(low, top + BAND_ROWS + HALO_ROWS)
+        band = _band_normals(origins_m[rows], directions[rows], range_m[rows], pixel_angle)
+        bands.append(band[top - low : top - low + BAND_ROWS])
+    return torch.cat(bands)
+
+
+def _band_normals(
+    origins_m: Float64[Tensor, "h w 3"],
+    directions: Float64[Tensor, "h w 3"],
+    range_m: Float[Tensor, "h w"],
+    pixel_angle: float,
+) -> Float64[Tensor, "h w 3"]:
+    inverse = 1.0 / range_m.double()
+    solid = torch.isfinite(range_m) & (range_m > 0)
+    inverse = torch.where(solid, inverse, torch.zeros_like(inverse))
+    points = origins_m + directions * torch.where(solid, range_m.double(), 1.0)[..., None]
+    axes = _local_axes(directions, pixel_angle)
+    across = axes.permute(3, 0, 1, 2).contiguous()  # sums over components run along memory
+    reach = _connected(inverse, solid)
+    sums = {name: torch.zeros(11, *inverse.shape, dtype=torch.float64) for name in WINDOWS}
+    for (dy, dx), connected in reach.items():
+        terms = _terms(_shift(points, dy, dx) - origins_m, across) * connected
+        for name, (rows, columns) in WINDOWS.items():
+            if dy in rows and dx in columns:
+                sums[name] += terms
+    return _best_plane(sums, axes, directions, inverse)
+
+
+WINDOWS = {
+    "full": (range(-REACH, REACH + 1), range(-REACH, REACH + 1)),
+    "upper left": (range(-REACH, 1), range(-REACH, 1)),
+    "upper right": (range(-REACH, 1), range(REACH + 1)),
+    "lower left": (range(REACH + 1), range(-REACH, 1)),
+    "lower right": (range(REACH + 1), range(REACH + 1)),
+}
+"""Rows and columns, relative to the pixel; each holds the pixel itself."""
+
+
+def _shift(values: Tensor, dy: int, dx: int) -> Tensor:
+    """`out[y, x] = values[y + dy, x + dx]`; what comes from outside the image is 0."""
+    height, width = values.shape[:2]
+    out = torch.zeros_like(values)
+    if abs(dy) >= height or abs(dx) >= width:
+        return out
+    to_y, to_x = slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0))
+    at_y, at_x = slice(max(dy, 0), height - max(-dy, 0)), slice(max(dx, 0), width - max(-dx, 0))
+    out[to_y, to_x] = values[at_y, at_x]
+    return out
+
+
+def _local_axes(
+    directions: Float64[Tensor, "h w 3"], pixel_angle: float
+) -> Float64[Tensor, "3 h w 3"]:
+    """The ray and two axes across it, divided by the pixel's angle: all sums are then O(1)."""
+    up = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand_as(directions)
+    forward = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64).expand_as(directions)
+    helper = torch.where(directions[..., 2:].abs() < 0.9, up, forward)
+    across = torch.nn.functional.normalize(torch.linalg.cross(directions, helper), dim=-1)
+    other = torch.linalg.cross(directions, across)
+    return torch.stack([directions, across / pixel_angle, other / pixel_angle])
+
+
+def _connected(
+    inverse: Float64[Tensor, "h w"], solid: Bool[Tensor, "h w"]
+) -> dict[tuple[int, int], Bool[Tensor, "h w"]]:
+    """For each offset, the pixels that reach that neighbour without crossing a depth edge."""
+    along_x = _links(inverse, solid)
+    along_y = _links(inverse.T, solid.T).T
+    reach = {(0, 0): solid}
+    offsets = [(dy, dx) for dy in WINDOWS["full"][0] for dx in WINDOWS["full"][1]]
+    for dy, dx in sorted(offsets, key=lambda offset: abs(offset[0]) + abs(offset[1]))[1:]:
+        found = torch.zeros_like(solid)
+        if dx:
+            step = 1 if dx > 0 else -1
+            link = _shift(along_x, dy, dx - step if step > 0 else dx)
+            found |= reach[dy, dx - step] & link
+        if dy:
+            step = 1 if dy > 0 else -1
+            link = _shift(along_y, dy - step if step > 0 else dy, dx)
+            found |= reach[dy - step, dx] & link
+        reach[dy, dx] = found
+    return reach
+
+
+def _links(inverse: Float64[Tensor, "h w"], solid: Bool[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
+    """Whether each pixel and its right neighbour lie on one surface."""
+    right, left, right2 = (_shift(inverse, 0, dx) for dx in (1, -1, 2))
+    has_left, has_right2 = _shift(solid, 0, -1), _shift(solid, 0, 2)
+    step = (right - inverse).abs()
+    from_left = torch.where(has_left, (2 * inverse - left - right).abs(), step)
+    from_right = torch.where(has_right2, (2 * right - right2 - inverse).abs(), step)
+    nearer = torch.maximum(inverse, right)
+    smooth = torch.minimum(from_left, from_right) <= EDGE_SHARE * nearer
+    return solid & _shift(solid, 0, 1) & smooth
+
+
+def _terms(
+    offset_m: Float64[Tensor, "h w 3"], axes: Float64[Tensor, "component 3 h w"]
+) -> Float64[Tensor, "11 h w"]:
+    """What one neighbour adds to the normal equations of each pixel.
+
+    The neighbour is seen from the pixel's own origin, so a rolling shutter changes nothing.
+    """
+    offset = offset_m.permute(2, 0, 1).contiguous()
+    w = (offset * offset).sum(0).clamp_min(1e-18).rsqrt()
+    a, b, c = (axes * offset[:, None]).sum(0) * w
+    one = torch.ones_like(w)
+    return torch.stack([a * a, a * b, a * c, b * b, b * c, c * c, a * w, b * w, c * w, w * w, one])
+
+
+def _best_plane(
+    sums: dict[str, Float64[Tensor, "11 h w"]],
+    axes: Float64[Tensor, "3 h w 3"],
+    directions: Float64[Tensor, "h w 3"],
+    inverse: Float64[Tensor, "h w"],
+) -> Float64[Tensor, "h w 3"]:
+    best, best_residual = _solve(sums["full"], inverse)
+    for name in list(WINDOWS)[1:]:
+        plane, residual = _solve(sums[name], inverse)
+        better = residual * BETTER < best_residual
+        best = torch.where(better, plane, best)
+        # Among the one-sided windows the smallest residual wins outright.
+        best_residual = torch.where(better, residual * BETTER, best_residual)
+    normal = (best[..., None] * axes).sum(0)
+    normal = normal / normal.norm(dim=-1, keepdim=True)
+    facing = (normal * directions).sum(-1, keepdim=True)
+    return torch.where(facing > 0, -normal, normal)
+
+
+def _solve(
+    sums: Float64[Tensor, "11 h w"], inverse: Float64[Tensor, "h w"]
+) -> tuple[Float64[Tensor, "3 h w"], Float64[Tensor, "h w"]]:
+    """The plane of each pixel's neighbours, and their mean squared residual of 1 / range.
+
+    The pixel itself, which lies at (1, 0, 0) in its own axes, is left out: where it does not lie
+    on the plane of its neighbours, they are another surface and say nothing about it.
+    """
+    aa, ab, ac, bb, bc, cc, aw, bw, cw, ww, count = sums
+    aa, aw, ww, count = aa - 1.0, aw - inverse, ww - inverse**2, count - 1.0
+    c00, c01, c02 = bb * cc - bc * bc, ac * bc - ab * cc, ab * bc - ac * bb
+    c11, c12, c22 = aa * cc - ac * ac, ab * ac - aa * bc, aa * bb - ab * ab
+    determinant = aa * c00 + ab * c01 + ac * c02
+    plane = torch.stack(
+        [
+            c00 * aw + c01 * bw + c02 * cw,
+            c01 * aw + c11 * bw + c12 * cw,
+            c02 * aw + c12 * bw + c22 * cw,
+        ]
+    )
+    # In these axes a window that spans a surface has a determinant of order 1 per pixel.
+    fits = (count + 1.0 >= MIN_NEIGHBOURS) & (determinant > 1e-3 * count)
+    plane = plane / torch.where(fits, determinant, 1.0)  # Cramer's rule
+    explained = plane[0] * aw + plane[1] * bw + plane[2] * cw
+    residual = ((ww - explained) / count.clamp_min(1.0)).clamp_min(0.0)
+    residual = torch.maximum(residual, (FLOOR * inverse) ** 2)
+    fits &= (plane[0] - inverse) ** 2 <= BETTER * residual
+    return torch.where(fits, plane, torch.nan), torch.where(fits, residual, torch.inf)

@@ -1,0 +1,183 @@
+"""The labels of road users and of whole pictures: what each is, and how it is computed."""
+
+from render.labels import objects
+from render.labels.entry import FrameLabel, Json, ObjectLabel
+from render.labels.moment import Moment
+
+
+def _camera(moment: Moment) -> Json:
+    camera = moment.camera
+    names = ("width", "height", "fx", "fy", "cx", "cy", "readout_us")
+    return {name: getattr(camera, name) for name in names} | {
+        "distortion": list(camera.distortion),
+        "name": moment.clip.cameras[moment.stream].name,
+    }
+
+
+OBJECT_LABELS: tuple[ObjectLabel, ...] = (
+    ObjectLabel(
+        name="track_id",
+        definition="The drive's own id of the road user.",
+        unit="id",
+        dtype="int",
+        shape="",
+        compute=lambda seen: seen.box.actor.id,
+    ),
+    ObjectLabel(
+        name="instance",
+        definition="Its number in instance maps: its place among the clip's road users, from 1.",
+        unit="id",
+        dtype="int",
+        shape="",
+        compute=lambda seen: seen.box.index,
+    ),
+    ObjectLabel(
+        name="class",
+        definition="Name of its class in scenes.semantics.",
+        unit="name",
+        dtype="str",
+        shape="",
+        compute=lambda seen: seen.box.actor.kind.name,
+    ),
+    ObjectLabel(
+        name="rendered",
+        definition="Whether the picture shows it. One that moves has no field of its own yet: it "
+        "is not rendered and gets no 2D label, only an ignore region.",
+        unit="",
+        dtype="bool",
+        shape="",
+        compute=lambda seen: seen.box.rendered,
+    ),
+    ObjectLabel(
+        name="visible_px",
+        definition="Number of pixels that show it; null when it is not rendered.",
+        unit="px",
+        dtype="int or null",
+        shape="",
+        compute=objects.visible_px,
+    ),
+    ObjectLabel(
+        name="box_2d",
+        definition="Tight box of its visible pixels: left, top, right, bottom edge, the image "
+        "spanning 0..width, 0..height; null when no pixel shows it.",
+        unit="px",
+        dtype="float or null",
+        shape="4",
+        compute=objects.box_2d,
+    ),
+    ObjectLabel(
+        name="truncation",
+        definition="Share of the upright rectangle around its projected box (in front of the "
+        "camera, lens distortion undone) that lies outside the image.",
+        unit="1, 0 to 1",
+        dtype="float",
+        shape="",
+        compute=lambda seen: seen.box.truncation,
+    ),
+    ObjectLabel(
+        name="visible_fraction",
+        definition="Estimate of the share of its part inside the image that nothing hides: of "
+        "the pixels whose rays meet its box, those whose surface is not in front of the box; 0 "
+        "when no pixel shows it, null when it is not rendered.",
+        unit="1, 0 to 1",
+        dtype="float or null",
+        shape="",
+        compute=objects.visible_fraction,
+    ),
+    ObjectLabel(
+        name="occlusion",
+        definition="KITTI's level: 0 visible (fraction at least 0.9), 1 partly hidden (at least "
+        "0.5), 2 largely hidden, 3 unknown (not rendered).",
+        unit="level",
+        dtype="int",
+        shape="",
+        compute=objects.occlusion,
+    ),
+    ObjectLabel(
+        name="size_m",
+        definition="Length, width and height of its box.",
+        unit="m",
+        dtype="float",
+        shape="3",
+        compute=lambda seen: seen.box.actor.size_m.tolist(),
+    ),
+    ObjectLabel(
+        name="world_from_box",
+        definition="Pose of its box in the world; the box's origin is its centre, x along its "
+        "length, y left, z up. One that stands still has one pose for all frames.",
+        unit="m",
+        dtype="float",
+        shape="4 4",
+        compute=lambda seen: seen.box.world_from_box.tolist(),
+    ),
+    ObjectLabel(
+        name="ego_from_box",
+        definition="Pose of its box in the frame of the recording car (x forward, y left, z up).",
+        unit="m",
+        dtype="float",
+        shape="4 4",
+        compute=objects.ego_from_box,
+    ),
+    ObjectLabel(
+        name="camera_from_box",
+        definition="Pose of its box in the camera (x right, y down, z forward) at the time of the "
+        "row that shows its centre.",
+        unit="m",
+        dtype="float",
+        shape="4 4",
+        compute=lambda seen: seen.box.camera_from_box.tolist(),
+    ),
+    ObjectLabel(
+        name="ignore_region",
+        definition="Convex outline of its projected box inside the image when it is not rendered: "
+        "detections and errors in there say nothing; null when it is rendered.",
+        unit="px",
+        dtype="float or null",
+        shape="corners 2",
+        compute=objects.ignore_region,
+    ),
+)
+
+FRAME_LABELS: tuple[FrameLabel, ...] = (
+    FrameLabel(
+        name="time_us",
+        definition="When the first row is exposed.",
+        unit="µs",
+        dtype="int",
+        shape="",
+        compute=lambda moment: moment.time_us,
+    ),
+    FrameLabel(
+        name="camera",
+        definition="Intrinsics (pixel centres at +0.5), lens distortion (OpenCV), readout time "
+        "and name of the camera.",
+        unit="px, µs",
+        dtype="object",
+        shape="",
+        compute=_camera,
+    ),
+    FrameLabel(
+        name="world_from_camera",
+        definition="Pose of the camera while the first row is exposed.",
+        unit="m",
+        dtype="float",
+        shape="4 4",
+        compute=lambda moment: moment.world_from_camera.tolist(),
+    ),
+    FrameLabel(
+        name="world_from_camera_end",
+        definition="Pose of the camera after the last row; the same when the shutter is global.",
+        unit="m",
+        dtype="float",
+        shape="4 4",
+        compute=lambda moment: moment.world_from_camera_end.tolist(),
+    ),
+    FrameLabel(
+        name="world_from_ego",
+        definition="Pose of the car that carries the camera, at the same time.",
+        unit="m",
+        dtype="float",
+        shape="4 4",
+        compute=lambda moment: objects.world_from_ego(moment).tolist(),
+    ),
+)

@@ -1,0 +1,126 @@
+"""The labels of pixels: what each is, and its reference in torch (in the order of the table)."""
+
+import torch
+from torch import Tensor
+
+from render.labels.entry import Done, PixelLabel
+from render.labels.moment import Moment
+from render.labels.normals import surface_normals
+from render.labels.surfaces import instance_map, on_ground, surface_points
+from scenes.semantics import Semantic
+
+
+def _rgb(moment: Moment, done: Done) -> Tensor:
+    del done
+    return torch.round(moment.shown.clamp(0.0, 1.0) * 255.0)
+
+
+def _z_m(moment: Moment, done: Done) -> Tensor:
+    return done["range_m"].double() * moment.cosine
+
+
+def _normal(moment: Moment, done: Done) -> Tensor:
+    angle = 1.0 / max(moment.camera.fx, moment.camera.fy)
+    return surface_normals(moment.origins_m, moment.directions, done["range_m"], angle)
+
+
+def _instance(moment: Moment, done: Done) -> Tensor:
+    del done
+    return torch.from_numpy(instance_map(moment))
+
+
+def _semantic(moment: Moment, done: Done) -> Tensor:
+    semantic = torch.full(done["range_m"].shape, int(Semantic.UNKNOWN), dtype=torch.uint8)
+    points, normal = surface_points(moment), done["normal"].double().numpy()
+    semantic[torch.from_numpy(on_ground(points, normal, moment.ground))] = int(Semantic.GROUND)
+    semantic[torch.isinf(done["range_m"])] = int(Semantic.SKY)
+    for box in moment.boxes:
+        semantic[done["instance"] == box.index] = int(box.actor.kind)
+    return semantic
+
+
+PIXEL_LABELS: tuple[PixelLabel, ...] = (
+    PixelLabel(
+        name="linear",
+        definition="Radiance of the scene in linear light, sky included; relative to the mean "
+        "exposure of the clip, untouched by the look.",
+        unit="relative radiance",
+        dtype="float16",
+        shape="h w 3",
+        stored="npz",
+        compute=lambda moment, _: moment.linear.clamp(0.0, 65504.0),
+    ),
+    PixelLabel(
+        name="rgb",
+        definition="The picture: radiance under the exposure of its moment, the look, and sRGB's "
+        "response.",
+        unit="sRGB, 0 to 255",
+        dtype="uint8",
+        shape="h w 3",
+        stored="png",
+        compute=_rgb,
+    ),
+    PixelLabel(
+        name="opacity",
+        definition="Share of the light that the scene absorbs along the ray; a pixel below 0.5 is "
+        "sky.",
+        unit="1, 0 to 1",
+        dtype="float32",
+        shape="h w",
+        stored="npz",
+        compute=lambda moment, _: moment.opacity,
+    ),
+    PixelLabel(
+        name="range_m",
+        definition="Distance along the ray to the first surface, where half of its light is "
+        "absorbed; infinite for sky.",
+        unit="m",
+        dtype="float32",
+        shape="h w",
+        stored="npz",
+        compute=lambda moment, _: moment.range_m,
+    ),
+    PixelLabel(
+        name="z_m",
+        definition="Distance of the same surface along the camera's axis, in the frame of the "
+        "camera at the time of the pixel's row: range_m times the cosine of ray and axis.",
+        unit="m",
+        dtype="float32",
+        shape="h w",
+        stored="npz",
+        compute=_z_m,
+    ),
+    PixelLabel(
+        name="normal",
+        definition="Unit normal of the surface, towards the camera: a plane fitted to the first "
+        "surface in 5 x 5 pixels (or the corner of them that fits far better) without crossing "
+        "a depth edge; NaN where none fits.",
+        unit="1, world axes",
+        dtype="float16",
+        shape="h w 3",
+        stored="npz",
+        compute=_normal,
+    ),
+    PixelLabel(
+        name="instance",
+        definition="Which road user the surface belongs to: it lies in the box, grown by 0.15 m, "
+        "of one that stands still, and is not the ground under it. The number is the `instance` "
+        "of an object of the same frame, and the same in all frames; 0 is none.",
+        unit="id",
+        dtype="uint16",
+        shape="h w",
+        stored="png",
+        compute=_instance,
+    ),
+    PixelLabel(
+        name="semantic",
+        definition="What the surface is, as far as the drive knows: the class of its road user; "
+        "GROUND where it faces up within max(0.1 m, 3 residuals) of the fitted road; SKY where "
+        "opacity is below 0.5; else UNKNOWN. Ids: scenes.semantics.",
+        unit="id",
+        dtype="uint8",
+        shape="h w",
+        stored="png",
+        compute=_semantic,
+    ),
+)

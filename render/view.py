@@ -1,0 +1,215 @@
+"""From a scene and a camera to a picture with all its labels.
+
+`render_view` sends one ray through every pixel centre, marches once, and computes every entry of
+the table of labels from what came back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float16, Float32, Float64, Int64, UInt8, UInt16
+from torch import Tensor
+
+from render.labels.cuboids import boxes_in_view
+from render.labels.entry import Json
+from render.labels.moment import Moment
+from render.labels.table import frame_values, object_values, pixel_values
+from scenes.actor import Actor
+from scenes.camera import Camera, camera_rays
+from scenes.clip import Clip
+from scenes.ground import Ground, fit_ground
+from scenes.look import Look
+from scenes.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@runtime_checkable
+class MarchResult(Protocol):
+    """What a march along n rays returns (`recon.march.MarchOutput` is one)."""
+
+    @property
+    def linear(self) -> Float[Tensor, "n 3"]:
+        """Linear radiance, sky included."""
+        ...
+
+    @property
+    def opacity(self) -> Float[Tensor, "n"]:
+        """Share of light that the scene absorbs."""
+        ...
+
+    @property
+    def range_m(self) -> Float[Tensor, "n"]:
+        """Distance of the first surface [m]; inf where opacity is below 0.5."""
+        ...
+
+    @property
+    def instance(self) -> Int64[Tensor, "n"]:
+        """0 for the static field, k for its k-th instance."""
+        ...
+
+
+@runtime_checkable
+class RenderableScene(Protocol):
+    """What a scene must offer to be rendered (`recon.scene.Scene` does)."""
+
+    @property
+    def clip(self) -> Clip:
+        """The drive it was made from."""
+        ...
+
+    def render_rays(
+        self,
+        origins: Float32[Tensor, "n 3"],
+        directions: Float32[Tensor, "n 3"],
+        pixel_angle: Float32[Tensor, "n"],
+    ) -> MarchResult:
+        """March along rays given in world coordinates [m], unit directions, pixels' angle [rad]."""
+        ...
+
+    def display(
+        self, linear: Float[Tensor, "n 3"], stream: int, time_us: int, exposure_ev: float = 0.0
+    ) -> Float[Tensor, "n 3"]:
+        """sRGB in 0..1 of linear radiance, as a camera of the drive shows it at a time."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Frame:
+    """One picture and its labels; `render.labels.table` says what each is."""
+
+    camera: Camera
+    time_us: int
+    world_from_camera: Float64[np.ndarray, "4 4"]
+    """Pose while the first row is exposed [m]."""
+    pixels: Mapping[str, np.ndarray]
+    """Every pixel label by name, each [h, w] or [h, w, 3]."""
+    objects: tuple[Mapping[str, Json], ...] = field(default=())
+    """Labels of every road user in view."""
+    labels: Mapping[str, Json]
+    """Labels of the whole picture."""
+
+    @property
+    def rgb(self) -> UInt8[np.ndarray, "h w 3"]:
+        """The picture, sRGB."""
+        return self.pixels["rgb"]
+
+    @property
+    def linear(self) -> Float16[np.ndarray, "h w 3"]:
+        """Linear radiance."""
+        return self.pixels["linear"]
+
+    @property
+    def z_m(self) -> Float32[np.ndarray, "h w"]:
+        """Planar depth [m]."""
+        return self.pixels["z_m"]
+
+    @property
+    def range_m(self) -> Float32[np.ndarray, "h w"]:
+        """Distance along the ray [m]."""
+        return self.pixels["range_m"]
+
+    @property
+    def opacity(self) -> Float32[np.ndarray, "h w"]:
+        """Share of light that the scene absorbs."""
+        return self.pixels["opacity"]
+
+    @property
+    def normal(self) -> Float16[np.ndarray, "h w 3"]:
+        """Surface normal (world)."""
+        return self.pixels["normal"]
+
+    @property
+    def semantic(self) -> UInt8[np.ndarray, "h w"]:
+        """Class ids."""
+        return self.pixels["semantic"]
+
+    @property
+    def instance(self) -> UInt16[np.ndarray, "h w"]:
+        """Road user ids."""
+        return self.pixels["instance"]
+
+
+@torch.no_grad()
+def render_view(
+    scene: RenderableScene,
+    camera: Camera,
+    world_from_camera: Float64[np.ndarray, "4 4"] | Trajectory,
+    *,
+    stream: int = 0,
+    time_us: int,
+    look: Look | None = None,
+    actors: "Sequence[Actor] | None" = None,
+    ground: Ground | None = None,
+) -> Frame:
+    """Render one picture with all its labels.
+
+    Args:
+        scene: What to render.
+        camera: Intrinsics of the picture.
+        world_from_camera: Pose of the camera, or its trajectory where rows have their own times.
+        stream: The clip's camera whose mounting and photometry apply.
+        time_us: When the first row is exposed [µs].
+        look: How it looks; as recorded when left out.
+        actors: Road users as staged; the clip's own when left out.
+        ground: Road height, for those who render many; fitted to the clip when left out.
+    """
+    look = look or Look()
+    pixels = camera.pixel_centres().reshape(-1, 2)
+    origins, directions = camera_rays(camera, pixels, world_from_camera, time_us)
+    march = scene.render_rays(
+        torch.from_numpy(origins).float(),
+        torch.from_numpy(directions).float(),
+        torch.from_numpy(_pixel_angle(camera)).float(),
+    )
+    shown = scene.display(march.linear, stream, time_us, look.exposure_ev)
+    first, last = _pose_at(world_from_camera, np.array([time_us, time_us + camera.readout_us]))
+    size = (camera.height, camera.width)
+    cosine = 1.0 / np.linalg.norm(camera.unproject(pixels), axis=-1)
+    moment = Moment(
+        clip=scene.clip,
+        ground=fit_ground(scene.clip) if ground is None else ground,
+        stream=stream,
+        camera=camera,
+        time_us=time_us,
+        world_from_camera=first,
+        world_from_camera_end=last,
+        boxes=boxes_in_view(
+            scene.clip.actors if actors is None else actors, camera, world_from_camera, time_us
+        ),
+        origins_m=torch.from_numpy(origins).view(*size, 3),
+        directions=torch.from_numpy(directions).view(*size, 3),
+        cosine=torch.from_numpy(cosine).view(size),
+        linear=march.linear.cpu().view(*size, 3),
+        shown=shown.cpu().view(*size, 3),
+        opacity=march.opacity.cpu().view(size),
+        range_m=march.range_m.cpu().view(size),
+        field_instance=march.instance.cpu().view(size),
+    )
+    values = pixel_values(moment)
+    return Frame(
+        camera=camera,
+        time_us=time_us,
+        world_from_camera=first,
+        pixels=values,
+        objects=tuple(object_values(moment, values)),
+        labels=frame_values(moment),
+    )
+
+
+def _pixel_angle(camera: Camera) -> Float64[np.ndarray, "n"]:
+    from recon.evidence import pixel_angle  # training and rendering must agree on it
+
+    return pixel_angle(camera)
+
+
+def _pose_at(
+    world_from_camera: Float64[np.ndarray, "4 4"] | Trajectory, time_us: Int64[np.ndarray, "n"]
+) -> Float64[np.ndarray, "n 4 4"]:
+    if isinstance(world_from_camera, Trajectory):
+        return world_from_camera.at(time_us)
+    return np.broadcast_to(world_from_camera, (len(time_us), 4, 4)).copy()

@@ -1,0 +1,1 @@
+"""Recorded drives, geometry, trajectories, edits and scenarios: numpy only, never torch."""

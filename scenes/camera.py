@@ -1,0 +1,169 @@
+"""Cameras: from points to pixels and back, and the rays that pictures are made of.
+
+Camera axes are x right, y down, z forward. Pixel (0, 0) is the top left pixel and its centre is
+at (0.5, 0.5), so an image spans [0, width] x [0, height]. Drives that put pixel centres on whole
+numbers (OpenCV, KITTI) must add 0.5 to the principal point at the door.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Float64, Int64
+
+from scenes.geometry import invert
+from scenes.trajectory import Trajectory
+
+UNDISTORT_STEPS = 50
+"""Newton steps to undo lens distortion; they stop at 1e-12 long before this."""
+ROLLING_STEPS = 20
+"""Fixed-point steps to find the row, hence the time, at which a point is seen."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Camera:
+    """A pinhole camera with OpenCV's lens distortion and a readout time."""
+
+    width: int
+    """Image width [px]."""
+    height: int
+    """Image height [px]."""
+    fx: float
+    """Focal length along x [px]."""
+    fy: float
+    """Focal length along y [px]."""
+    cx: float
+    """Principal point, x [px]; pixel centres at +0.5."""
+    cy: float
+    """Principal point, y [px]; pixel centres at +0.5."""
+    distortion: tuple[float, ...] = ()
+    """OpenCV's k1 k2 p1 p2 [k3 [k4 k5 k6]]; empty for none."""
+    readout_us: int = 0
+    """Time from the first row to the last [µs]; 0 is a global shutter."""
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"a camera needs pixels, got {self.width}x{self.height}")
+        numbers = (self.fx, self.fy, self.cx, self.cy, *self.distortion)
+        if not np.all(np.isfinite(numbers)) or self.fx <= 0 or self.fy <= 0:
+            raise ValueError(f"intrinsics must be finite, focal lengths positive, got {numbers}")
+        if len(self.distortion) not in (0, 4, 5, 8):
+            raise ValueError(f"distortion takes 0, 4, 5 or 8 numbers, got {len(self.distortion)}")
+        if self.readout_us < 0:
+            raise ValueError(f"readout_us must not be negative, got {self.readout_us}")
+
+    def scaled(self, width: int, height: int) -> "Camera":
+        """The same camera with another number of pixels (the field of view is kept)."""
+        x, y = width / self.width, height / self.height
+        return replace(
+            self,
+            width=width,
+            height=height,
+            fx=self.fx * x,
+            fy=self.fy * y,
+            cx=self.cx * x,
+            cy=self.cy * y,
+        )
+
+    def project(self, points_camera: Float[np.ndarray, "*n 3"]) -> Float64[np.ndarray, "*n 2"]:
+        """Pixels of points in the camera's frame [px]; NaN where a point is not in front."""
+        z = points_camera[..., 2]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            plane = points_camera[..., :2] / np.where(z > 0, z, np.nan)[..., None]
+        bent = _distort(np.asarray(plane, dtype=np.float64), self.distortion)
+        return bent * [self.fx, self.fy] + [self.cx, self.cy]
+
+    def unproject(self, pixels: Float[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 3"]:
+        """Directions of pixels in the camera's frame, scaled to z = 1 (multiply by z_m)."""
+        bent = (pixels - [self.cx, self.cy]) / [self.fx, self.fy]
+        plane = _undistort(bent, self.distortion)
+        return np.concatenate([plane, np.ones_like(plane[..., :1])], axis=-1)
+
+    def pixel_centres(self) -> Float64[np.ndarray, "h w 2"]:
+        """Centre of every pixel [px]."""
+        x, y = np.arange(self.width) + 0.5, np.arange(self.height) + 0.5
+        return np.stack(np.meshgrid(x, y), axis=-1)
+
+    def row_offset_us(self, y: Float[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
+        """When each image row is exposed, after the first [µs]."""
+        return self.readout_us * np.clip(y / self.height, 0.0, 1.0)
+
+
+def camera_rays(
+    camera: Camera,
+    pixels: Float[np.ndarray, "n 2"],
+    world_from_camera: Float64[np.ndarray, "4 4"] | Trajectory,
+    time_us: int = 0,
+) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"]]:
+    """Where the rays of `pixels` start [m, world], and their unit directions (world).
+
+    A trajectory of the camera is followed from row to row (rolling shutter), `time_us` being
+    the time of the first row; a single pose is a camera that stands still meanwhile.
+    """
+    directions = camera.unproject(pixels)
+    directions = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+    if isinstance(world_from_camera, Trajectory):
+        at = time_us + np.round(camera.row_offset_us(pixels[:, 1])).astype(np.int64)
+        poses = world_from_camera.at(at)
+        return poses[:, :3, 3].copy(), np.einsum("nij,nj->ni", poses[:, :3, :3], directions)
+    origins = np.broadcast_to(world_from_camera[:3, 3], directions.shape).copy()
+    return origins, directions @ world_from_camera[:3, :3].T
+
+
+def project_world(
+    camera: Camera,
+    points_world: Float[np.ndarray, "n 3"],
+    world_from_camera: Float64[np.ndarray, "4 4"] | Trajectory,
+    time_us: int = 0,
+) -> Float64[np.ndarray, "n 2"]:
+    """Pixels of world points [px]; NaN where not in front. The inverse of `camera_rays`."""
+    if not isinstance(world_from_camera, Trajectory):
+        camera_from_world = invert(world_from_camera)
+        return camera.project(points_world @ camera_from_world[:3, :3].T + camera_from_world[:3, 3])
+    row = np.full(len(points_world), 0.5 * camera.height)
+    pixels = np.full((len(points_world), 2), np.nan)
+    for _ in range(ROLLING_STEPS if camera.readout_us else 1):
+        offset = camera.row_offset_us(np.nan_to_num(row))
+        at: Int64[np.ndarray, "n"] = time_us + np.round(offset).astype(np.int64)
+        inverse = invert(world_from_camera.at(at))
+        points = np.einsum("nij,nj->ni", inverse[:, :3, :3], points_world) + inverse[:, :3, 3]
+        pixels = camera.project(points)
+        if np.array_equal(pixels[:, 1], row, equal_nan=True):
+            break
+        row = pixels[:, 1]
+    return pixels
+
+
+def _distort(
+    plane: Float64[np.ndarray, "*n 2"], distortion: tuple[float, ...]
+) -> Float64[np.ndarray, "*n 2"]:
+    """OpenCV's rational model (calib3d, "Detailed Description") on the plane z = 1."""
+    if not distortion:
+        return plane
+    k1, k2, p1, p2, k3, k4, k5, k6 = (*distortion, *(0.0,) * (8 - len(distortion)))
+    x, y = plane[..., 0], plane[..., 1]
+    r2 = x * x + y * y
+    top, bottom = 1 + r2 * (k1 + r2 * (k2 + r2 * k3)), 1 + r2 * (k4 + r2 * (k5 + r2 * k6))
+    radial = top / bottom
+    bent_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
+    bent_y = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
+    return np.stack([bent_x, bent_y], axis=-1)
+
+
+def _undistort(
+    bent: Float64[np.ndarray, "*n 2"], distortion: tuple[float, ...]
+) -> Float64[np.ndarray, "*n 2"]:
+    """Newton's method with a numerical 2x2 Jacobian; exact where the lens is one-to-one."""
+    if not distortion:
+        return np.asarray(bent, dtype=np.float64)
+    plane, step = np.array(bent, dtype=np.float64), 1e-6
+    for _ in range(UNDISTORT_STEPS):
+        error = _distort(plane, distortion) - bent
+        if np.max(np.abs(error), initial=0.0) < 1e-13:
+            break
+        columns = [
+            (_distort(plane + shift, distortion) - _distort(plane - shift, distortion)) / (2 * step)
+            for shift in (np.array([step, 0.0]), np.array([0.0, step]))
+        ]
+        jacobian = np.stack(columns, axis=-1)
+        plane = plane - np.linalg.solve(jacobian, error[..., None])[..., 0]
+    return plane

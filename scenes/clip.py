@@ -1,0 +1,222 @@
+"""A clip: one window of one recorded drive, ready to be reconstructed and edited.
+
+The world is right-handed, z up, in metres, its origin near the first pose. The ego frame (ISO
+8855) is x forward, y left, z up, with its origin on the ground under the rear axle where the
+drive says so, else on the ground under the camera. A clip refers to its pictures and sweeps; it
+never holds pixels, so opening and pickling it is cheap.
+"""
+
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int32, Int64, UInt8
+
+from scenes.actor import Actor
+from scenes.camera import Camera
+from scenes.errors import DriveError
+from scenes.geometry import rigid_problem
+from scenes.images import read_image
+from scenes.lidar import Lidar, Sweep
+from scenes.trajectory import Trajectory
+
+DAMAGE = (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile, zlib.error)
+"""What reading a damaged .npz may raise."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ImageStream:
+    """The pictures of one camera."""
+
+    name: str
+    """Name of the camera, unique in a clip."""
+    camera: Camera
+    """Intrinsics, for the pictures as they were recorded."""
+    ego_from_camera: Float64[np.ndarray, "4 4"]
+    """Where the camera is mounted [m]."""
+    time_us: Int64[np.ndarray, "n"]
+    """Time of the first row of each picture [µs], increasing."""
+    files: tuple[Path, ...]
+    """One picture for each time."""
+    exposure: Float64[np.ndarray, "n"]
+    """Exposure of each picture relative to the others, positive; all 1 where unknown."""
+
+    def __post_init__(self) -> None:
+        if not len(self.time_us) == len(self.files) == len(self.exposure) > 0:
+            raise ValueError(f"camera {self.name}: times, files and exposures differ in number")
+        if np.any(np.diff(self.time_us) <= 0):
+            raise ValueError(f"camera {self.name}: time_us must increase")
+        if problem := rigid_problem(self.ego_from_camera[None]):
+            raise ValueError(f"camera {self.name}: ego_from_camera: {problem}")
+        if not np.all(np.isfinite(self.exposure)) or np.any(self.exposure <= 0):
+            raise ValueError(f"camera {self.name}: exposure must be finite and positive")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
+        """One picture, sRGB.
+
+        Raises:
+            DriveError: It is missing, damaged, or not of the camera's size.
+        """
+        image = read_image(self.files[index])
+        if image.shape[:2] != (self.camera.height, self.camera.width):
+            size = f"{image.shape[1]}x{image.shape[0]}"
+            wanted = f"{self.camera.width}x{self.camera.height}"
+            raise DriveError(
+                self.files[index], f"is {size}, its camera {wanted}", "import the drive again"
+            )
+        return image
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class LidarStream:
+    """The sweeps of one lidar."""
+
+    name: str
+    """Name of the lidar, unique in a clip."""
+    lidar: Lidar
+    """Beam pattern."""
+    ego_from_lidar: Float64[np.ndarray, "4 4"]
+    """Where the lidar is mounted [m]."""
+    time_us: Int64[np.ndarray, "n"]
+    """Start of each sweep [µs], increasing."""
+    files: tuple[Path, ...]
+    """One .npz for each sweep, with xyz_m, offset_us and intensity (see `Sweep`)."""
+
+    def __post_init__(self) -> None:
+        if not len(self.time_us) == len(self.files) > 0:
+            raise ValueError(f"lidar {self.name}: times and files differ in number")
+        if np.any(np.diff(self.time_us) <= 0):
+            raise ValueError(f"lidar {self.name}: time_us must increase")
+        if problem := rigid_problem(self.ego_from_lidar[None]):
+            raise ValueError(f"lidar {self.name}: ego_from_lidar: {problem}")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, index: int) -> Sweep:
+        """One sweep.
+
+        Raises:
+            DriveError: It is missing or damaged.
+        """
+        path = self.files[index]
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return Sweep(**{key: arrays[key] for key in ("xyz_m", "offset_us", "intensity")})
+        except FileNotFoundError as error:
+            raise DriveError(path, "does not exist", "import the drive again") from error
+        except (
+            OSError,
+            KeyError,
+            ValueError,
+            TypeError,
+            EOFError,
+            BadZipFile,
+            zlib.error,
+        ) as error:
+            raise DriveError(path, f"is damaged ({error})", "import the drive again") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class SparsePoints:
+    """Points triangulated from the pictures, with the pictures that saw them."""
+
+    position_m: Float64[np.ndarray, "points 3"]
+    """Where they are in the world [m]."""
+    error_px: Float32[np.ndarray, "points"]
+    """Mean reprojection error [px]."""
+    point_index: Int32[np.ndarray, "observations"]
+    """For each observation, which point was seen ..."""
+    frame_index: Int32[np.ndarray, "observations"]
+    """... and by which picture of the clip's first camera."""
+
+    def __post_init__(self) -> None:
+        if len(self.position_m) != len(self.error_px):
+            raise ValueError("position_m and error_px differ in length")
+        if len(self.point_index) != len(self.frame_index):
+            raise ValueError("point_index and frame_index differ in length")
+        if not np.all(np.isfinite(self.position_m)):
+            raise ValueError("sparse points must be finite")
+        if len(self.point_index) and not (
+            0 <= self.point_index.min() and self.point_index.max() < len(self.position_m)
+        ):
+            raise ValueError("an observation names a point that does not exist")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Clip:
+    """Everything that one recorded drive says about one stretch of road and time."""
+
+    name: str
+    """Name of the drive."""
+    source: str
+    """The importer or program that made it."""
+    licence: str
+    """What the drive's owner allows; it travels into everything made from it."""
+    ego: Trajectory
+    """`world_from_ego`."""
+    ego_size_m: Float64[np.ndarray, "3"]
+    """Length, width, height of the recording car [m]."""
+    ego_front_m: float
+    """From the ego origin forward to the front bumper [m]."""
+    cameras: tuple[ImageStream, ...]
+    """At least one; sparse points refer to the first."""
+    lidars: tuple[LidarStream, ...] = ()
+    points: SparsePoints | None = None
+    """Depth evidence of drives without a lidar."""
+    actors: tuple[Actor, ...] = ()
+    """Other road users, by increasing id."""
+    notes: tuple[str, ...] = field(default=())
+    """What a user of the clip should know: what was assumed, what is missing."""
+
+    def __post_init__(self) -> None:
+        if not self.cameras:
+            raise ValueError("a clip needs at least one camera")
+        names = [stream.name for stream in (*self.cameras, *self.lidars)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"sensor names must differ, got {names}")
+        ids = [actor.id for actor in self.actors]
+        if ids != sorted(set(ids)):
+            raise ValueError(f"actors must have increasing ids, got {ids}")
+        if not np.all(np.isfinite(self.ego_size_m)) or np.any(self.ego_size_m <= 0):
+            raise ValueError(f"impossible ego size {self.ego_size_m}")
+        if self.points is not None and len(self.points.frame_index):
+            frames = self.points.frame_index
+            if frames.min() < 0 or frames.max() >= len(self.cameras[0]):
+                raise ValueError("an observation names a picture that does not exist")
+
+    def __eq__(self, other: object) -> bool:
+        from scenes.clip_files import pack  # packing is the one list of what a clip consists of
+
+        if not isinstance(other, Clip):
+            return False
+        (header, arrays), (theirs, their_arrays) = pack(self), pack(other)
+        same = arrays.keys() == their_arrays.keys() and header == theirs
+        return same and all(np.array_equal(arrays[key], their_arrays[key]) for key in arrays)
+
+    def world_from_camera(self, stream: int, time_us: int) -> Float64[np.ndarray, "4 4"]:
+        """Pose of a camera at any time of the drive [m]."""
+        ego = self.ego.at(np.array([time_us]))[0]
+        return ego @ self.cameras[stream].ego_from_camera
+
+    def save(self, folder: Path) -> Path:
+        """Write the clip as a folder, atomically; pictures stay where they are."""
+        from scenes.clip_files import save_clip
+
+        return save_clip(self, folder)
+
+    @staticmethod
+    def load(folder: Path) -> "Clip":
+        """Open a saved clip; reads no pixels.
+
+        Raises:
+            OtherlaneError: It is not a clip, or damaged; the file and field are named.
+        """
+        from scenes.clip_files import load_clip
+
+        return load_clip(folder)

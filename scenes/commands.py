@@ -1,0 +1,48 @@
+"""The verbs of the scenes layer: import a recorded drive, perturb a clip into scenarios."""
+
+from pathlib import Path
+
+
+def import_(
+    drive: Path, /, out: Path, fmt: str = "kitti-tracking", sequence: str | None = None
+) -> dict[str, object]:
+    """Read a recorded drive and write it as a clip.
+
+    Args:
+        drive: Folder of the recording.
+        out: Folder of the clip, made whole or not at all.
+        fmt: Importer to read it with; `otherlane doctor` lists them.
+        sequence: Which sequence, where the recording holds several.
+    """
+    from scenes.importers import import_clip
+
+    clip = import_clip(fmt, drive, sequence)
+    clip.save(out)
+    time_us = clip.ego.time_us
+    return {
+        "frames": len(clip.cameras[0]),
+        "duration_s": float(time_us[-1] - time_us[0]) / 1e6,
+        "length_m": float(clip.ego.travelled_m()[-1]),
+        "actors": len(clip.actors),
+        "points": 0 if clip.points is None else len(clip.points.position_m),
+        "licence": clip.licence,
+        "notes": clip.notes,
+        "out": str(out),
+    }
+
+
+def perturb(
+    clip: Path, /, request: Path, out: Path, count: int | None = None, seed: int | None = None
+) -> dict[str, object]:
+    """Draw concrete scenarios from a request.
+
+    Args:
+        clip: Folder of the clip that will be edited.
+        request: TOML file: edits, with values or ranges.
+        out: Folder for the scenarios, one TOML file each.
+        count: How many to draw; the request's own count when left out.
+        seed: Random seed; the request's own when left out.
+    """
+    from scenes.perturb import perturb_clip
+
+    return perturb_clip(clip, request, out, count, seed)

@@ -1,0 +1,144 @@
+"""Pictures at the door: sRGB, 8 bits a channel, checked before a byte is decoded.
+
+Decoders are attacked through dimensions and truncation, so the header is read first, and a
+picture larger than `MAX_PIXELS` is refused without decoding it.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from scenes.errors import DriveError
+
+MAX_PIXELS = 64_000_000
+"""Largest picture that is opened [px]."""
+FORMATS = ("PNG", "JPEG", "WEBP")
+"""The decoders that may run."""
+MODES = ("L", "LA", "RGB", "RGBA", "P")
+"""The pixels that may be in a picture, by Pillow's names: 8-bit grey or colour."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+"""How files of these formats end."""
+TAIL_BYTES = 4096
+"""A whole JPEG's end mark is in its last bytes; some cameras pad the file behind it."""
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height [px] from the header; nothing is decoded.
+
+    Raises:
+        DriveError: No such file, not a picture, of an unknown kind, or too large.
+    """
+    import warnings
+
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            # Pillow only warns of pictures that are a little too large; below they are refused.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                size, mode = image.size, image.mode
+    except FileNotFoundError as error:
+        raise DriveError(path, "does not exist", "import the drive again, or restore it") from error
+    except UnidentifiedImageError as error:
+        raise DriveError(path, "is not a readable picture", _formats()) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DriveError(path, f"is not a readable picture ({error})", _formats()) from error
+    except Image.DecompressionBombError as error:
+        raise DriveError(path, f"is too large ({error})", f"at most {MAX_PIXELS} px") from error
+    if size[0] * size[1] > MAX_PIXELS:
+        raise DriveError(path, f"is too large ({size[0]}x{size[1]})", f"at most {MAX_PIXELS} px")
+    if min(size) < 1:
+        raise DriveError(path, f"has no pixels ({size[0]}x{size[1]})", "a picture with pixels")
+    if mode not in MODES:
+        raise DriveError(path, f"has pixels of mode {mode}", "8-bit grey or RGB")
+    return size
+
+
+def check_whole(path: Path) -> None:
+    """Whether a picture's end is there; nothing is decoded.
+
+    A copy that broke off has a good header. PNG ends with an IEND chunk, JPEG with an EOI mark
+    (which cannot occur inside its data), and WebP's header says how long the file is.
+
+    Raises:
+        DriveError: The file is cut short.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - TAIL_BYTES))
+        tail = file.read()
+    if head.startswith(b"\x89PNG"):
+        whole = b"IEND\xaeB`\x82" in tail
+    elif head.startswith(b"\xff\xd8"):
+        whole = b"\xff\xd9" in tail
+    else:
+        whole = size >= 8 + int.from_bytes(head[4:8], "little")
+    if not whole:
+        raise DriveError(path, "is cut short (its end is missing)", "copy it again")
+
+
+def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture as sRGB; a grey one has three equal channels.
+
+    Raises:
+        DriveError: As `image_size`, or the file is cut short.
+    """
+    from PIL import Image
+
+    image_size(path)
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DriveError(path, f"is cut short or damaged ({error})", "copy it again") from error
+
+
+def _formats() -> str:
+    return f"one of {', '.join(FORMATS)}"
+
+
+def linear_from_srgb(srgb: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    """Linear light of sRGB values in 0..1 (IEC 61966-2-1)."""
+    low = srgb <= 0.04045
+    return np.where(low, srgb / 12.92, ((np.maximum(srgb, 0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def srgb_from_linear(linear: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    """sRGB values of linear light; not clipped (IEC 61966-2-1)."""
+    low = linear <= 0.0031308
+    return np.where(low, linear * 12.92, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def resize_linear(
+    image: UInt8[np.ndarray, "h w 3"], width: int, height: int
+) -> Float[np.ndarray, "height width 3"]:
+    """The picture at another size, averaged over areas in linear light; returns linear light.
+
+    Each output pixel is the exact mean over its area of the input, whatever the ratio, so that
+    a smaller picture is what a camera with fewer pixels would have taken.
+    """
+    linear = linear_from_srgb(np.arange(256) / 255.0).astype(np.float32)[image]
+    rows = _area_weights(image.shape[0], height)
+    columns = _area_weights(image.shape[1], width)
+    return _weighted(_weighted(linear, *rows).swapaxes(0, 1), *columns).swapaxes(0, 1)
+
+
+def _area_weights(size: int, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of each output cell in input pixels: integral images make the mean exact."""
+    edges = np.linspace(0.0, size, wanted + 1)
+    return edges[:-1], edges[1:]
+
+
+def _weighted(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    total = np.concatenate([np.zeros_like(values[:1]), values]).astype(np.float64).cumsum(axis=0)
+
+    def upto(edge: np.ndarray) -> np.ndarray:
+        whole = np.minimum(np.floor(edge).astype(np.int64), len(values) - 1)
+        part = (edge - whole)[:, None, None]
+        return total[whole] * (1.0 - part) + total[whole + 1] * part
+
+    return ((upto(high) - upto(low)) / (high - low)[:, None, None]).astype(np.float32)

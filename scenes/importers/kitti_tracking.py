@@ -1,0 +1,148 @@
+"""KITTI tracking: colour pictures, boxes of road users, poses, and COLMAP's points.
+
+Layout: `image_02/<seq>/*.png`, `calib/<seq>.txt`, `label_02/<seq>.txt`, and what KITTI does not
+give: `poses/<seq>.txt` (world_from_camera 2, KITTI odometry's format, metres) and, if there is
+one, the COLMAP text model `colmap/<seq>/` or `colmap/` in the same world.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scenes.camera import Camera
+from scenes.clip import Clip, SparsePoints
+from scenes.colmap_text import (
+    MAX_ERROR_PX,
+    MIN_TRACK,
+    ColmapImage,
+    check_same_world,
+    read_colmap_camera,
+    read_colmap_images,
+    read_colmap_points,
+)
+from scenes.errors import DriveError
+from scenes.kitti_boxes import Boxes, actors_of, read_boxes, tracks_with_gaps
+from scenes.kitti_car import EGO_FRONT_M, EGO_SIZE_M, FRAME_US, LICENCE, kitti_ride
+from scenes.kitti_text import (
+    Pictures,
+    camera_from_rectified,
+    check_principal_point,
+    choose_sequence,
+    kitti_camera,
+    read_pictures,
+    read_poses,
+    read_projection,
+)
+
+LAYOUT = "the folder that holds image_02, calib, label_02 and poses"
+MAX_INTRINSICS_GAP_PX = 2.0
+"""How far COLMAP's intrinsics may be from the calibration's."""
+
+
+def import_clip(root: Path, sequence: str | None = None) -> Clip:
+    """Index one sequence of a KITTI tracking drive; reads no pixels.
+
+    Raises:
+        DriveError: Something is missing, malformed or impossible; the file and line are named.
+    """
+    name = choose_sequence(root / "image_02", sequence, LAYOUT)
+    pictures = read_pictures(root / "image_02" / name, LAYOUT)
+    calibration, poses = root / "calib" / f"{name}.txt", root / "poses" / f"{name}.txt"
+    projection = read_projection(calibration, "P2")
+    camera = kitti_camera(projection, pictures, calibration)
+    recorded_from_camera = read_poses(poses, pictures)
+    boxes = read_boxes(root / "label_02" / f"{name}.txt", pictures.numbers)
+    model = _read_model(root, name, pictures, camera)
+    time_us = np.arange(len(pictures.files), dtype=np.int64) * FRAME_US
+    ride = kitti_ride(
+        "image_02",
+        model.camera if model else camera,
+        pictures,
+        time_us,
+        recorded_from_camera,
+        poses,
+    )
+    points = None
+    if model is not None:
+        check_same_world(model.images, recorded_from_camera, poses)
+        points = read_colmap_points(model.folder, model.images, ride.ours_from_recorded)
+    world_from_rectified = ride.world_from_camera() @ camera_from_rectified(projection)
+    return Clip(
+        name=f"kitti-tracking-{name}",
+        source="scenes.importers.kitti_tracking",
+        licence=LICENCE,
+        ego=ride.ego,
+        ego_size_m=np.array(EGO_SIZE_M),
+        ego_front_m=EGO_FRONT_M,
+        cameras=(ride.stream,),
+        points=points,
+        actors=actors_of(boxes, pictures.numbers, time_us, world_from_rectified),
+        notes=(*ride.notes, *_box_notes(boxes), *_point_notes(points, model, camera)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """A COLMAP text model of the pictures."""
+
+    folder: Path
+    """Where it lies."""
+    camera: Camera
+    """The intrinsics that its poses were solved with."""
+    images: Mapping[int, ColmapImage]
+    """Its pictures by id."""
+
+
+def _read_model(root: Path, name: str, pictures: Pictures, calibrated: Camera) -> Model | None:
+    """The drive's model, if it has one; its camera agrees with the calibration."""
+    folders = (root / "colmap" / name, root / "colmap")
+    folder = next((folder for folder in folders if folder.is_dir()), None)
+    if folder is None:
+        return None
+    images = read_colmap_images(folder, {path.name: i for i, path in enumerate(pictures.files)})
+    camera, where = read_colmap_camera(folder, images), folder / "cameras.txt"
+    if (camera.width, camera.height) != (pictures.width, pictures.height):
+        wrong = f"the camera has {camera.width}x{camera.height} px"
+        fix = f"the model of the pictures, which have {pictures.width}x{pictures.height}"
+        raise DriveError(where, wrong, fix)
+    check_principal_point(camera, where)
+    field, gap_px = _intrinsics_gap(camera, calibrated)
+    if gap_px > MAX_INTRINSICS_GAP_PX:
+        fix = f"a model solved within {MAX_INTRINSICS_GAP_PX:g} px of the calibration"
+        raise DriveError(where, f"{field} is {gap_px:.1f} px off the calibration's", fix)
+    return Model(folder=folder, camera=camera, images=images)
+
+
+def _intrinsics_gap(camera: Camera, other: Camera) -> tuple[str, float]:
+    """The intrinsic that differs most, and by how much [px]."""
+    gaps = {
+        field: abs(getattr(camera, field) - getattr(other, field))
+        for field in ("fx", "fy", "cx", "cy")
+    }
+    worst = max(gaps, key=lambda field: gaps[field])
+    return worst, gaps[worst]
+
+
+def _box_notes(boxes: Boxes) -> tuple[str, ...]:
+    gaps = ", ".join(str(track) for track in tracks_with_gaps(boxes))
+    return (
+        "times are assumed: 10 Hz from the first picture",
+        f"boxes are KITTI's, only where its camera saw them; {boxes.ignored} DontCare left out",
+        *((f"boxes of tracks {gaps} are interpolated over gaps",) if gaps else ()),
+    )
+
+
+def _point_notes(
+    points: SparsePoints | None, model: Model | None, calibrated: Camera
+) -> tuple[str, ...]:
+    if points is None or model is None:
+        return ("no depth evidence: the drive has no colmap folder",)
+    field, gap_px = _intrinsics_gap(model.camera, calibrated)
+    return (
+        "intrinsics are the COLMAP model's, which the poses were solved with; the calibration's "
+        f"differ by up to {gap_px:.2g} px ({field})",
+        f"depth evidence: {len(points.position_m)} COLMAP points under {MAX_ERROR_PX} px seen by "
+        f"{MIN_TRACK} pictures or more; held-out pictures helped to triangulate them",
+    )

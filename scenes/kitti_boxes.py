@@ -1,0 +1,206 @@
+"""KITTI tracking's label files: 3D boxes with track ids, frame by frame.
+
+A line is: frame, track id, class, truncated, occluded, alpha, 2D box (4), height, width, length,
+bottom centre x y z, rotation_y [, score]. Boxes are in the rectified frame of camera 0 (x right,
+y down, z forward); rotation_y turns about y, and at 0 the box looks along x.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from scenes.actor import Actor
+from scenes.errors import DriveError
+from scenes.geometry import rigid
+from scenes.semantics import Semantic
+from scenes.text_tables import Line, finite_number, finite_numbers, read_lines, whole_number
+from scenes.trajectory import Trajectory
+
+KINDS: Mapping[str, Semantic] = {
+    "Car": Semantic.CAR,
+    "Van": Semantic.VAN,
+    "Truck": Semantic.TRUCK,
+    "Pedestrian": Semantic.PERSON,
+    "Person": Semantic.PERSON,
+    "Person_sitting": Semantic.SITTING_PERSON,
+    "Cyclist": Semantic.CYCLIST,
+    "Tram": Semantic.TRAM,
+    "Misc": Semantic.OTHER_ACTOR,
+}
+"""KITTI's classes, and what they are here."""
+IGNORED = "DontCare"
+"""KITTI's mark for 2D regions that were not labelled; they have no 3D box."""
+
+MAX_TRACKS = 1_000_000
+"""Track ids are below this; they become values of instance masks."""
+MAX_SIZE_M = 60.0
+"""No box is longer; KITTI's longest tram has 36 m."""
+MAX_RANGE_M = 500.0
+"""No box is further away; placeholders stand at 1000 m."""
+MAX_BEHIND_M = 10.0
+"""Boxes come from what the camera sees, so none lies further behind it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Box:
+    """One line of a label file."""
+
+    line: Line
+    """Where it stands."""
+    frame: int
+    """Number of the picture."""
+    track: int
+    """Which road user; -1 for none."""
+    name: str
+    """KITTI's class."""
+    size_m: tuple[float, float, float]
+    """Length, width, height [m]."""
+    bottom_m: tuple[float, float, float]
+    """Bottom centre, in the rectified frame of camera 0 [m]."""
+    rotation_y: float
+    """About the camera's y axis [rad]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Boxes:
+    """A label file."""
+
+    boxes: tuple[Box, ...]
+    """In the order of the file, without the ignored ones."""
+    ignored: int
+    """How many lines were `IGNORED`."""
+
+
+def read_boxes(path: Path, frames: range) -> Boxes:
+    """Every box of a label file; an empty file holds none.
+
+    Args:
+        path: The file.
+        frames: Numbers of the pictures.
+
+    Raises:
+        DriveError: Missing, malformed, or with a box that cannot be; file and line are named.
+    """
+    fix = "KITTI tracking's label file; an empty one where nothing is labelled"
+    found = [_box(line, frames) for line in read_lines(path, fix)]
+    boxes = tuple(box for box in found if box is not None)
+    seen: dict[tuple[int, int], Box] = {}
+    kinds: dict[int, Box] = {}
+    for box in boxes:
+        if other := seen.get((box.frame, box.track)):
+            wrong = f"track {box.track} is in frame {box.frame} twice (line {other.line.number})"
+            raise DriveError(box.line.place, wrong, "one box a track and frame")
+        first = kinds.setdefault(box.track, box)
+        if first.name != box.name:
+            wrong = f"track {box.track} is a {box.name} here, a {first.name} before"
+            raise DriveError(box.line.place, wrong, "one class a track")
+        seen[box.frame, box.track] = box
+    return Boxes(boxes=boxes, ignored=len(found) - len(boxes))
+
+
+def _box(line: Line, frames: range) -> Box | None:
+    words = line.words
+    if len(words) not in (17, 18):
+        wrong = f"takes 17 words (18 with a score), here are {len(words)}"
+        raise DriveError(line.place, wrong, "KITTI tracking's labels, not KITTI object's (15)")
+    frame = whole_number(line, "frame", words[0])
+    if frame not in frames:
+        wrong = f"labels frame {frame}, but the pictures are {frames[0]} to {frames[-1]}"
+        raise DriveError(line.place, wrong, "labels of these pictures only")
+    if words[2] == IGNORED:
+        return None
+    if words[2] not in KINDS:
+        fix = f"one of {', '.join(KINDS)}, {IGNORED}"
+        raise DriveError(line.place, f"unknown class {words[2][:40]!r}", fix)
+    height, width, length = finite_numbers(line, "dimensions", words[10:13], 3)
+    x, y, z = finite_numbers(line, "location", words[13:16], 3)
+    box = Box(
+        line=line,
+        frame=frame,
+        track=whole_number(line, "track id", words[1]),
+        name=words[2],
+        size_m=(length, width, height),
+        bottom_m=(x, y, z),
+        rotation_y=finite_number(line, "rotation_y", words[16]),
+    )
+    _check_possible(box)
+    return box
+
+
+def _check_possible(box: Box) -> None:
+    length, width, height = box.size_m
+    distance_m = float(np.linalg.norm(box.bottom_m))
+    wrong, fix = "", "the box's true place, in metres"
+    if not 0 <= box.track < MAX_TRACKS:
+        wrong = f"track id {box.track} of a {box.name}"
+        fix = f"a track id of 0 or more, under {MAX_TRACKS}"
+    elif min(box.size_m) <= 0:
+        wrong = f"impossible dimensions: height {height:g} width {width:g} length {length:g} m"
+        fix = "positive dimensions"
+    elif max(box.size_m) > MAX_SIZE_M:
+        wrong, fix = f"dimensions of {max(box.size_m):g} m are too large", "dimensions in metres"
+    elif box.bottom_m[2] < -MAX_BEHIND_M:
+        wrong = f"location z {box.bottom_m[2]:g} m is behind the camera"
+    elif distance_m > MAX_RANGE_M:
+        wrong = f"location is {distance_m:g} m away"
+    elif abs(box.rotation_y) > 2.0 * np.pi + 0.01:
+        wrong, fix = f"rotation_y of {box.rotation_y:g} is over a turn", "radians"
+    if wrong:
+        raise DriveError(box.line.place, wrong, fix)
+
+
+def actors_of(
+    boxes: Boxes,
+    frames: range,
+    time_us: Int64[np.ndarray, "n"],
+    world_from_rectified: Float64[np.ndarray, "n 4 4"],
+) -> tuple[Actor, ...]:
+    """The road users of a label file, by increasing id.
+
+    A track with gaps is one actor whose boxes are interpolated in between; the jitter of the
+    labels stays. Its size is the median over the track.
+
+    Args:
+        boxes: The labels.
+        frames: Numbers of the pictures.
+        time_us: Time of each picture [µs].
+        world_from_rectified: Pose of the rectified frame of camera 0 at each picture [m].
+    """
+    tracks: dict[int, list[Box]] = {}
+    for box in sorted(boxes.boxes, key=lambda box: (box.track, box.frame)):
+        tracks.setdefault(box.track, []).append(box)
+    actors = []
+    for track, found in tracks.items():
+        index = np.array([frames.index(box.frame) for box in found])
+        rectified_from_box = np.stack([rectified_pose(box) for box in found])
+        actors.append(
+            Actor(
+                id=track,
+                kind=KINDS[found[0].name],
+                size_m=np.median([box.size_m for box in found], axis=0),
+                trajectory=Trajectory(
+                    time_us=time_us[index],
+                    world_from_body=world_from_rectified[index] @ rectified_from_box,
+                ),
+            )
+        )
+    return tuple(actors)
+
+
+def tracks_with_gaps(boxes: Boxes) -> list[int]:
+    """Ids of the tracks that are missing in some frame between their first and last."""
+    frames: dict[int, list[int]] = {}
+    for box in boxes.boxes:
+        frames.setdefault(box.track, []).append(box.frame)
+    return sorted(track for track, seen in frames.items() if max(seen) - min(seen) >= len(seen))
+
+
+def rectified_pose(box: Box) -> Float64[np.ndarray, "4 4"]:
+    """From the box's frame (centre, x along it, y left, z up) to the rectified camera's [m]."""
+    sine, cosine = np.sin(box.rotation_y), np.cos(box.rotation_y)
+    rotation = np.array([[cosine, sine, 0.0], [0.0, 0.0, -1.0], [-sine, cosine, 0.0]])
+    centre = np.array(box.bottom_m) - [0.0, 0.5 * box.size_m[2], 0.0]
+    return rigid(rotation, centre)

@@ -1,0 +1,80 @@
+"""The command line: what it says, how fast, and what it must not load to say it."""
+
+import json
+import runpy
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from render.cli import VERBS, main
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+HELP_TEXTS = runpy.run_path(str(GOLDEN / "make_cli.py"))["help_texts"]
+HEAVY = ("torch", "mitsuba", "av", "PIL", "imageio", "numpy", "jaxtyping")
+
+HELP = """
+import contextlib, sys
+from render.cli import main
+with contextlib.suppress(SystemExit):
+    main(["--help"])
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def help_texts() -> dict[str, str]:
+    return HELP_TEXTS()
+
+
+def test_help_of_every_command_is_on_file(help_texts: dict[str, str]) -> None:
+    on_file = {path.name for path in (GOLDEN / "cli").glob("*.txt")}
+    assert on_file == set(help_texts), "run: python tests/golden/make_cli.py"
+
+
+@pytest.mark.parametrize("name", ["otherlane", *VERBS])
+def test_help_says_what_the_golden_file_says(name: str, help_texts: dict[str, str]) -> None:
+    golden = (GOLDEN / "cli" / f"{name}.txt").read_text(encoding="utf-8")
+    assert help_texts[f"{name}.txt"] == golden, "if meant, run: python tests/golden/make_cli.py"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert "render.cli" in loaded
+    assert not loaded & set(HEAVY), "commands import late, so that --help stays instant"
+
+
+def test_help_takes_less_than_half_a_second() -> None:
+    seconds: list[float] = []
+    while len(seconds) < 5 and min(seconds, default=1.0) >= 0.5:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", HELP], capture_output=True, check=True)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5, f"{seconds} s; find the slow import with python -X importtime"
+
+
+def test_json_is_one_object_alone_on_stdout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["verify", str(tmp_path / "nowhere"), "--json"])
+    said = capsys.readouterr()
+    answer = json.loads(said.out)
+    assert code == 2
+    assert answer["ok"] is False
+    assert set(answer["error"]) == {"where", "wrong", "fix"}
+    assert "try:" in said.err
+
+
+def test_a_wrong_command_line_is_the_users_to_fix(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["reconstruct", "clip", "--no-such-option", "1"])
+    assert exit_.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_version_is_the_installed_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("otherlane 0.")

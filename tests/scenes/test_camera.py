@@ -1,0 +1,128 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from scenes.camera import Camera, camera_rays, project_world
+from scenes.geometry import invert, rigid, transform_points
+from scenes.trajectory import Trajectory
+from tests.strategies import arrays, cameras, pixels, rides, transforms
+
+VGA = Camera(width=640, height=480, fx=500.0, fy=510.0, cx=320.0, cy=240.0)
+LENS = (-0.2, 0.05, 0.001, -0.002, 0.01, 0.05, -0.01, 0.002)
+
+
+@given(st.data(), cameras(), arrays((4, 1), 0.1, 1000.0))
+def test_projecting_undoes_unprojecting(
+    data: st.DataObject, camera: Camera, z_m: np.ndarray
+) -> None:
+    seen = data.draw(pixels(camera))
+    back = camera.project(camera.unproject(seen) * z_m)
+    assert_allclose(back, seen, rtol=0, atol=1e-6)
+
+
+@given(cameras(), arrays((4, 2), -0.4, 0.4), arrays((4, 1), 0.1, 1000.0))
+def test_unprojecting_undoes_projecting(camera: Camera, plane: np.ndarray, z_m: np.ndarray) -> None:
+    points_camera = np.concatenate([plane, np.ones((4, 1))], axis=1) * z_m
+    back = camera.unproject(camera.project(points_camera)) * z_m
+    assert_allclose(back, points_camera, rtol=1e-8, atol=1e-8)
+
+
+@given(st.data(), cameras(), transforms(), arrays((4, 1), 1.0, 100.0))
+def test_a_point_on_a_ray_is_seen_where_the_ray_began(
+    data: st.DataObject, camera: Camera, world_from_camera: np.ndarray, range_m: np.ndarray
+) -> None:
+    seen = data.draw(pixels(camera))
+    origins, directions = camera_rays(camera, seen, world_from_camera)
+    assert_allclose(np.linalg.norm(directions, axis=-1), 1.0, atol=1e-12)
+    back = project_world(camera, origins + range_m * directions, world_from_camera)
+    assert_allclose(back, seen, rtol=0, atol=1e-6)
+
+
+@given(st.data(), cameras(readout_us=30_000, usual=True), rides(), arrays((4, 1), 20.0, 100.0))
+def test_a_rolling_shutter_sees_points_where_their_rays_began(
+    data: st.DataObject, camera: Camera, ride: Trajectory, range_m: np.ndarray
+) -> None:
+    seen = data.draw(pixels(camera))
+    origins, directions = camera_rays(camera, seen, ride, time_us=100_000)
+    found = project_world(camera, origins + range_m * directions, ride, time_us=100_000)
+    # Row times are whole µs, in which 4 m and 0.1 rad of a step are next to nothing.
+    assert_allclose(found, seen, rtol=0, atol=1e-3 + 1e-5 * max(camera.fx, camera.fy))
+
+
+def test_a_rolling_shutter_sees_each_row_from_its_own_place() -> None:
+    camera = replace(VGA, readout_us=10_000)
+    poses = rigid(np.broadcast_to(np.eye(3), (2, 3, 3)), np.array([[0.0, 0, 0], [1.0, 0, 0]]))
+    drive = Trajectory(time_us=np.array([0, 10_000]), world_from_body=poses)
+    origins, _ = camera_rays(camera, np.array([[0.0, 0.0], [0.0, 240.0], [0.0, 480.0]]), drive)
+    assert_allclose(origins[:, 0], [0.0, 0.5, 1.0])
+
+
+@given(st.data(), cameras(), st.floats(0.1, 3.0))
+def test_a_scaled_camera_sees_the_same(data: st.DataObject, camera: Camera, z_m: float) -> None:
+    other = camera.scaled(2 * camera.width, 3 * camera.height)
+    seen = data.draw(pixels(camera))
+    points_camera = camera.unproject(seen) * z_m
+    assert_allclose(other.project(points_camera), seen * [2.0, 3.0], rtol=1e-6, atol=1e-6)
+    assert other.scaled(camera.width, camera.height).fx == pytest.approx(camera.fx)
+
+
+@pytest.mark.parametrize("count", [0, 4, 5, 8])
+def test_distortion_is_opencvs(count: int) -> None:
+    cv2 = pytest.importorskip("cv2")
+    camera = replace(VGA, distortion=LENS[:count])
+    rng = np.random.default_rng(0)
+    points_camera = np.array([0.0, 0.0, 5.0]) + rng.uniform(-2.0, 2.0, (50, 3))
+    matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
+    lens = np.array(camera.distortion) if count else None
+    theirs, _ = cv2.projectPoints(points_camera, np.zeros(3), np.zeros(3), matrix, lens)
+    assert_allclose(camera.project(points_camera), theirs[:, 0], rtol=0, atol=1e-9)
+
+
+@given(st.lists(st.floats(-5.0, 0.0), min_size=1, max_size=4))
+def test_what_is_not_in_front_has_no_pixel(z_m: list[float]) -> None:
+    points_camera = np.stack([np.ones(len(z_m)), np.ones(len(z_m)), np.array(z_m)], axis=-1)
+    assert np.isnan(VGA.project(points_camera)).all()
+
+
+def test_the_first_pixels_centre_is_half_a_pixel_in() -> None:
+    centres = VGA.pixel_centres()
+    assert centres.shape == (480, 640, 2)
+    assert_array_equal(centres[0, 0], [0.5, 0.5])
+    assert_array_equal(centres[-1, -1], [639.5, 479.5])
+    assert_allclose(VGA.project(np.array([0.0, 0.0, 3.0])), [320.0, 240.0])
+
+
+@given(cameras(), transforms())
+def test_a_pose_and_a_standing_trajectory_are_the_same(
+    camera: Camera, world_from_camera: np.ndarray
+) -> None:
+    assume(camera.readout_us == 0)
+    points_world = transform_points(world_from_camera, np.array([[0.1, 0.2, 5.0], [0, 0, -5.0]]))
+    standing = Trajectory(time_us=np.array([0]), world_from_body=world_from_camera[None])
+    one = project_world(camera, points_world, world_from_camera)
+    other = project_world(camera, points_world, standing)
+    assert_allclose(one, other, rtol=1e-9)
+    camera_from_world = invert(world_from_camera)
+    direct = camera.project(transform_points(camera_from_world, points_world))
+    assert_allclose(one, direct, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 0}, "pixels"),
+        ({"fx": 0.0}, "focal lengths positive"),
+        ({"fy": -1.0}, "focal lengths positive"),
+        ({"cx": float("nan")}, "finite"),
+        ({"distortion": (0.1, 0.2)}, "0, 4, 5 or 8"),
+        ({"distortion": (float("inf"), 0.0, 0.0, 0.0)}, "finite"),
+        ({"readout_us": -1}, "readout_us"),
+    ],
+)
+def test_impossible_cameras_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(VGA, **change)  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,150 @@
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+
+from scenes.errors import DriveError
+from scenes.images import (
+    check_whole,
+    image_size,
+    linear_from_srgb,
+    read_image,
+    resize_linear,
+    srgb_from_linear,
+)
+from tests.strategies import arrays
+
+NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+
+
+def written(folder: Path, fmt: str, mode: str = "RGB") -> Path:
+    path = folder / f"picture.{fmt.lower()}"
+    Image.fromarray(NOISE).convert(mode).save(path, format=fmt, **LOSSLESS.get(fmt, {}))
+    return path
+
+
+LOSSLESS = {"WEBP": {"lossless": True}}
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that promises a picture and holds nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("fmt", ["PNG", "WEBP"])
+def test_what_was_written_is_read(tmp_path: Path, fmt: str) -> None:
+    path = written(tmp_path, fmt)
+    assert image_size(path) == (60, 40)
+    check_whole(path)
+    assert_array_equal(read_image(path), NOISE)
+
+
+def test_a_grey_picture_has_three_equal_channels(tmp_path: Path) -> None:
+    image = read_image(written(tmp_path, "PNG", mode="L"))
+    assert image.shape == (40, 60, 3)
+    assert_array_equal(image[..., 0], image[..., 2])
+
+
+@pytest.mark.parametrize("fmt", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
+def test_a_cut_picture_is_found_without_decoding(tmp_path: Path, fmt: str, kept: float) -> None:
+    path = written(tmp_path, fmt)
+    check_whole(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole))])
+    with pytest.raises(DriveError, match="cut short"):
+        check_whole(path)
+    if kept < 0.99:  # all pixels may be there although the end is not
+        with pytest.raises(DriveError):
+            read_image(path)
+
+
+def test_bytes_behind_a_jpeg_do_no_harm(tmp_path: Path) -> None:
+    path = written(tmp_path, "JPEG")
+    path.write_bytes(path.read_bytes() + b"\0" * 512)
+    check_whole(path)
+    assert read_image(path).shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("side", [8_001, 10_000, 30_000, 2**31 - 1])
+def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path, side: int) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png_header(side, side))
+    with pytest.raises(DriveError) as caught:
+        read_image(path)
+    assert "too large" in caught.value.wrong or "not a readable" in caught.value.wrong
+
+
+@pytest.mark.parametrize("data", [b"", b"not a picture", b"BM" + bytes(60), png_header(0, 5)])
+def test_what_is_no_picture_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(data)
+    with pytest.raises(DriveError) as caught:
+        image_size(path)
+    assert caught.value.where == str(path)
+
+
+def test_other_formats_and_depths_are_refused(tmp_path: Path) -> None:
+    gif, deep = tmp_path / "x.gif", tmp_path / "deep.png"
+    Image.fromarray(NOISE).save(gif)
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(deep)
+    with pytest.raises(DriveError, match="not a readable picture"):
+        image_size(gif)
+    with pytest.raises(DriveError, match="mode I;16"):
+        image_size(deep)
+    with pytest.raises(DriveError, match="does not exist"):
+        read_image(tmp_path / "missing.png")
+    with pytest.raises(DriveError):
+        image_size(tmp_path)
+
+
+@given(arrays((8,), 0.0, 1.0))
+def test_linear_light_and_back(srgb: np.ndarray) -> None:
+    assert_allclose(srgb_from_linear(linear_from_srgb(srgb)), srgb, atol=1e-6)
+
+
+def test_known_values_of_srgb() -> None:
+    assert_allclose(linear_from_srgb(np.array([0.0, 0.5, 1.0])), [0.0, 0.21404, 1.0], atol=1e-5)
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 12), st.integers(1, 12))
+def test_resizing_keeps_the_light(height: int, width: int, rows: int, columns: int) -> None:
+    image = NOISE[:height, :width]
+    small = resize_linear(image, columns, rows)
+    assert small.shape == (rows, columns, 3)
+    light = linear_from_srgb(image / 255.0).mean(axis=(0, 1))
+    assert_allclose(small.mean(axis=(0, 1)), light, atol=1e-6)
+
+
+@given(st.integers(1, 5), st.integers(1, 5))
+def test_resizing_by_whole_numbers_takes_means_of_blocks(across: int, down: int) -> None:
+    image = NOISE[: 6 * down, : 8 * across]
+    blocks = linear_from_srgb(image / 255.0).reshape(6, down, 8, across, 3).mean(axis=(1, 3))
+    assert_allclose(resize_linear(image, 8, 6), blocks, atol=1e-6)
+
+
+def test_the_same_size_is_the_same_picture() -> None:
+    same = srgb_from_linear(resize_linear(NOISE, 60, 40))
+    assert_array_equal(np.round(same * 255.0).astype(np.uint8), NOISE)
+
+
+def test_a_file_is_not_kept_open(tmp_path: Path) -> None:
+    path = written(tmp_path, "PNG")
+    image = read_image(path)
+    path.unlink()
+    assert image.sum() > 0
+    assert Image.open(BytesIO(png_header(2, 2))).size == (2, 2)
