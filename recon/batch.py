@@ -36,7 +36,7 @@ def draw_batch(data: Data, count: int, depth_share: float, generator: torch.Gene
     wanted = np.round((count - depth_rays) * usable / usable.sum()).astype(int)
     rays, drawn = [], []
     for pixels, number in zip(data.pixels, wanted, strict=True):
-        pick = torch.randint(len(pixels.usable), (int(number),), generator=generator)
+        pick = torch.randint(max(len(pixels.usable), 1), (int(number),), generator=generator)
         drawn.append((pixels, pixels.usable[pick]))
         rays.append(pixels.rays(pixels.usable[pick]))
     pick = torch.randint(max(len(data.depth), 1), (depth_rays,), generator=generator)

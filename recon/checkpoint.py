@@ -20,6 +20,9 @@ from recon.model import Model
 from recon.training import Training
 from scenes.errors import OtherlaneError
 
+AGAIN = "reconstruct the scene again with this version"
+AFRESH = "remove it; the training then starts afresh"
+
 
 def model_tensors(model: Model) -> dict[str, Tensor]:
     """Every tensor of a model under its canonical name."""
@@ -42,21 +45,18 @@ def load_model(path: Path, model: Model) -> None:
     Raises:
         OtherlaneError: The file is damaged, or of another shape; the tensor is named.
     """
-    _fill(path, model, _read(path))
+    _fill(path, model_tensors(model), _read(path, AGAIN), AGAIN)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path, fix: str) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise OtherlaneError(
-            path, f"cannot be read ({error})", "reconstruct the scene again"
-        ) from error
+        raise OtherlaneError(path, f"cannot be read ({error})", fix) from error
 
 
-def _fill(path: Path, model: Model, tensors: dict[str, Tensor]) -> None:
-    fix = "reconstruct the scene again with this version"
-    for name, target in model_tensors(model).items():
+def _fill(path: Path, targets: dict[str, Tensor], tensors: dict[str, Tensor], fix: str) -> None:
+    for name, target in targets.items():
         if name not in tensors:
             raise OtherlaneError(path, f"has no tensor {name}", fix)
         if tensors[name].shape != target.shape:
@@ -68,6 +68,10 @@ def _fill(path: Path, model: Model, tensors: dict[str, Tensor]) -> None:
             target.copy_(tensors[name])
 
 
+def _moments(training: Training) -> dict[str, Tensor]:
+    return {f"table.{name}": value for name, value in training.table.tensors().items()}
+
+
 def config_hash(config: ReconstructionConfig) -> str:
     """Hash of everything that decides a reconstruction."""
     return hashlib.sha256(msgspec.json.encode(config)).hexdigest()
@@ -77,8 +81,7 @@ def save_state(
     path: Path, training: Training, config: ReconstructionConfig, step: int, seconds: float
 ) -> None:
     """Replace the training's checkpoint by the state after `step` steps and `seconds`."""
-    tensors = model_tensors(training.model)
-    tensors |= {f"table.{name}": value for name, value in training.table.tensors().items()}
+    tensors = model_tensors(training.model) | _moments(training)
     for index, state in training.networks.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{key}": value.contiguous() for key, value in state.items()}
     done = {"step": step, "seconds": seconds, "rays": training.rays}
@@ -94,14 +97,12 @@ def load_state(path: Path, training: Training, config: ReconstructionConfig) -> 
     Raises:
         OtherlaneError: The checkpoint is damaged, or of another configuration.
     """
-    tensors = _read(path)
+    tensors = _read(path, AFRESH)
     with safe_open(path, framework="pt") as file:
         meta = json.loads((file.metadata() or {}).get("otherlane", "{}"))
     if meta.get("config") != config_hash(config):
-        raise OtherlaneError(path, "is of a training with another configuration", "remove it")
-    _fill(path, training.model, tensors)
-    for name, value in training.table.tensors().items():
-        value.copy_(tensors[f"table.{name}"])
+        raise OtherlaneError(path, "is of a training with another configuration", AFRESH)
+    _fill(path, model_tensors(training.model) | _moments(training), tensors, AFRESH)
     states: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("adam."):

@@ -93,7 +93,7 @@ def compare(scene: Scene, stream: int, frame: int) -> Comparison:
         camera,
         scene.clip.world_from_camera(stream, middle_us),
         scene.clip.actors,
-        time,
+        middle_us,
         MASK_MARGIN_PX * scene.config.scale + 1.0,
     )
     return Comparison(
@@ -168,33 +168,28 @@ def result(scene: Scene, scores: list[FrameScore]) -> dict[str, object]:
         "all": {**summary(scores), "frames": len(scores)},
         "per_frame": [asdict(score) for score in scores],
     }
-    cleaned = _without_nan(values)
+    cleaned = without_nan(values)
     assert isinstance(cleaned, dict)
     return cleaned
 
 
-def _without_nan(value: object) -> object:
+def without_nan(value: object) -> object:
+    """The value with null for every number that is not finite (JSON has no NaN)."""
     if isinstance(value, float) and not np.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return value
 
 
-def write_pictures(
-    folder: Path, scores: list[FrameScore], pictures: list[Comparison]
-) -> list[Path]:
-    """One PNG for each held-out picture: photo, render, and absolute error (times 4), stacked."""
+def write_pictures(folder: Path, names: list[str], pictures: list[Comparison]) -> None:
+    """One PNG for each name: photo, render, and absolute error (times 4), stacked."""
     from PIL import Image
 
-    paths = []
-    for score, picture in zip(scores, pictures, strict=True):
+    for name, picture in zip(names, pictures, strict=True):
         error = np.abs(picture.render - picture.photo) * 4.0
         error[~picture.counts] = 0.5
         stack = np.concatenate([picture.photo, picture.render, error]).clip(0, 1)
-        path = folder / f"{score.camera}_{score.frame:06d}.png"
-        Image.fromarray(np.round(stack * 255).astype(np.uint8)).save(path)
-        paths.append(path)
-    return paths
+        Image.fromarray(np.round(stack * 255).astype(np.uint8)).save(folder / f"{name}.png")

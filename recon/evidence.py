@@ -15,9 +15,10 @@ from recon.config import ReconstructionConfig
 from recon.masks import moving_actor_mask, sky_mask
 from recon.rays import Rays
 from recon.split import training_frames
+from scenes.actor import Actor
 from scenes.camera import Camera
 from scenes.clip import Clip
-from scenes.geometry import inside_box
+from scenes.errors import OtherlaneError
 from scenes.images import resize_linear, srgb_from_linear
 from scenes.trajectory import Trajectory
 
@@ -25,6 +26,8 @@ MASK_MARGIN_PX = 3.0
 """Moving actors' boxes are grown by this much [px of the recording]: labels are not exact."""
 LIDAR_MARGIN_M = 0.3
 """And by this much where lidar returns from them are dropped [m]."""
+KNOWN_SLACK_US = 60_000
+"""Before and after its boxes, an actor's lidar returns are dropped for so long [µs]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -104,7 +107,8 @@ def load_pixels(clip: Clip, stream: int, frames: Int64[np.ndarray, "n"], scale: 
     for place, index in enumerate(frames):
         small = resize_linear(images.read(int(index)), width, height)
         srgb = np.round(srgb_from_linear(small).clip(0, 1) * 255).astype(np.uint8)
-        pose, time = poses[place, height // 2], int(images.time_us[index])
+        pose = poses[place, height // 2]
+        time = int(images.time_us[index]) + camera.readout_us // 2
         margin = MASK_MARGIN_PX * scale + 1.0
         masked = moving_actor_mask(camera, pose, clip.actors, time, margin)
         elevation = (directions @ pose[:3, :3].T)[:, 2].reshape(height, width)
@@ -171,12 +175,29 @@ def _lidar_depth(
         hit = np.einsum("nij,nj->ni", poses[:, :3, :3], sweep.xyz_m) + poses[:, :3, 3]
         static = np.ones(len(hit), dtype=bool)
         for actor in clip.actors:
-            pose = actor.at(int(start), slack_us=60_000) if actor.is_moving else None
-            if pose is not None:
-                static &= ~inside_box(pose, actor.size_m, hit, LIDAR_MARGIN_M)
+            if actor.is_moving:
+                static &= ~_from_actor(actor, moments, which, hit)
         origins.append(poses[static, :3, 3])
         ends.append(hit[static])
     return np.concatenate(origins), np.concatenate(ends)
+
+
+def _from_actor(
+    actor: Actor,
+    moments_us: Int64[np.ndarray, "moments"],
+    which: Int64[np.ndarray, "n"],
+    hit_m: Float[np.ndarray, "n 3"],
+) -> Bool[np.ndarray, "n"]:
+    """Which returns lie in the actor's (grown) box at their own time, `moments_us[which]`.
+
+    A fast car moves by more than a metre while the lidar turns once.
+    """
+    times = actor.trajectory.time_us
+    known = (moments_us >= times[0] - KNOWN_SLACK_US) & (moments_us <= times[-1] + KNOWN_SLACK_US)
+    poses = actor.trajectory.at(moments_us)[which]
+    in_box = np.einsum("nji,nj->ni", poses[:, :3, :3], hit_m - poses[:, :3, 3])
+    inside = np.all(np.abs(in_box) <= 0.5 * actor.size_m + LIDAR_MARGIN_M, axis=1)
+    return inside & known[which]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -197,9 +218,16 @@ def select_frames(
 
 
 def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
-    """Open the training pictures and the depth evidence that training may see."""
+    """Open the training pictures and the depth evidence that training may see.
+
+    Raises:
+        OtherlaneError: A picture or a sweep cannot be read, or nothing is left to train on.
+    """
     chosen = [select_frames(clip, config, stream)[0] for stream in range(len(clip.cameras))]
     trained = np.zeros(len(clip.cameras[0]), dtype=bool)
     trained[chosen[0]] = True
-    pixels = (load_pixels(clip, stream, f, config.scale) for stream, f in enumerate(chosen))
-    return Data(pixels=tuple(pixels), depth=load_depth(clip, trained))
+    pixels = tuple(load_pixels(clip, stream, f, config.scale) for stream, f in enumerate(chosen))
+    if not any(len(picture.usable) for picture in pixels):
+        wrong = "has no pixel to train on: moving actors hide every training picture"
+        raise OtherlaneError(clip.name, wrong, "another stretch of the drive, or --holdout 0")
+    return Data(pixels=pixels, depth=load_depth(clip, trained))

@@ -30,9 +30,9 @@ INITIAL_LOG_RADIANCE = -1.5
 class GridField(nn.Module):
     """Density and radiance on the unit cube.
 
-    Parameters: `table` [entries, features]; `density_<i>` and `colour_<i>` [out, in], the layers
-    of two bias-free networks. Density = exp(first output + log initial density); the outputs
-    and the direction's spherical harmonics are the inputs of the second network.
+    Parameters: `table` [entries, features]; `density_layers.<i>` and `colour_layers.<i>`
+    [out, in] of two bias-free networks. Density = exp(first output + log initial density); the
+    outputs and the direction's spherical harmonics are the inputs of the second network.
     """
 
     def __init__(self, config: FieldConfig, generator: torch.Generator) -> None:

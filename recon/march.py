@@ -15,9 +15,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from recon.config import SamplingConfig
-from recon.field import GridField, Instance, RadianceField
+from recon.field import Instance, RadianceField
 from recon.kernels.compositing import median_distance, render_weights
-from recon.rays import FOOTPRINT_STD, Rays
+from recon.parts import Part, instance_part, static_part
+from recon.rays import Rays
 from recon.sampling import choose_steps
 
 OPAQUE = 0.5
@@ -69,7 +70,7 @@ class MarchOutput:
     opacity: Float[Tensor, "rays"]
     """Share of the light that the scene absorbs, 0 to 1."""
     range_m: Float[Tensor, "rays"]
-    """Distance of the winning surface: where half of the winner's weight is reached; inf for sky."""
+    """Distance of the winning surface, where half of its weight is reached; inf for sky."""
     expected_range_m: Float[Tensor, "rays"]
     """Mean distance of what absorbs [m]; 0 where nothing does."""
     instance: Int64[Tensor, "rays"]
@@ -86,6 +87,7 @@ def march(
     sampling: SamplingConfig,
     growth: float,
     generator: torch.Generator | None = None,
+    termination: float = 0.0,
 ) -> tuple[MarchOutput, Samples]:
     """Integrate rays through the static scene and the instances.
 
@@ -96,12 +98,15 @@ def march(
         sampling: Where along the rays to look.
         growth: Length of a step over its distance.
         generator: Shifts the steps (training); None takes the same steps each time.
+        termination: Steps are not looked at where the static scene has left this share of the
+            light or less; checked now and then (`recon.parts`). 0 looks at all (training, parity).
 
     Returns:
         The integrals, with gradients to every parameter, and the samples (for losses).
     """
-    parts = [_static_part(field, rays, sampling, growth, generator)]
-    parts += [_instance_part(item, rays, sampling.instance_samples) for item in instances]
+    steps = choose_steps(rays, field.block, field.occupancy, sampling, growth, generator)
+    parts = [static_part(field, rays, steps, termination)]
+    parts += [instance_part(item, rays, sampling.instance_samples) for item in instances]
     near, far, density = (
         torch.cat([getattr(part, name) for part in parts], 1)
         for name in ("near_m", "far_m", "density")
@@ -129,77 +134,7 @@ def march(
     return _integrate(linear, record, len(parts)), record
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Part:
-    """Samples of the static scene or of one instance."""
-
-    field: GridField
-    near_m: Float[Tensor, "rays samples"]
-    far_m: Float[Tensor, "rays samples"]
-    density: Float[Tensor, "rays samples"]
-    """0 where it was not looked."""
-    looked: Int64[Tensor, "looks"]
-    """Which of the rays times samples were looked at, increasing."""
-    unit: Float[Tensor, "looks 3"]
-    geometry: Float[Tensor, "looks g"]
-    directions: Float[Tensor, "rays 3"]
-    """In the frame of the part, so that its look turns with it."""
-
-
-def _static_part(
-    field: RadianceField,
-    rays: Rays,
-    sampling: SamplingConfig,
-    growth: float,
-    generator: torch.Generator | None,
-) -> _Part:
-    steps = choose_steps(rays, field.block, field.occupancy, sampling, growth, generator)
-    looked = torch.nonzero(steps.looked_at.flatten())[:, 0]
-    count = steps.looked_at.shape[1]
-    middle = steps.middle_m.flatten()[looked]
-    width = rays.pixel_angle[looked.div(count, rounding_mode="floor")] * FOOTPRINT_STD
-    footprint = middle * width * field.block.unit_per_metre(steps.unit)
-    density, geometry = field.static.density(steps.unit, footprint)
-    empty = torch.zeros(steps.looked_at.numel()).to(density)
-    return _Part(
-        field=field.static,
-        near_m=steps.near_m,
-        far_m=steps.far_m,
-        density=empty.index_copy(0, looked, density).view(len(rays), count),
-        looked=looked,
-        unit=steps.unit,
-        geometry=geometry,
-        directions=rays.directions,
-    )
-
-
-def _instance_part(instance: Instance, rays: Rays, samples: int) -> _Part:
-    linear, offset = instance.unit_from_world[:, :3], instance.unit_from_world[:, 3]
-    origins, along = rays.origins_m @ linear.T + offset, rays.directions @ linear.T
-    entry, leave = _cross_unit_cube(origins, along)
-    share = torch.linspace(0.0, 1.0, samples + 1).to(entry)
-    edges = entry[:, None] + (leave - entry)[:, None] * share
-    near, far = edges[:, :-1], edges[:, 1:]
-    middle = 0.5 * (near + far)
-    unit = (origins[:, None] + along[:, None] * middle[..., None]).clamp(0.0, 1.0).flatten(0, 1)
-    # a box is scaled differently along its axes: the mean scale measures the footprint
-    scale = linear.norm(dim=1)
-    footprint = middle * rays.pixel_angle[:, None] * FOOTPRINT_STD * scale.prod() ** (1.0 / 3.0)
-    density, geometry = instance.field.density(unit, footprint.flatten())
-    return _Part(
-        field=instance.field,
-        near_m=near,
-        far_m=far,
-        # a ray that misses the box has intervals of length zero, which absorb nothing
-        density=density.view_as(near),
-        looked=torch.arange(near.numel(), device=near.device),
-        unit=unit,
-        geometry=geometry,
-        directions=rays.directions @ (linear / scale[:, None]).T,
-    )
-
-
-def _looks(part: _Part, weights: Float[Tensor, "rays samples"]) -> Looks:
+def _looks(part: Part, weights: Float[Tensor, "rays samples"]) -> Looks:
     light = 1.0 - weights.detach().cumsum(-1)
     middle = 0.5 * (part.near_m + part.far_m)
     return Looks(
@@ -212,19 +147,8 @@ def _looks(part: _Part, weights: Float[Tensor, "rays samples"]) -> Looks:
     )
 
 
-def _cross_unit_cube(
-    origins: Float[Tensor, "rays 3"], along: Float[Tensor, "rays 3"]
-) -> tuple[Float[Tensor, "rays"], Float[Tensor, "rays"]]:
-    """Distances at which rays enter and leave [0, 1]^3; equal where they miss it."""
-    safe = torch.where(along.abs() < 1e-12, torch.full_like(along, 1e-12), along)
-    first, second = -origins / safe, (1.0 - origins) / safe
-    entry = torch.minimum(first, second).amax(-1).clamp_min(0.0)
-    leave = torch.maximum(first, second).amin(-1)
-    return entry, torch.maximum(leave, entry)
-
-
 def _emitted(
-    part: _Part, weights: Float[Tensor, "rays samples"], threshold: float
+    part: Part, weights: Float[Tensor, "rays samples"], threshold: float
 ) -> Float[Tensor, "rays channels"]:
     """Radiance of one part, weighted and summed along each ray."""
     rays, samples = weights.shape
@@ -301,6 +225,7 @@ def transmittance(
     growth: float,
 ) -> Float[Tensor, "rays"]:
     """Share of light that gets from the start of each ray as far as `until_m` [m]."""
-    part = _static_part(field, rays, sampling, growth, None)
+    steps = choose_steps(rays, field.block, field.occupancy, sampling, growth, None)
+    part = static_part(field, rays, steps)
     length = torch.minimum(part.far_m, until_m[:, None]) - part.near_m
     return torch.exp(-(part.density * length.clamp_min(0.0)).sum(-1))

@@ -12,9 +12,9 @@ from scenes.camera import Camera
 from scenes.geometry import box_corners, invert, transform_points
 
 EDGE_POINTS = 25
-"""Points along each edge of a box: enough that a box that passes the camera is covered."""
+"""Points along each edge of a box: a lens may bend edges, so corners are not enough."""
 NEAR_M = 0.2
-"""Points closer than this in front of the camera are not projected [m]."""
+"""What is closer than this in front of the camera is cut off the box [m]."""
 EDGES = [
     (0, 1),
     (1, 2),
@@ -37,17 +37,25 @@ def box_extent(
     world_from_box: Float[np.ndarray, "4 4"],
     size_m: Float[np.ndarray, "3"],
 ) -> tuple[float, float, float, float] | None:
-    """Left, top, right, bottom of a box's projection [px], not clipped; None if behind."""
+    """Left, top, right, bottom of a box's projection [px], not clipped; None if behind.
+
+    What lies less than `NEAR_M` in front of the camera does not count.
+    """
     corners = transform_points(
         invert(world_from_camera) @ world_from_box, box_corners(np.asarray(size_m))
     )
-    share = np.linspace(0.0, 1.0, EDGE_POINTS)[:, None]
-    edges = [corners[a] * (1 - share) + corners[b] * share for a, b in EDGES]
-    points = np.concatenate(edges)
-    points = points[points[:, 2] > NEAR_M]
-    if len(points) == 0:
+    start, end = (corners[list(ends)] for ends in zip(*EDGES, strict=True))
+    # a box that passes the camera reaches furthest where it is cut: each edge begins there
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cut = (NEAR_M - start[:, 2]) / (end[:, 2] - start[:, 2])
+    first = np.where(start[:, 2] < NEAR_M, cut, 0.0)
+    last = np.where(end[:, 2] < NEAR_M, cut, 1.0)
+    visible = (start[:, 2] >= NEAR_M) | (end[:, 2] >= NEAR_M)
+    if not visible.any():
         return None
-    pixels = camera.project(points)
+    share = np.linspace(first[visible], last[visible], EDGE_POINTS)[..., None]
+    points = start[visible] * (1.0 - share) + end[visible] * share
+    pixels = camera.project(points.reshape(-1, 3))
     left, top = pixels.min(axis=0)
     right, bottom = pixels.max(axis=0)
     return float(left), float(top), float(right), float(bottom)
@@ -60,7 +68,7 @@ def moving_actor_mask(
     time_us: int,
     margin_px: float,
 ) -> Bool[np.ndarray, "h w"]:
-    """Pixels whose centre lies in the (grown) extent of a moving actor's box."""
+    """Pixels that touch the (grown) extent of a moving actor's box."""
     masked = np.zeros((camera.height, camera.width), dtype=bool)
     for actor in actors:
         # drives know an actor at whole frames: half a frame on either side is still it

@@ -88,7 +88,10 @@ def flip(
 
 
 def abs_rel(range_m: Float[np.ndarray, "n"], truth_m: Float[np.ndarray, "n"]) -> float:
-    """Mean absolute error of distance relative to truth; a missing (infinite) surface counts 1."""
+    """Mean absolute error of distance relative to truth, each at most 1.
+
+    The bound lets a missing (infinite) surface count, as 1, and keeps single ones from deciding.
+    """
     if len(truth_m) == 0:
         return float("nan")
     error = np.abs(range_m - truth_m) / truth_m

@@ -21,8 +21,8 @@ def srgb(linear: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
 class Photometry(nn.Module):
     """Log exposures of the training frames of each camera, by time."""
 
-    def __init__(self, time_us: list[Int64[Tensor, "frames"]], known: list[Tensor]) -> None:
-        """`time_us` of the training frames of each camera, with the exposures the drive knows."""
+    def __init__(self, time_us: list[Int64[Tensor, "_"]], known: list[Float[Tensor, "_"]]) -> None:
+        """`time_us` of the training frames of each camera, and the exposures the drive knows."""
         super().__init__()
         self.log_gain = nn.ParameterList(
             # the drive's own figures are the start; unknown ones are all 1

@@ -1,6 +1,7 @@
 """From a clip's folder to a scene's folder."""
 
 import json
+import os
 import re
 import shutil
 from dataclasses import asdict, dataclass, replace
@@ -9,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from recon.config import ReconstructionConfig
-from recon.evidence import Data, load_data
+from recon.evidence import Data, load_data, select_frames
 from recon.kernels.backend import backend_named, choose_backend
 from recon.progress import reporting
 from recon.recipes import recipe
@@ -27,7 +28,9 @@ from scenes.folders import (
     writing,
 )
 
-CHECKPOINT = "training.safetensors"
+CHECKPOINT, REQUEST = "training.safetensors", "request.json"
+SMALLEST_PX = 12
+"""A picture with fewer pixels along an axis can be neither learnt from nor scored."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,21 +53,21 @@ def reconstruct_clip(folder: Path, out: Path, request: ReconstructRequest) -> Pa
         OtherlaneError: Bad request, unreadable clip, or `out` holds other work.
     """
     clip = Clip.load(folder)
-    resolve(clip, request)  # a bad request must not wait behind hours of work
+    wanted = resolve(clip, request)  # a bad request must not wait behind hours of work
     made_from = Recipe(kind="scene", inputs={"clip": folder_hash(folder)}, config=asdict(request))
     if is_finished(out, made_from):
         return out
     _drop_foreign_work(out, made_from)
+    data = load_data(clip, wanted)  # before anything is written: a picture may be missing
     with writing(out, made_from, keep_partial=True) as partial:
-        write_json(partial / "request.json", _identity(made_from))
-        data = load_data(clip, resolve(clip, request))
-        config = _settled(partial, clip, request, data)
+        write_json(partial / REQUEST, _identity(made_from))
+        config = _settled(partial, clip, wanted, request, data)
         with reporting(partial / LOG, f"reconstruct {clip.name}") as report:
             checkpoint = partial / CHECKPOINT
             model = train(clip, config, checkpoint=checkpoint, report=report, data=data)
         write_scene(partial, out, clip, config, model)
         checkpoint.unlink()
-        (partial / "request.json").unlink()
+        (partial / REQUEST).unlink()
     return out
 
 
@@ -75,26 +78,32 @@ def _identity(made_from: Recipe) -> dict[str, object]:
 def _drop_foreign_work(out: Path, made_from: Recipe) -> None:
     """Work in progress for another request cannot be taken up: start afresh."""
     partial = partial_folder(out)
-    said = partial / "request.json"
     if not partial.exists():
         return
-    same = said.is_file() and json.loads(said.read_bytes()) == _identity(made_from)
+    try:
+        same = json.loads((partial / REQUEST).read_bytes()) == _identity(made_from)
+    except (FileNotFoundError, json.JSONDecodeError):  # killed before it was written
+        same = False
     if not same:
         shutil.rmtree(partial)
 
 
 def _settled(
-    partial: Path, clip: Clip, request: ReconstructRequest, data: Data
+    partial: Path,
+    clip: Clip,
+    config: ReconstructionConfig,
+    request: ReconstructRequest,
+    data: Data,
 ) -> ReconstructionConfig:
     """The configuration, with the budget turned into steps once and kept for a resume."""
-    path = partial / CONFIG
+    path, aside = partial / CONFIG, partial / f"{CONFIG}.tmp"
     if path.is_file():
         return msgspec.json.decode(path.read_bytes(), type=ReconstructionConfig)
-    config = resolve(clip, request)
     if request.budget is not None:
         steps = steps_within(clip, config, parse_budget(request.budget), data)
         config = replace(config, steps=steps)
-    write_json(path, msgspec.to_builtins(config))
+    write_json(aside, msgspec.to_builtins(config))
+    os.replace(aside, path)  # a kill must not leave half of it
     return config
 
 
@@ -107,10 +116,12 @@ def resolve(clip: Clip, request: ReconstructRequest) -> ReconstructionConfig:
     config = recipe(request.recipe, clip)
     if request.scale is not None and not 0 < request.scale <= 1:
         raise OtherlaneError("scale", f"is {request.scale}", "a number above 0, up to 1")
+    if request.seed < 0:
+        raise OtherlaneError("seed", f"is {request.seed}", "0 or more")
     if request.budget is not None:
         parse_budget(request.budget)
     wanted = None if request.backend is None else backend_named(request.backend)
-    return replace(
+    config = replace(
         config,
         scale=config.scale if request.scale is None else request.scale,
         holdout=request.holdout,
@@ -118,6 +129,13 @@ def resolve(clip: Clip, request: ReconstructRequest) -> ReconstructionConfig:
         seed=request.seed,
         backend=str(choose_backend(wanted)),
     )
+    for stream, images in enumerate(clip.cameras):
+        select_frames(clip, config, stream)
+        size = [round(side * config.scale) for side in (images.camera.width, images.camera.height)]
+        if min(size) < SMALLEST_PX:
+            wrong = f"{config.scale} makes pictures of {size[0]}x{size[1]} px"
+            raise OtherlaneError("scale", wrong, f"at least {SMALLEST_PX} px")
+    return config
 
 
 def parse_budget(text: str) -> float:

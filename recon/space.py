@@ -1,9 +1,10 @@
 """The space a field lives in: metric near the path, contracted out to the horizon.
 
 A block is a cube of `2 * half_size_m` around a stretch of the path, in which the hash grid keeps
-its resolution in metres; outside, an L-infinity contraction (as MERF, Reiser et al. 2023, eq. 9)
-folds the rest of the world into a shell, so that the horizon is reached. Block coordinates are
-(p - centre) / half_size, contracted to [-2, 2], then mapped to the unit cube [0, 1].
+its resolution in metres; outside, a contraction folds the rest of the world into a shell, so that
+the horizon is reached: (2 - 1/m) x / m, where m is the L-infinity norm of x (Mip-NeRF 360, Barron
+et al. 2022, eq. 10, has the Euclidean norm). Block coordinates x are (p - centre) / half_size,
+contracted to [-2, 2], then mapped to the unit cube [0, 1].
 """
 
 from dataclasses import dataclass

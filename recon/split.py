@@ -34,7 +34,5 @@ def training_frames(
     else:
         trains = index % holdout != 0
     if not trains.any():
-        raise OtherlaneError(
-            "holdout", f"leaves none of {count} pictures to train", "a smaller one"
-        )
+        raise OtherlaneError("holdout", f"leaves none of {count} pictures to train", "0 (none)")
     return trains

@@ -200,7 +200,7 @@ def _remember(
             # a cell once lost is never looked at again: where evidence ends, always look
             occupancy.keep(training.known_cells)
     if step >= SUPPORT_AFTER * config.steps and step % SUPPORT_EVERY == 0:
-        model.support.gather(batch.rays, samples)
+        model.support.gather(batch.rays, samples, model.field.block)
 
 
 def _rate(config: ReconstructionConfig, step: int) -> float:

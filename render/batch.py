@@ -7,7 +7,7 @@ interrupted run goes on where it stopped, also with other formats or without a p
 import hashlib
 import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from render.jobs.pool import run_job, tidy
 from render.labels.table import LABELS, page
 from render.preview import write_preview
 from render.selection import parse_frames, parse_size
+from scenes.camera import Camera
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.folders import (
@@ -65,9 +66,10 @@ class Batch:
     inputs: dict[str, str]
     config: dict[str, Any]
     """What the pictures depend on, besides the inputs."""
+    edits: tuple[str, ...] = ()
+    """What was changed about the drive, in words."""
     formats: tuple[str, ...] = ()
     preview: bool = True
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def recipe(self) -> Recipe:
@@ -126,8 +128,9 @@ def _derive(batch: Batch, folder: Path) -> None:
     for fmt in batch.formats:
         export(fmt, folder, folder / EXPORTS / fmt)
     if batch.preview:
+        title = "    ".join((batch.clip.name, *batch.edits))
         records = read_records(folder)
-        write_preview(folder, records, batch.clip, batch.job.stream, folder / PREVIEW)
+        write_preview(folder, records, batch.clip, folder / PREVIEW, batch.job.stream, title)
 
 
 def _dataset(batch: Batch) -> dict[str, Any]:
@@ -146,31 +149,30 @@ def _dataset(batch: Batch) -> dict[str, Any]:
             "residual_m": None if np.isnan(ground.residual_m) else ground.residual_m,
             "note": ground.note,
         },
-        "notes": [*batch.clip.notes, *batch.notes],
+        "edits": list(batch.edits),
+        "notes": list(batch.clip.notes),
     }
 
 
 def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
     from recon.scene import load_scene
 
-    clip, stream = scene.clip, 0
-    scenario = Scenario() if request.scenario is None else Scenario.load(request.scenario)
-    staging = resolve(scenario, clip, None if request.scenario is None else str(request.scenario))
+    clip, stream, path = scene.clip, 0, request.scenario
+    scenario = Scenario() if path is None else Scenario.load(path)
+    staging = resolve(scenario, clip, None if path is None else str(path))
     images = clip.cameras[stream]
-    camera = images.camera.scaled(*_size(request.size, scene))
+    camera = _camera(request.size, scene, stream)
     window = (images.time_us >= staging.start_us) & (images.time_us <= staging.end_us)
     numbers = parse_frames(request.frames, np.flatnonzero(window))
     inputs = {"scene": folder_hash(scene_folder)}
-    if request.scenario is not None:
-        inputs["scenario"] = sha256(request.scenario)
+    if path is not None:
+        inputs["scenario"] = sha256(path)
     config = {
         "camera": images.name,
         "size": [camera.width, camera.height],
         "frames": numbers,
         "scenario": as_tables(scenario),
-        "otherlane": package_version(),
-        "labels": hashlib.sha256(page().encode()).hexdigest(),
-        **backend_of(scene),
+        **_versions(scene),
     }
     job = RenderJob(
         load=partial(load_scene, scene_folder.absolute()),
@@ -190,25 +192,30 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         clip=clip,
         inputs=inputs,
         config=config,
+        edits=tuple(edit.describe() for edit in scenario.edits),
         formats=request.formats,
         preview=request.preview,
     )
 
 
-def backend_of(scene: "Scene") -> dict[str, str]:
-    """The kernels and the instruction set that the bits of the pictures depend on."""
+def _versions(scene: "Scene") -> dict[str, str]:
+    """The programs, kernels and instruction set that the bits of the pictures depend on."""
     import torch
 
     return {
+        "otherlane": package_version(),
+        "labels": hashlib.sha256(page().encode()).hexdigest(),
         "backend": scene.backend.value,
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
     }
 
 
-def _size(size: str | None, scene: "Scene") -> tuple[int, int]:
-    camera = scene.clip.cameras[0].camera
-    if size is not None:
-        return parse_size(size)
-    scale = scene.config.scale
-    return max(8, round(camera.width * scale)), max(8, round(camera.height * scale))
+def _camera(size: str | None, scene: "Scene", stream: int) -> Camera:
+    """At the size that was asked for, or the one trained at."""
+    from recon.evidence import scaled_camera
+
+    camera = scene.clip.cameras[stream].camera
+    if size is None:
+        return scaled_camera(camera, scene.config.scale)
+    return camera.scaled(*parse_size(size))

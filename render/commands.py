@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from scenes.errors import OtherlaneError
-
 
 def render(
     scene: Path,
@@ -78,4 +76,6 @@ def demo(out: Path) -> dict[str, object]:
     Args:
         out: Folder for everything it makes.
     """
-    raise OtherlaneError(out, "this build has no demo", "a newer otherlane")
+    from render.demo import run_demo
+
+    return run_demo(out)

@@ -135,7 +135,9 @@ def read_pixels(
                 values[label.name] = _read_png(path).astype(label.dtype)
         archived = [label.name for label in wanted if label.stored == "npz"]
         if archived:
-            with np.load(folder / FRAMES / f"{key}.npz", allow_pickle=False) as arrays:
+            # Opened here, because np.load leaves a damaged file open.
+            with (folder / FRAMES / f"{key}.npz").open("rb") as file:
+                arrays = np.load(file, allow_pickle=False)
                 values |= {name: arrays[name] for name in archived}
     except (OSError, KeyError, ValueError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
         fix = "render again"

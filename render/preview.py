@@ -26,7 +26,12 @@ QUALITY = 20
 
 
 def write_preview(
-    folder: Path, records: Iterable[Mapping[str, Json]], clip: Clip, stream: int, out: Path
+    folder: Path,
+    records: Iterable[Mapping[str, Json]],
+    clip: Clip,
+    out: Path,
+    stream: int = 0,
+    title: str = "",
 ) -> Path:
     """A labelled video of frames that `render` wrote.
 
@@ -34,15 +39,21 @@ def write_preview(
         folder: Holds the frames.
         records: Labels of the pictures to show, in order.
         clip: The drive, for what was recorded at the same times.
-        stream: Which of its cameras.
         out: The .mp4 to write.
+        stream: Which of the drive's cameras.
+        title: Stands above the pictures; the drive's name when left out.
     """
-    pictures = (preview_picture(folder, record, clip, stream) for record in records)
+    pictures = (preview_picture(folder, record, clip, stream, title) for record in records)
     return write_video(out, pictures)
 
 
 def preview_picture(
-    folder: Path, record: Mapping[str, Json], clip: Clip, stream: int, width: int = PANEL_WIDTH
+    folder: Path,
+    record: Mapping[str, Json],
+    clip: Clip,
+    stream: int = 0,
+    title: str = "",
+    width: int = PANEL_WIDTH,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Four panels of one picture: recorded, rendered, labels, distance."""
     pixels = read_pixels(folder, record["key"], ("rgb", "range_m", "semantic", "instance"))
@@ -53,7 +64,7 @@ def preview_picture(
     where = "on the recorded path"
     if abs(left_m) >= 0.05:
         where = f"{abs(left_m):.1f} m {'left' if left_m > 0 else 'right'} of the recorded path"
-    return np.asarray(grid(shown, 2, clip.name, f"{where}    {seconds:.1f} s"))
+    return np.asarray(grid(shown, 2, title or clip.name, f"{where}    {seconds:.1f} s"))
 
 
 def beside_the_drive_m(record: Mapping[str, Json], clip: Clip) -> float:

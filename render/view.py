@@ -158,7 +158,38 @@ def render_view(
         actors: Road users as staged; the clip's own when left out.
         ground: Road height, for those who render many; fitted to the clip when left out.
     """
-    look = look or Look()
+    moment = _moment(
+        scene,
+        camera,
+        world_from_camera,
+        stream,
+        time_us,
+        look or Look(),
+        scene.clip.actors if actors is None else actors,
+        fit_ground(scene.clip) if ground is None else ground,
+    )
+    values = pixel_values(moment)
+    return Frame(
+        camera=camera,
+        time_us=time_us,
+        world_from_camera=moment.world_from_camera,
+        pixels=values,
+        objects=tuple(object_values(moment, values)),
+        labels=frame_values(moment),
+    )
+
+
+def _moment(
+    scene: RenderableScene,
+    camera: Camera,
+    world_from_camera: Float64[np.ndarray, "4 4"] | Trajectory,
+    stream: int,
+    time_us: int,
+    look: Look,
+    actors: "Sequence[Actor]",
+    ground: Ground,
+) -> Moment:
+    """One march, and all that labels are computed from."""
     pixels = camera.pixel_centres().reshape(-1, 2)
     origins, directions = camera_rays(camera, pixels, world_from_camera, time_us)
     march = scene.render_rays(
@@ -169,36 +200,28 @@ def render_view(
     shown = scene.display(march.linear, stream, time_us, look.exposure_ev)
     first, last = _pose_at(world_from_camera, np.array([time_us, time_us + camera.readout_us]))
     size = (camera.height, camera.width)
-    cosine = 1.0 / np.linalg.norm(camera.unproject(pixels), axis=-1)
-    moment = Moment(
+    return Moment(
         clip=scene.clip,
-        ground=fit_ground(scene.clip) if ground is None else ground,
+        ground=ground,
         stream=stream,
         camera=camera,
         time_us=time_us,
         world_from_camera=first,
         world_from_camera_end=last,
-        boxes=boxes_in_view(
-            scene.clip.actors if actors is None else actors, camera, world_from_camera, time_us
-        ),
+        boxes=boxes_in_view(actors, camera, world_from_camera, time_us),
         origins_m=torch.from_numpy(origins).view(*size, 3),
         directions=torch.from_numpy(directions).view(*size, 3),
-        cosine=torch.from_numpy(cosine).view(size),
+        cosine=torch.from_numpy(_cosine(camera, pixels)).view(size),
         linear=march.linear.cpu().view(*size, 3),
         shown=shown.cpu().view(*size, 3),
         opacity=march.opacity.cpu().view(size),
         range_m=march.range_m.cpu().view(size),
-        field_instance=march.instance.cpu().view(size),
     )
-    values = pixel_values(moment)
-    return Frame(
-        camera=camera,
-        time_us=time_us,
-        world_from_camera=first,
-        pixels=values,
-        objects=tuple(object_values(moment, values)),
-        labels=frame_values(moment),
-    )
+
+
+def _cosine(camera: Camera, pixels: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n"]:
+    """Of each pixel's ray and the camera's axis."""
+    return 1.0 / np.linalg.norm(camera.unproject(pixels), axis=-1)
 
 
 def _pixel_angle(camera: Camera) -> Float64[np.ndarray, "n"]:

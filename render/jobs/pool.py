@@ -9,7 +9,6 @@ import json
 import logging
 import multiprocessing
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from render.frames import encode_frame, frame_files, write_atomically, write_records
 from render.jobs.job import RenderJob, Shot, render_shot
+from render.jobs.progress import counting
 from render.labels.entry import Json
 from render.view import RenderableScene
 from scenes.errors import OtherlaneError
@@ -39,18 +39,9 @@ def run_job(job: RenderJob, folder: Path, *, workers: int = 1) -> int:
     missing = [shot for shot in job.shots if not _is_done(folder, shot)]
     if len(missing) < len(job.shots):
         LOG.info("%d of %d frames kept", len(job.shots) - len(missing), len(job.shots))
-    started = time.monotonic()
-    for count, shot in enumerate(_rendered(job, folder, missing, workers), start=1):
-        left = (time.monotonic() - started) / count * (len(missing) - count)
-        numbers = {"event": "render", "frame": shot.key, "frames": count, "of": len(missing)}
-        LOG.info(
-            "frame %s rendered, %d of %d, %.0f s left",
-            shot.key,
-            count,
-            len(missing),
-            left,
-            extra={"otherlane": numbers | {"eta_seconds": round(left, 1)}},
-        )
+    with counting(len(missing)) as done:
+        for shot in _rendered(job, folder, missing, workers):
+            done(shot.key)
     write_records(folder, [_read_record(folder, shot)["labels"] for shot in job.shots])
     return len(missing)
 

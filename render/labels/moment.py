@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from render.labels.cuboids import ActorBox
@@ -43,5 +43,3 @@ class Moment:
     """Share of light that the scene absorbs."""
     range_m: Float[Tensor, "h w"]
     """First surface along each ray [m]; inf for sky."""
-    field_instance: Int64[Tensor, "h w"]
-    """0 is the static field, k its k-th instance."""

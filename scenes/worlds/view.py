@@ -4,6 +4,7 @@ A picture averages stratified rays in every pixel, more where they disagree; tru
 through the centre of each pixel, because averaged depths and classes belong to nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,32 +77,41 @@ def photograph(
         pixels = camera.pixel_centres().reshape(-1, 2)
     rng = np.random.default_rng([seed, time_us])
 
-    def mean_of(grid: int, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        cell = np.stack(np.meshgrid(np.arange(grid), np.arange(grid)), axis=-1).reshape(-1, 2)
-        total, error = np.empty((len(chosen), 3)), np.empty(len(chosen))
-        step = max(_BATCH // grid**2, 1)
-        for start in range(0, len(chosen), step):
-            part = chosen[start : start + step]
-            jitter = rng.uniform(size=(len(part), grid**2, 2))
-            at = (part[:, None] - 0.5 + (cell + jitter) / grid).reshape(-1, 2)
-            rays = camera_rays(camera, at, world_from_camera)
-            when = np.full(len(at), time_us, np.int64)
-            colour = light.radiance(*rays, when, 1.0 / (camera.fx * grid))
-            colour = colour.reshape(len(part), grid**2, 3)
-            total[start : start + step] = colour.mean(axis=1)
-            shown = srgb_from_linear(np.clip(colour, 0.0, 1.0)).mean(axis=2)
-            error[start : start + step] = shown.std(axis=1) / grid
-        return total, error
+    def shoot(at: np.ndarray, grid: int) -> np.ndarray:
+        rays = camera_rays(camera, at, world_from_camera)
+        when = np.full(len(at), time_us, np.int64)
+        return light.radiance(*rays, when, 1.0 / (camera.fx * grid))
 
-    picture, error = mean_of(FIRST_GRID, pixels)
+    picture, error = _mean_of(shoot, pixels, FIRST_GRID, rng)
     bounds = [*(bound for bound, _ in MORE_GRIDS), np.inf]
     for (low, grid), high in zip(MORE_GRIDS, bounds[1:], strict=True):
         rough = np.flatnonzero((error > low) & (error <= high))
         if len(rough):
-            more, _ = mean_of(grid, pixels[rough])
+            more, _ = _mean_of(shoot, pixels[rough], grid, rng)
             share = grid**2 / (FIRST_GRID**2 + grid**2)
             picture[rough] += share * (more - picture[rough])
     return picture.astype(np.float32)
+
+
+def _mean_of(
+    shoot: Callable[[np.ndarray, int], np.ndarray],
+    pixels: Float64[np.ndarray, "n 2"],
+    grid: int,
+    rng: np.random.Generator,
+) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n"]]:
+    """Mean of `grid` x `grid` stratified rays in each pixel, and its standard error in sRGB."""
+    cell = np.stack(np.meshgrid(np.arange(grid), np.arange(grid)), axis=-1).reshape(-1, 2)
+    mean, error = np.empty((len(pixels), 3)), np.empty(len(pixels))
+    step = max(_BATCH // grid**2, 1)
+    for start in range(0, len(pixels), step):
+        part = pixels[start : start + step]
+        jitter = rng.uniform(size=(len(part), grid**2, 2))
+        at = (part[:, None] - 0.5 + (cell + jitter) / grid).reshape(-1, 2)
+        colour = shoot(at, grid).reshape(len(part), grid**2, 3)
+        mean[start : start + step] = colour.mean(axis=1)
+        shown = srgb_from_linear(np.clip(colour, 0.0, 1.0)).mean(axis=2)
+        error[start : start + step] = shown.std(axis=1) / grid
+    return mean, error
 
 
 def developed(

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,16 +15,18 @@ from render.exporters.coco import ANNOTATIONS, polygon_mask
 from render.exporters.rle import decode, encode, mask_of_runs, run_lengths
 from render.frames import RECORDS, read_pixels, read_records
 from scenes.errors import OtherlaneError
-from scenes.geometry import box_corners, rigid, yaw_rotation
+from scenes.geometry import box_corners, invert, rigid, yaw_rotation
+from scenes.importers import import_clip
 from tests.render.analytic import CAMERA, FRAMES, LICENCE
 
+CAMERA_SAYS = {"width": 1242, "height": 375}
 FIELDS = (
     "truncated", "occluded", "alpha", "left", "top", "right", "bottom", "height", "width", "length",
     "x", "y", "z", "turn",
 )  # fmt: skip
 
 
-def parsed(text: str) -> list[dict[str, float | str]]:
+def parsed(text: str) -> list[dict[str, Any]]:
     """KITTI's object labels, read as its development kit reads them."""
     lines = [line.split() for line in text.splitlines()]
     assert all(len(words) == 15 for words in lines)
@@ -205,3 +208,43 @@ def test_exporters_are_found_by_name() -> None:
     assert find_exporter("kitti") is kitti.export
     with pytest.raises(OtherlaneError, match="no exporter has that name"):
         find_exporter("kity")
+
+
+@pytest.mark.drives
+def test_kitti_labels_of_a_real_drive_come_back(drives: Path) -> None:
+    root = drives / "kitti_tracking_0002"
+    clip = import_clip("kitti-tracking", root)
+    images = clip.cameras[0]
+    known = {actor.id: actor for actor in clip.actors}
+    # KITTI's labels live in camera 0, a few centimetres beside camera 2, whose pictures these are.
+    words = (root / "calib/0002.txt").read_text().splitlines()[2].split()
+    projection = np.array(words[1:], dtype=float).reshape(3, 4)
+    beside = np.linalg.solve(projection[:, :3], projection[:, 3])
+    compared = 0
+    for line in (root / "label_02/0002.txt").read_text().splitlines():
+        frame, track, kind, *numbers = line.split()
+        if int(frame) >= len(images) or int(track) not in known:
+            continue
+        time_us, actor = int(images.time_us[int(frame)]), known[int(track)]
+        world_from_box = actor.at(time_us)
+        assert world_from_box is not None
+        item = {
+            "box_2d": [1.0, 1.0, 2.0, 2.0],
+            "camera_from_box": invert(clip.world_from_camera(0, time_us)) @ world_from_box,
+            "size_m": actor.size_m,
+            "class": actor.kind.name,
+            "truncation": 0.0,
+            "occlusion": 0,
+            "ignore_region": None,
+        }
+        (label,) = parsed(kitti.label_text({"objects": [item], "camera": CAMERA_SAYS}))
+        theirs = dict(zip(FIELDS, map(float, numbers), strict=True))
+        assert label["type"] == kind
+        for name in ("height", "width", "length"):
+            assert label[name] == pytest.approx(theirs[name], abs=1e-5)
+        for axis, name in enumerate("xyz"):
+            assert label[name] == pytest.approx(theirs[name] + beside[axis], abs=2e-3)
+        for name in ("turn", "alpha"):
+            assert abs(math.remainder(label[name] - theirs[name], 2 * math.pi)) < 2e-2
+        compared += 1
+    assert compared > 50

@@ -170,7 +170,7 @@ def test_depth_of_one_pose_holds_in_another(
     pixels = project_world(SMALL, points, there)
     seen = np.isfinite(pixels).all(axis=1)
     start, along = camera_rays(SMALL, pixels[seen], there)
-    march = scene.render_rays(*map(_float, (start, along)), torch.full((len(start),), 1e-3))
+    march = scene.render_rays(_float(start), _float(along), torch.full((len(start),), 1e-3))
     distance = np.linalg.norm(points[seen] - there[:3, 3], axis=1)
     hidden = march.range_m.numpy() < distance * (1 - 1e-4)
     again = start + along * np.where(hidden, distance, march.range_m.numpy())[:, None]

@@ -7,7 +7,7 @@ from scenes.geometry import invert, transform_points
 from scenes.worlds.mesh import Mesh
 from scenes.worlds.noise import band, repeated, stripe
 from scenes.worlds.plants import hills
-from scenes.worlds.roads import FREE_M, ROAD_M, ground
+from scenes.worlds.roads import FREE_M, ROAD_M
 from scenes.worlds.vehicles import SHAPES, car
 from scenes.worlds.world import World, bend_y_m, cars, ego_drive, street
 
@@ -31,10 +31,9 @@ def test_same_seed_same_bytes(world: World) -> None:
 
 
 def test_another_seed_is_another_street(world: World) -> None:
-    assert ground(8).vertices_m.tobytes() != ground(7).vertices_m.tobytes()
     assert hills(8).vertices_m.tobytes() != hills(7).vertices_m.tobytes()
     assert ego_drive(8) != world.ego
-    assert len(cars(8)) != len(cars(9)) or cars(8)[1].actor != cars(9)[1].actor
+    assert cars(8)[1].actor != world.bodies[1].actor
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -59,7 +58,7 @@ def test_one_car_moves_and_the_ids_are_its_instances(world: World) -> None:
         assert set(body.mesh.semantic.tolist()) == {int(body.actor.kind)}
 
 
-@pytest.mark.parametrize("seed", [7, 8, 9])
+@pytest.mark.parametrize("seed", [7, 8])
 def test_three_metres_to_the_left_the_road_is_free(seed: int) -> None:
     ego, bodies = ego_drive(seed), cars(seed)
     assert np.array_equal(ego.time_us, bodies[0].actor.trajectory.time_us)

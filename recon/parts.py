@@ -1,0 +1,126 @@
+"""The samples of one ray bundle in the static scene, and in each instance, before they merge."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from recon.field import GridField, Instance, RadianceField
+from recon.rays import FOOTPRINT_STD, Rays
+from recon.sampling import Steps
+
+STRETCH = 48
+"""Steps between two looks at how much light is left."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Part:
+    """Samples of the static scene or of one instance, each ray's by increasing distance."""
+
+    field: GridField
+    near_m: Float[Tensor, "rays samples"]
+    far_m: Float[Tensor, "rays samples"]
+    density: Float[Tensor, "rays samples"]
+    """0 where it was not looked."""
+    looked: Int64[Tensor, "looks"]
+    """Which of the rays times samples were looked at, each ray's in order of distance."""
+    unit: Float[Tensor, "looks 3"]
+    geometry: Float[Tensor, "looks g"]
+    directions: Float[Tensor, "rays 3"]
+    """In the frame of the part, so that its look turns with it."""
+
+
+def static_part(field: RadianceField, rays: Rays, steps: Steps, termination: float = 0.0) -> Part:
+    """The samples of rays in the static scene.
+
+    With `termination`, steps are not looked at (they count as empty) on rays whose light had
+    fallen to that share or less by the end of the stretch of `STRETCH` steps before.
+    """
+    count = steps.looked_at.shape[1]
+    stretch = STRETCH if termination > 0.0 else count
+    index = torch.zeros(steps.looked_at.numel(), dtype=torch.int64).to(steps.unit.device)
+    index[steps.looked_at.flatten()] = torch.arange(len(steps.unit), device=index.device)
+    depth = torch.zeros(len(rays)).to(steps.edges_m)
+    found = []
+    for start in range(0, count, stretch):
+        lit = torch.exp(-depth) > termination
+        place = _places(steps.looked_at[:, start : start + stretch], lit, start, count)
+        unit = steps.unit[index[place]] if termination > 0.0 else steps.unit
+        density, geometry = _look(field, rays, steps, place, unit)
+        found.append((place, unit, density, geometry))
+        if termination > 0.0:
+            length = (steps.far_m - steps.near_m).flatten()[place]
+            ray = place.div(count, rounding_mode="floor")
+            depth = depth.index_add(0, ray, density * length)
+    place, unit, density, geometry = (torch.cat(list(parts)) for parts in zip(*found, strict=True))
+    empty = torch.zeros(steps.looked_at.numel()).to(density)
+    return Part(
+        field=field.static,
+        near_m=steps.near_m,
+        far_m=steps.far_m,
+        density=empty.index_copy(0, place, density).view(len(rays), count),
+        looked=place,
+        unit=unit,
+        geometry=geometry,
+        directions=rays.directions,
+    )
+
+
+def _places(
+    looked_at: Bool[Tensor, "rays stretch"], lit: Bool[Tensor, "rays"], start: int, count: int
+) -> Int64[Tensor, "looks"]:
+    """Numbers, among rays times `count` steps, of the steps to look at in a stretch."""
+    ray, step = torch.nonzero(looked_at & lit[:, None]).unbind(-1)
+    return ray * count + step + start
+
+
+def _look(
+    field: RadianceField,
+    rays: Rays,
+    steps: Steps,
+    place: Int64[Tensor, "looks"],
+    unit: Float[Tensor, "looks 3"],
+) -> tuple[Float[Tensor, "looks"], Float[Tensor, "looks g"]]:
+    """Density and geometry of the static scene at numbered steps."""
+    ray = place.div(steps.looked_at.shape[1], rounding_mode="floor")
+    width = steps.middle_m.flatten()[place] * rays.pixel_angle[ray] * FOOTPRINT_STD
+    return field.static.density(unit, width * field.block.unit_per_metre(unit))
+
+
+def instance_part(instance: Instance, rays: Rays, samples: int) -> Part:
+    """The samples of rays between entry to and exit from an instance's box."""
+    linear, offset = instance.unit_from_world[:, :3], instance.unit_from_world[:, 3]
+    origins, along = rays.origins_m @ linear.T + offset, rays.directions @ linear.T
+    entry, leave = _cross_unit_cube(origins, along)
+    share = torch.linspace(0.0, 1.0, samples + 1).to(entry)
+    edges = entry[:, None] + (leave - entry)[:, None] * share
+    near, far = edges[:, :-1], edges[:, 1:]
+    middle = 0.5 * (near + far)
+    unit = (origins[:, None] + along[:, None] * middle[..., None]).clamp(0.0, 1.0).flatten(0, 1)
+    # a box is scaled differently along its axes: the mean scale measures the footprint
+    scale = linear.norm(dim=1)
+    footprint = middle * rays.pixel_angle[:, None] * FOOTPRINT_STD * scale.prod() ** (1.0 / 3.0)
+    density, geometry = instance.field.density(unit, footprint.flatten())
+    return Part(
+        field=instance.field,
+        near_m=near,
+        far_m=far,
+        # a ray that misses the box has intervals of length zero, which absorb nothing
+        density=density.view_as(near),
+        looked=torch.arange(near.numel(), device=near.device),
+        unit=unit,
+        geometry=geometry,
+        directions=rays.directions @ (linear / scale[:, None]).T,
+    )
+
+
+def _cross_unit_cube(
+    origins: Float[Tensor, "rays 3"], along: Float[Tensor, "rays 3"]
+) -> tuple[Float[Tensor, "rays"], Float[Tensor, "rays"]]:
+    """Distances at which rays enter and leave [0, 1]^3; equal where they miss it."""
+    safe = torch.where(along.abs() < 1e-12, torch.full_like(along, 1e-12), along)
+    first, second = -origins / safe, (1.0 - origins) / safe
+    entry = torch.minimum(first, second).amax(-1).clamp_min(0.0)
+    leave = torch.maximum(first, second).amin(-1)
+    return entry, torch.maximum(leave, entry)

@@ -1,0 +1,296 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from recon.config import SamplingConfig
+from recon.field import GridField, Instance, RadianceField
+from recon.march import MarchOutput, march, query, transmittance
+from recon.rays import Rays
+from scenes.geometry import invert, rigid, rotation_exp
+from tests.scene_maker import tiny_field, tiny_field_config
+
+SAMPLING = SamplingConfig(
+    near_m=0.5, far_m=60.0, min_step_m=0.5, instance_samples=16, colour_threshold=0.0
+)
+GROWTH = 0.15
+FACE_M = 12.0
+
+
+def bundle(count: int = 5, spread: float = 0.3) -> Rays:
+    """Rays from the origin, roughly along x."""
+    random = torch.Generator().manual_seed(3)
+    along = torch.tensor([1.0, 0.0, 0.0]) + spread * (torch.rand(count, 3, generator=random) - 0.5)
+    return Rays(
+        origins_m=torch.zeros(count, 3, dtype=torch.float64),
+        directions=torch.nn.functional.normalize(along, dim=1).double(),
+        pixel_angle=torch.full((count,), 0.01, dtype=torch.float64),
+    )
+
+
+def look(
+    field: RadianceField, rays: Rays, instances: tuple[Instance, ...] = (), **changes: float
+) -> MarchOutput:
+    """What `march` shows, without gradients."""
+    with torch.no_grad():
+        return march(field, rays, instances, sampling=SAMPLING, growth=GROWTH, **changes)[0]
+
+
+def empty_field(seed: int = 0) -> RadianceField:
+    """A field that knows to be empty: only the sky is left."""
+    field = tiny_field(seed)
+    field.occupancy.density.zero_()
+    return field
+
+
+def boxed(
+    world_from_box: np.ndarray, number: int, seed: int = 5, size_m: tuple[float, ...] = (4, 2, 1.5)
+) -> Instance:
+    """A part with a dense field of its own in a box."""
+    size, scale = np.array(size_m), np.eye(4)
+    scale[:3, :3] = np.diag(1.0 / size)
+    scale[:3, 3] = 0.5
+    affine = (scale @ invert(world_from_box))[:3]
+    part = GridField(tiny_field_config(), torch.Generator().manual_seed(seed)).double()
+    with torch.no_grad():
+        part.table *= 1e4
+        part.log_initial += 5.0
+    return Instance(field=part, unit_from_world=torch.from_numpy(affine), id=number)
+
+
+def at(*place_m: float, turn: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> np.ndarray:
+    """`world_from_box` of a box at a place, turned."""
+    return rigid(rotation_exp(np.array(turn)), np.array(place_m))
+
+
+@pytest.fixture
+def slab(monkeypatch: pytest.MonkeyPatch) -> RadianceField:
+    """A static wall from x = `FACE_M` on; instances are opaque everywhere in their boxes."""
+    field = tiny_field()
+
+    def density(part: GridField, unit: Tensor, footprint: Tensor | None) -> tuple[Tensor, Tensor]:
+        assert footprint is None or len(footprint) == len(unit)
+        solid = field.block.world(unit)[:, 0] > FACE_M
+        if part is not field.static:
+            solid = torch.ones_like(solid)
+        return 50.0 * solid.to(unit), torch.zeros(len(unit), 4).to(unit)
+
+    monkeypatch.setattr(GridField, "density", density)
+    return field
+
+
+def test_gradients_are_the_derivatives() -> None:
+    field, part = tiny_field(), boxed(at(8.0, 0.0, 0.0, turn=(0.0, 0.1, 0.4)), 1)
+    parameters = (*field.parameters(), *part.field.parameters())
+    rays = bundle(2)
+
+    def run(*_: Tensor) -> Tensor:
+        out, _ = march(field, rays, (part,), sampling=SAMPLING, growth=GROWTH)
+        return torch.cat([out.linear, out.instance_weights, out.expected_range_m[:, None]], dim=1)
+
+    # gradcheck moves the parameters in place, so `run` sees them move
+    assert torch.autograd.gradcheck(run, parameters, fast_mode=True)
+    for gradient in torch.autograd.grad(run().sum(), parameters):
+        assert bool(gradient.any())
+
+
+def test_weights_share_the_pixel() -> None:
+    field, part = tiny_field(strength=3e4), boxed(at(6.0, 0.5, 0.0), 1)
+    with torch.no_grad():
+        out, samples = march(field, bundle(), (part,), sampling=SAMPLING, growth=GROWTH)
+    assert bool((samples.weights >= 0.0).all())
+    assert_close(samples.weights.sum(1), out.opacity)
+    assert_close(out.instance_weights.sum(1), out.opacity)
+    assert bool(((out.opacity > 0.0) & (out.opacity <= 1.0 + 1e-12)).all())
+    assert bool((samples.middle_m.diff(dim=1) >= 0.0).all())
+
+
+def test_an_empty_field_shows_only_the_sky() -> None:
+    field, rays = empty_field(), bundle()
+    out = look(field, rays)
+    assert_close(out.linear, field.sky(rays.directions).detach())
+    assert not out.opacity.any()
+    assert not out.expected_range_m.any()
+    assert bool(torch.isinf(out.range_m).all())
+    assert not out.instance.any()
+
+
+def test_a_dense_wall_is_where_it_begins(slab: RadianceField) -> None:
+    rays = bundle()
+    out = look(slab, rays)
+    face_m = FACE_M / rays.directions[:, 0]
+    assert_close(out.opacity, torch.ones(5, dtype=torch.float64))
+    assert bool(((out.range_m - face_m).abs() < GROWTH * face_m).all())
+    assert bool(((out.expected_range_m - face_m).abs() < GROWTH * face_m).all())
+
+
+def test_finer_steps_find_the_wall_more_exactly(slab: RadianceField) -> None:
+    rays, fine = bundle(), replace(SAMPLING, min_step_m=0.02)
+    with torch.no_grad():
+        out, _ = march(slab, rays, sampling=fine, growth=0.002)
+    assert_close(out.range_m, FACE_M / rays.directions[:, 0], rtol=0.0, atol=0.03)
+
+
+def test_a_moved_instance_is_a_camera_moved_the_other_way() -> None:
+    field, rays = empty_field(), bundle()
+    there_at, here_at = at(7.0, 0.3, -0.2, turn=(0.2, -0.1, 0.7)), at(2.0, 3.0, 1.0)
+    here_from_there = torch.from_numpy(here_at @ invert(there_at))
+    turn, shift = here_from_there[:3, :3], here_from_there[:3, 3]
+    moved = Rays(
+        origins_m=rays.origins_m @ turn.T + shift,
+        directions=rays.directions @ turn.T,
+        pixel_angle=rays.pixel_angle,
+    )
+    there = look(field, rays, (boxed(there_at, 1),))
+    here = look(field, moved, (boxed(here_at, 1),))
+    assert bool((here.opacity > 0.5).any())
+    for name in ("opacity", "instance_weights", "expected_range_m", "range_m", "instance"):
+        assert_close(getattr(there, name), getattr(here, name))
+    light_there = there.linear - (1.0 - there.opacity[:, None]) * field.sky(rays.directions)
+    light_here = here.linear - (1.0 - here.opacity[:, None]) * field.sky(moved.directions)
+    assert_close(light_there, light_here)
+
+
+@pytest.mark.usefixtures("slab")
+@pytest.mark.parametrize(("x_m", "winner"), [(6.0, 1), (18.0, 0)])
+def test_the_nearer_surface_wins(slab: RadianceField, x_m: float, winner: int) -> None:
+    rays = bundle(spread=0.05)
+    out = look(slab, rays, (boxed(at(x_m, 0.0, 0.0), 42),))
+    assert out.instance.tolist() == [winner] * 5
+    assert_close(out.instance_weights.sum(1), out.opacity)
+    assert bool((out.instance_weights[:, winner] > 0.99).all())
+    face_m = (x_m - 2.0 if winner else FACE_M) / rays.directions[:, 0]
+    assert bool(((out.range_m - face_m).abs() < GROWTH * face_m).all())
+
+
+def test_the_order_of_the_instances_does_not_matter() -> None:
+    field, rays = tiny_field(), bundle(9, spread=0.6)
+    parts = [boxed(at(5.0 * i, 0.3 * i - 0.5, 0.0), i, seed=i) for i in (1, 2, 3)]
+    order = [2, 0, 1]
+    straight = look(field, rays, tuple(parts))
+    shuffled = look(field, rays, tuple(parts[i] for i in order))
+    assert len(set(straight.instance.tolist())) > 1
+    for name in ("linear", "opacity", "range_m", "expected_range_m"):
+        assert_close(getattr(straight, name), getattr(shuffled, name))
+    columns = [0, *(1 + i for i in order)]
+    assert_close(straight.instance_weights[:, columns], shuffled.instance_weights)
+
+
+def test_no_instances_is_an_empty_list() -> None:
+    field, rays = tiny_field(), bundle()
+    with torch.no_grad():
+        none, _ = march(field, rays, sampling=SAMPLING, growth=GROWTH)
+    listed = look(field, rays, ())
+    for name in MarchOutput.__dataclass_fields__:
+        assert torch.equal(getattr(none, name), getattr(listed, name))
+
+
+@pytest.mark.parametrize("place_m", [(-8.0, 0.0, 0.0), (8.0, 30.0, 0.0), (8.0, 0.0, -9.0)])
+def test_a_box_that_a_ray_misses_changes_nothing(place_m: tuple[float, float, float]) -> None:
+    field, rays = tiny_field(), bundle()
+    alone, beside = look(field, rays), look(field, rays, (boxed(at(*place_m), 1),))
+    for name in ("linear", "opacity", "range_m", "expected_range_m", "instance"):
+        assert_close(getattr(alone, name), getattr(beside, name), rtol=1e-12, atol=1e-12)
+    assert not beside.instance_weights[:, 1].any()
+
+
+def test_rays_may_start_inside_a_box() -> None:
+    out = look(empty_field(), bundle(), (boxed(at(0.5, 0.0, 0.0), 1),))
+    assert bool((out.opacity > 0.0).all())
+    assert bool((out.expected_range_m < 2.6 * 1.1).all())
+
+
+def test_looking_no_further_than_light_gets_hardly_changes_the_picture() -> None:
+    field, rays = tiny_field(strength=3e4), bundle()
+    with torch.no_grad():
+        field.static.log_initial += 3.0
+    whole, short = look(field, rays), look(field, rays, termination=1e-2)
+    assert bool((short.opacity <= whole.opacity + 1e-12).all())
+    assert_close(short.opacity, whole.opacity, rtol=0.0, atol=1e-2)
+    assert_close(short.range_m, whole.range_m, rtol=0.03, atol=0.0)
+
+
+def test_the_gradient_of_density_is_the_derivative() -> None:
+    field = tiny_field()
+    random = torch.Generator().manual_seed(0)
+    points_m = 30.0 * (torch.rand(16, 3, generator=random, dtype=torch.float64) - 0.5)
+    along = bundle(16).directions
+    width_m = torch.full((16,), 0.05, dtype=torch.float64)
+    for footprint_m in (None, width_m):
+        out = query(field, points_m, along, footprint_m)
+        differences = torch.stack(
+            [
+                query(field, points_m + step, along, footprint_m).density
+                - query(field, points_m - step, along, footprint_m).density
+                for step in 1e-6 * torch.eye(3, dtype=torch.float64)
+            ],
+            dim=1,
+        )
+        assert_close(out.density_gradient, differences.detach() / 2e-6, rtol=1e-4, atol=1e-7)
+
+
+def test_march_and_query_see_the_same_field() -> None:
+    field, rays = tiny_field(), bundle(2)
+    with torch.no_grad():
+        _, samples = march(field, rays, sampling=SAMPLING, growth=GROWTH)
+    looks = samples.static
+    points_m = rays.at(samples.middle_m).reshape(-1, 3)[: len(looks.unit)]
+    footprint_m = looks.middle_m * 0.01 * 12.0**-0.5
+    out = query(field, points_m, rays.directions[looks.ray], footprint_m)
+    assert_close(out.density, looks.density)
+
+
+def test_light_only_gets_less_with_distance() -> None:
+    field, rays = tiny_field(), bundle()
+    until_m = torch.linspace(0.0, 100.0, 25, dtype=torch.float64)
+    light = torch.stack(
+        [transmittance(field, rays, u.expand(5), sampling=SAMPLING, growth=GROWTH) for u in until_m]
+    )
+    assert bool((light.diff(dim=0) <= 0.0).all())
+    assert_close(light[0], torch.ones_like(light[0]))
+    assert_close(light[-1], 1.0 - look(field, rays).opacity)
+
+
+def picture(field: RadianceField, pixels: int, width: float = 1.0) -> Tensor:
+    """A quarter-turn view; `width` scales the footprints of its pixels."""
+    y = (torch.arange(pixels, dtype=torch.float64) + 0.5) / pixels - 0.5
+    up, left = torch.meshgrid(y, y, indexing="ij")
+    along = torch.stack([torch.ones_like(up), left, up], dim=-1).reshape(-1, 3)
+    rays = Rays(
+        origins_m=torch.zeros_like(along),
+        directions=torch.nn.functional.normalize(along, dim=1),
+        pixel_angle=torch.full((pixels * pixels,), width / pixels, dtype=torch.float64),
+    )
+    return look(field, rays).linear.view(pixels, pixels, 3)
+
+
+def only_levels(levels: slice) -> RadianceField:
+    """A varied field whose other levels are empty."""
+    field = tiny_field(strength=1e4)
+    spec, keep = field.static.spec, torch.zeros(field.static.spec.entries, 1)
+    for offset, size in list(zip(spec.offsets, spec.sizes, strict=True))[levels]:
+        keep[offset : offset + size] = 1.0
+    with torch.no_grad():
+        field.static.table *= keep
+        field.static.log_initial += 2.0
+    return field
+
+
+def test_pictures_of_two_resolutions_agree() -> None:
+    field = only_levels(slice(0, 2))
+    coarse, fine = picture(field, 6), picture(field, 24).view(6, 4, 6, 4, 3).mean(dim=(1, 3))
+    assert (coarse - fine).square().mean().sqrt() < 0.05 * fine.std()
+
+
+def test_what_is_finer_than_a_pixel_fades_from_the_picture() -> None:
+    detail, plain = only_levels(slice(3, 4)), only_levels(slice(0, 0))
+
+    def contrast(width: float) -> float:
+        return float((picture(detail, 6, width) - picture(plain, 6, width)).abs().mean())
+
+    sharp, coarse, blurred = contrast(0.0), contrast(1.0), contrast(16.0)
+    assert sharp > coarse > blurred
+    assert blurred < 0.1 * sharp

@@ -1,0 +1,88 @@
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from recon.config import SamplingConfig
+from recon.field import GridField, RadianceField
+from recon.march import march
+from recon.rays import Rays
+from recon.space import Block
+from recon.support import Support
+from tests.scene_maker import tiny_field_config
+
+BLOCK = Block(centre_m=(0.0, 0.0, 0.0), half_size_m=16.0)
+SAMPLING = SamplingConfig(min_step_m=0.25, far_m=200.0)
+WALL_M = 10.0
+ANGLE = 0.01
+
+
+def gathered(directions: list[list[float]], angles: list[float]) -> Support:
+    """What rays from the origin leave behind, where a wall stands from x = `WALL_M` on."""
+    field = RadianceField(BLOCK, tiny_field_config(), seed=0)
+    # the sampler knows that only the wall is dense
+    places = field.occupancy.random_points(torch.arange(16**3), torch.Generator().manual_seed(0))
+    field.occupancy.density[:] = (BLOCK.world(places)[:, 0] > WALL_M - 4.0).float()
+    along = torch.nn.functional.normalize(torch.tensor(directions), dim=1)
+    rays = Rays(
+        origins_m=torch.zeros_like(along), directions=along, pixel_angle=torch.tensor(angles)
+    )
+    _, samples = march(field, rays, sampling=SAMPLING, growth=0.05)
+    support = Support(32)
+    support.gather(rays, samples, field.block)
+    return support
+
+
+@pytest.fixture(autouse=True)
+def wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    def density(part: GridField, unit: Tensor, footprint: Tensor | None) -> tuple[Tensor, Tensor]:
+        del part, footprint
+        return 30.0 * (BLOCK.world(unit)[:, 0] > WALL_M).float(), torch.zeros(len(unit), 4)
+
+    monkeypatch.setattr(GridField, "density", density)
+
+
+def points(*places_m: tuple[float, float, float]) -> Tensor:
+    return torch.tensor(places_m)
+
+
+def test_observed_is_what_was_hit_or_seen_through() -> None:
+    support = gathered([[1.0, 0.0, 0.0]], [ANGLE])
+    where = points(
+        (WALL_M + 0.1, 0.1, 0.1),  # the wall
+        (5.0, 0.1, 0.1),  # the air before it, which the sampler skips
+        (14.0, 0.1, 0.1),  # inside the wall
+        (5.0, 6.0, 0.1),  # beside the ray
+        (-5.0, 0.1, 0.1),  # behind the camera
+    )
+    assert support.observed(BLOCK, where).tolist() == [True, True, False, False, False]
+
+
+def test_a_ray_to_the_sky_sees_through_the_world_to_the_horizon() -> None:
+    support = gathered([[-1.0, 0.02, 0.02]], [ANGLE])
+    assert not support.hits.any()
+    assert bool(support.observed(BLOCK, -points((4.0, 0.0, 0.0), (100.0, -2.0, -2.0))).all())
+
+
+def test_hits_know_the_way_and_the_finest_pixel() -> None:
+    support = gathered([[1.0, 0.1, 0.1], [1.0, 0.1, 0.1]], [3 * ANGLE, ANGLE])
+    hit = torch.nonzero(support.hits)[:, 0]
+    assert_close(support.octants.sum(1), support.hits)
+    assert_close(support.octants[hit, 7], support.hits[hit])
+    finest_m = support.finest_footprint_m[hit].min().item()
+    assert finest_m == pytest.approx(ANGLE * WALL_M, rel=0.1)
+    assert bool(torch.isinf(support.finest_footprint_m[support.hits == 0]).all())
+
+
+def test_a_beam_is_no_pixel() -> None:
+    support = gathered([[1.0, 0.1, 0.1]], [0.0])
+    assert bool(support.hits.any())
+    assert bool(torch.isinf(support.finest_footprint_m).all())
+
+
+def test_statistics_add_up() -> None:
+    left, right = [1.0, 0.3, 0.1], [1.0, -0.3, 0.1]
+    both = gathered([left, right], [ANGLE, ANGLE])
+    parts = [gathered([left], [ANGLE]), gathered([right], [ANGLE])]
+    for name in ("hits", "seen_through", "octants"):
+        assert_close(getattr(both, name), sum(getattr(part, name) for part in parts))

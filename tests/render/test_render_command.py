@@ -1,0 +1,135 @@
+"""The verb `render` on a scene that was never trained: what it writes depends on nothing else."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recon.config import FieldConfig, ReconstructionConfig, SamplingConfig
+from recon.kernels.hash_grid import HashGridSpec
+from recon.model import new_model
+from recon.scene import load_scene, write_scene
+from render import batch
+from render.commands import render, verify
+from render.frames import read_dataset, read_records
+from render.view import RenderableScene
+from scenes.errors import OtherlaneError
+from scenes.folders import Recipe, read_manifest, writing
+from tests.render.analytic import LICENCE, street
+
+GRID = HashGridSpec(levels=2, features=2, log2_table=8, base_resolution=4, per_level_scale=2.0)
+CONFIG = ReconstructionConfig(
+    recipe="untrained",
+    scale=0.25,
+    holdout=0,
+    field=FieldConfig(grid=GRID, width=16, occupancy_resolution=8),
+    sampling=SamplingConfig(growth=0.2, render_growth=0.2, min_step_m=1.0, far_m=100.0),
+)
+SLIDE = """\
+name = "left"
+end_us = 200_000
+[look]
+exposure_ev = -1.0
+[[edits]]
+kind = "lateral-offset"
+offset_m = 2.0
+start_us = -3_000_000
+duration_us = 3_000_000
+"""
+
+
+@pytest.fixture(scope="module")
+def scene_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scene") / "scene"
+    clip = street().clip
+    with writing(folder, Recipe(kind="scene", inputs={}, config={})) as partial:
+        write_scene(partial, folder, clip, CONFIG, new_model(clip, CONFIG))
+    return folder
+
+
+def test_a_trained_scene_is_renderable(scene_folder: Path) -> None:
+    assert isinstance(load_scene(scene_folder), RenderableScene)
+
+
+def test_renders_the_recorded_drive(scene_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "frames"
+    result = render(scene_folder, out=out, frames="0:4:2", preview=False)
+    assert (result["frames"], result["size"]) == (2, "24x12")
+    assert result["licence"] == LICENCE
+    assert verify(out)["ok"]
+    records = read_records(out)
+    assert [record["key"] for record in records] == ["000000", "000002"]
+    clip = street().clip
+    for record, index in zip(records, (0, 2), strict=True):
+        np.testing.assert_allclose(record["world_from_ego"], clip.ego.world_from_body[index])
+        assert record["licence"] == LICENCE
+        assert record["inputs"] == read_dataset(out)["inputs"]
+    again = render(scene_folder, out=out, frames="0:4:2", preview=False)
+    assert again["rendered_now"] == 0
+    with pytest.raises(OtherlaneError, match="another frames"):
+        render(scene_folder, out=out, frames="0:4", preview=False)
+
+
+def test_renders_a_scenario(scene_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "left.toml").write_text(SLIDE)
+    out = tmp_path / "frames"
+    result = render(
+        scene_folder, out=out, scenario=tmp_path / "left.toml", size="16x8", formats=("coco",)
+    )
+    assert result["frames"] == 3  # its window ends at 200 ms
+    assert verify(out)["ok"]
+    left_m = [record["world_from_ego"][1][3] for record in read_records(out)]
+    np.testing.assert_allclose(left_m, [2.0, 2.0, 2.0])
+    assert (out / "preview.mp4").is_file()
+    assert not (out / "exports/kitti").exists()
+    dataset = read_dataset(out)
+    assert dataset["licence"] == LICENCE
+    assert dataset["config"]["scenario"]["name"] == "left"
+    assert len(dataset["edits"]) == 1
+    assert read_manifest(out, "frames")["inputs"].keys() == {"scene", "scenario"}  # pyright: ignore
+
+
+def test_finished_frames_outlive_a_failed_export(
+    scene_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, size = tmp_path / "frames", "16x8"
+
+    def fails(fmt: str, frames_folder: Path, into: Path) -> Path:
+        (into / "half").mkdir(parents=True)
+        raise OtherlaneError(frames_folder, f"cannot be written as {fmt}", "another format")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "export", fails)
+        with pytest.raises(OtherlaneError, match="cannot be written"):
+            render(scene_folder, out=out, size=size, preview=False)
+    assert not out.exists()
+    result = render(scene_folder, out=out, size=size, formats=(), preview=False)
+    assert result["rendered_now"] == 0
+    assert verify(out)["ok"]
+    assert not (out / "exports").exists()
+    assert not (out / "tasks").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"workers": 0}, "--workers"),
+        ({"formats": ("kity",)}, "no exporter has that name"),
+        ({"size": "12"}, "--size"),
+        ({"frames": "7"}, "--frames"),
+        ({"scenario": Path("missing.toml")}, "missing.toml"),
+    ],
+)
+def test_what_cannot_be_rendered_leaves_nothing(
+    wrong: dict, said: str, scene_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(OtherlaneError, match=said):
+        render(scene_folder, out=tmp_path / "frames", **wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clip_is_not_a_scene(tmp_path: Path) -> None:
+    clip = replace(street().clip, name="clip").save(tmp_path / "clip")
+    with pytest.raises(OtherlaneError, match="holds a clip, not a scene"):
+        render(clip, out=tmp_path / "frames")
