@@ -43,8 +43,8 @@ class SamplingConfig:
     """... for this share of the training's steps."""
     instance_samples: int = 32
     """Intervals between entry and exit of an instance's box."""
-    render_termination: float = 1e-3
-    """Rendering looks no further along a ray that has this little light left (0 looks on)."""
+    termination: float = 1e-3
+    """Nothing is looked at further along a ray that has this little light left (0 looks on)."""
     colour_threshold: float = 1e-4
     """Samples that weigh less than this take no part in the colour (0 evaluates all)."""
 

@@ -99,13 +99,18 @@ def march(
         growth: Length of a step over its distance.
         generator: Shifts the steps (training); None takes the same steps each time.
         termination: Steps are not looked at where the static scene has left this share of the
-            light or less; checked now and then (`recon.parts`). 0 looks at all (training, parity).
+            light or less; checked now and then (`recon.parts`). 0 looks at all (parity).
 
     Returns:
         The integrals, with gradients to every parameter, and the samples (for losses).
     """
     steps = choose_steps(rays, field.block, field.occupancy, sampling, growth, generator)
-    parts = [static_part(field, rays, steps, termination)]
+    if termination > 0.0 and torch.is_grad_enabled():
+        # first see how far light gets, so that nothing hidden is kept for the backward pass
+        with torch.no_grad():
+            seen = static_part(field, rays, steps, termination)
+        steps = steps.only(seen.looked, seen.unit)
+    parts = [static_part(field, rays, steps, 0.0 if torch.is_grad_enabled() else termination)]
     parts += [instance_part(item, rays, sampling.instance_samples) for item in instances]
     near, far, density = (
         torch.cat([getattr(part, name) for part in parts], 1)

@@ -46,7 +46,7 @@ def reporting(log: Path, title: str) -> Iterator[Callable[[Progress], None]]:
             yield both
 
 
-def _numbers(progress: Progress) -> dict[str, float]:
+def _numbers(progress: Progress) -> dict[str, int | float]:
     left = progress.seconds / progress.step * (progress.steps - progress.step)
     return {
         "step": progress.step,

@@ -8,10 +8,10 @@ behind it: it is a maximum, and fog of early training would cut off the scene fo
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from recon.config import SamplingConfig
@@ -44,6 +44,13 @@ class Steps:
     def middle_m(self) -> Float[Tensor, "rays steps"]:
         """Where each step is looked at [m]."""
         return 0.5 * (self.near_m + self.far_m)
+
+    def only(self, place: Int64[Tensor, "looks"], unit: Float[Tensor, "looks 3"]) -> "Steps":
+        """These steps, looked at nowhere but at `place` (numbers among rays times steps)."""
+        place, order = torch.sort(place)
+        looked_at = torch.zeros_like(self.looked_at).flatten()
+        looked_at[place] = True
+        return replace(self, looked_at=looked_at.view_as(self.looked_at), unit=unit[order])
 
 
 def step_edges(config: SamplingConfig, growth: float) -> Float[Tensor, "edges"]:

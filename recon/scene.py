@@ -56,7 +56,7 @@ class Scene:
                 rays[start : start + CHUNK_RAYS],
                 sampling=sampling,
                 growth=sampling.render_growth,
-                termination=sampling.render_termination,
+                termination=sampling.termination,
             )[0]
             for start in range(0, len(rays), CHUNK_RAYS)
         ]

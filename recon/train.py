@@ -128,6 +128,7 @@ def train_step(
         sampling=config.sampling,
         growth=_growth(config, step),
         generator=generator,
+        termination=config.sampling.termination,
     )
     losses = _losses(model, batch, out, samples, config)
     total = sum(_weight(config, name) * loss for name, loss in losses.items())

@@ -109,7 +109,7 @@ def _sparse(images: ImageStream, track: Trajectory) -> SparsePoints:
     for frame, time_us in enumerate(images.time_us):
         pixels = project_world(images.camera, place, track, int(time_us))
         inside = np.all((pixels > 0) & (pixels < [24, 16]), axis=1)
-        seen += [(point, frame) for point in np.flatnonzero(inside)]
+        seen += [(int(point), frame) for point in np.flatnonzero(inside)]
     index = np.array(seen, dtype=np.int32)
     return SparsePoints(
         position_m=place,
@@ -177,5 +177,5 @@ def tiny_field(seed: int = 0, strength: float = 3e3) -> RadianceField:
     block = Block(centre_m=(1.0, -2.0, 0.5), half_size_m=10.0)
     field = RadianceField(block, tiny_field_config(), seed).double()
     with torch.no_grad():
-        field.static.table *= strength
+        field.static.table.mul_(strength)
     return field

@@ -100,8 +100,8 @@ def _local_axes(
     """The ray and two axes across it, divided by the pixel's angle: all sums are then O(1)."""
     up = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand_as(directions)
     forward = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64).expand_as(directions)
-    helper = torch.where(directions[..., 2:].abs() < 0.9, up, forward)
-    across = torch.nn.functional.normalize(torch.linalg.cross(directions, helper), dim=-1)
+    aside = torch.where(directions[..., 2:].abs() < 0.9, up, forward)
+    across = torch.nn.functional.normalize(torch.linalg.cross(directions, aside), dim=-1)
     other = torch.linalg.cross(directions, across)
     return torch.stack([directions, across / pixel_angle, other / pixel_angle])
 

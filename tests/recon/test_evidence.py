@@ -168,8 +168,8 @@ def test_sweeps_near_held_out_pictures_are_left_out(tmp_path: Path) -> None:
 
 
 def test_returns_from_a_moving_actor_are_dropped(tmp_path: Path) -> None:
-    # while the lidar turns, the car drives on by 1.6 m, more than half its length
-    car = replace(driving_car(), size_m=np.array([1.0, 1.0, 1.0]))
+    # while the lidar turns, the car drives on by 1.6 m, twice its length
+    car = replace(driving_car(), size_m=np.array([0.8, 0.8, 0.8]))
     depth = load_depth(make_drive(tmp_path, lidar=True, actors=(car,)), np.ones(FRAMES, dtype=bool))
     assert len(depth) == 9 * FRAMES
     ends = depth.origins_m + depth.directions * depth.range_m[:, None]

@@ -32,11 +32,17 @@ def bundle(count: int = 5, spread: float = 0.3) -> Rays:
 
 
 def look(
-    field: RadianceField, rays: Rays, instances: tuple[Instance, ...] = (), **changes: float
+    field: RadianceField,
+    rays: Rays,
+    instances: tuple[Instance, ...] = (),
+    termination: float = 0.0,
 ) -> MarchOutput:
     """What `march` shows, without gradients."""
     with torch.no_grad():
-        return march(field, rays, instances, sampling=SAMPLING, growth=GROWTH, **changes)[0]
+        out, _ = march(
+            field, rays, instances, sampling=SAMPLING, growth=GROWTH, termination=termination
+        )
+    return out
 
 
 def empty_field(seed: int = 0) -> RadianceField:
@@ -56,7 +62,7 @@ def boxed(
     affine = (scale @ invert(world_from_box))[:3]
     part = GridField(tiny_field_config(), torch.Generator().manual_seed(seed)).double()
     with torch.no_grad():
-        part.table *= 1e4
+        part.table.mul_(1e4)
         part.log_initial += 5.0
     return Instance(field=part, unit_from_world=torch.from_numpy(affine), id=number)
 
@@ -88,7 +94,7 @@ def test_gradients_are_the_derivatives() -> None:
     rays = bundle(2)
 
     def run(*_: Tensor) -> Tensor:
-        out, _ = march(field, rays, (part,), sampling=SAMPLING, growth=GROWTH)
+        out = march(field, rays, (part,), sampling=SAMPLING, growth=GROWTH)[0]
         return torch.cat([out.linear, out.instance_weights, out.expected_range_m[:, None]], dim=1)
 
     # gradcheck moves the parameters in place, so `run` sees them move
@@ -203,7 +209,10 @@ def test_rays_may_start_inside_a_box() -> None:
     assert bool((out.expected_range_m < 2.6 * 1.1).all())
 
 
-def test_looking_no_further_than_light_gets_hardly_changes_the_picture() -> None:
+def test_looking_no_further_than_light_gets_hardly_changes_the_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("recon.parts.STRETCH", 4)
     field, rays = tiny_field(strength=3e4), bundle()
     with torch.no_grad():
         field.static.log_initial += 3.0
@@ -211,6 +220,11 @@ def test_looking_no_further_than_light_gets_hardly_changes_the_picture() -> None
     assert bool((short.opacity <= whole.opacity + 1e-12).all())
     assert_close(short.opacity, whole.opacity, rtol=0.0, atol=1e-2)
     assert_close(short.range_m, whole.range_m, rtol=0.03, atol=0.0)
+    # with gradients it looks twice, and sees the same
+    learning, samples = march(field, rays, sampling=SAMPLING, growth=GROWTH, termination=1e-2)
+    assert_close(learning.linear.detach(), short.linear)
+    assert len(samples.static.ray) < samples.weights.numel()
+    assert bool((samples.static.ray.diff() >= 0).all())
 
 
 def test_the_gradient_of_density_is_the_derivative() -> None:
@@ -274,7 +288,7 @@ def only_levels(levels: slice) -> RadianceField:
     for offset, size in list(zip(spec.offsets, spec.sizes, strict=True))[levels]:
         keep[offset : offset + size] = 1.0
     with torch.no_grad():
-        field.static.table *= keep
+        field.static.table.mul_(keep)
         field.static.log_initial += 2.0
     return field
 

@@ -20,7 +20,7 @@ from scenes.importers import import_clip
 from tests.render.analytic import CAMERA, FRAMES, LICENCE
 
 CAMERA_SAYS = {"width": 1242, "height": 375}
-FIELDS = (
+FIELDS: tuple[str, ...] = (
     "truncated", "occluded", "alpha", "left", "top", "right", "bottom", "height", "width", "length",
     "x", "y", "z", "turn",
 )  # fmt: skip

@@ -1,0 +1,310 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import recon.recipes
+import recon.reconstruct
+import recon.train
+from recon.commands import reconstruct
+from recon.evaluate import compare, evaluate_scene, result, write_pictures
+from recon.progress import last_seconds
+from recon.recipes import recipe
+from recon.reconstruct import ReconstructRequest, parse_budget, reconstruct_clip, resolve
+from recon.scene import Scene, load_scene
+from scenes.clip import Clip
+from scenes.errors import OtherlaneError
+from scenes.folders import LOG, damaged_files, read_manifest
+from tests.scene_maker import make_drive, tiny_config
+
+TINY = ReconstructRequest(recipe="tiny", holdout=4)
+KEYS = {"psnr_db", "psnr_affine_db", "ssim", "flip", "depth_abs_rel", "frames"}
+
+
+@pytest.fixture(autouse=True)
+def tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recon.recipes.RECIPES, "tiny", lambda _: tiny_config())
+
+
+def drive_at(folder: Path) -> Path:
+    """A saved clip beside its pictures."""
+    clip = make_drive(folder / "pictures")
+    clip.save(folder / "clip")
+    return folder / "clip"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A clip and its scene, not to be changed."""
+    folder = tmp_path_factory.mktemp("made")
+    clip = drive_at(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(recon.recipes.RECIPES, "tiny", lambda _: tiny_config())
+        return clip, reconstruct_clip(clip, folder / "scene", TINY)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_scene_is_a_whole_folder(made: tuple[Path, Path]) -> None:
+    _, out = made
+    expected = ["arrays.npz", "clip.json", "config.json", "field.safetensors", LOG, "manifest.json"]
+    assert names(out) == sorted(expected)
+    manifest = read_manifest(out, "scene")
+    assert not damaged_files(out, manifest)
+    assert manifest["config"]["recipe"] == "tiny"  # pyright: ignore[reportIndexIssue, reportArgumentType, reportCallIssue, reportOptionalSubscript]
+    lines = [json.loads(line) for line in (out / LOG).read_text().splitlines()]
+    assert lines[-1]["step"] == lines[-1]["steps"] == 8
+    assert last_seconds(out / LOG) == lines[-1]["seconds"]
+
+
+def test_made_again_it_is_the_same_bytes(made: tuple[Path, Path], tmp_path: Path) -> None:
+    again = reconstruct_clip(made[0], tmp_path / "again", TINY)
+    one, two = read_manifest(made[1], "scene"), read_manifest(again, "scene")
+    assert one == two
+
+
+def test_a_second_run_returns_at_once(
+    made: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(recon.reconstruct, "load_data")  # it opens no picture
+    before = (made[1] / "manifest.json").stat().st_mtime_ns
+    assert reconstruct_clip(*made, TINY) == made[1]
+    assert (made[1] / "manifest.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [({"seed": 1}, "seed"), ({"holdout": 0}, "holdout"), ({"scale": 0.75}, "scale")],
+)
+def test_another_request_is_refused_with_what_changed(
+    made: tuple[Path, Path], change: dict[str, int], name: str
+) -> None:
+    with pytest.raises(OtherlaneError, match=f"another {name}"):
+        reconstruct_clip(*made, replace(TINY, **change))
+
+
+def test_another_clip_is_refused(made: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(OtherlaneError, match="another clip"):
+        reconstruct_clip(drive_at(tmp_path), made[1], TINY)
+
+
+class Killed(BaseException):
+    """As when the process is killed."""
+
+
+def test_interrupted_it_leaves_nothing_and_resumes(
+    made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, steps = tmp_path / "scene", []
+    step = recon.train.train_step
+
+    def until(training, data, config, number, last=5):
+        if number == last:
+            raise Killed
+        steps.append(number)
+        return step(training, data, config, number)
+
+    monkeypatch.setattr(recon.train, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(recon.train, "train_step", until)
+    with pytest.raises(Killed):
+        reconstruct_clip(made[0], out, TINY)
+    assert not out.exists()
+    until.__defaults__ = (99,)
+    reconstruct_clip(made[0], out, TINY)
+    assert steps == list(range(8))
+    assert names(tmp_path) == ["scene"]
+    assert read_manifest(out, "scene") == read_manifest(made[1], "scene")
+
+
+def test_killed_before_its_request_was_written_it_starts_afresh(
+    made: tuple[Path, Path], tmp_path: Path
+) -> None:
+    partial = tmp_path / ".scene.partial"
+    partial.mkdir()
+    (partial / "request.json").write_text('{"inputs": ')
+    (partial / "training.safetensors").write_bytes(b"of something else")
+    out = reconstruct_clip(made[0], tmp_path / "scene", TINY)
+    assert read_manifest(out, "scene") == read_manifest(made[1], "scene")
+
+
+@pytest.mark.parametrize(
+    ("request_", "where"),
+    [
+        (ReconstructRequest(recipe="tinny"), "recipe 'tinny'(.|\n)*try: tiny"),
+        (replace(TINY, scale=1.5), "scale"),
+        (replace(TINY, scale=0.01), "scale(.|\n)*12 px"),
+        (replace(TINY, holdout=1), "holdout"),
+        (replace(TINY, train_share=0.6), "train_share"),
+        (replace(TINY, seed=-1), "seed"),
+        (replace(TINY, budget="soon"), "budget"),
+        (replace(TINY, backend="abacus"), "backend"),
+    ],
+)
+def test_a_bad_request_leaves_nothing(
+    made: tuple[Path, Path], tmp_path: Path, request_: ReconstructRequest, where: str
+) -> None:
+    with pytest.raises(OtherlaneError, match=where):
+        reconstruct_clip(made[0], tmp_path / "scene", request_)
+    assert names(tmp_path) == []
+
+
+def test_a_missing_picture_leaves_nothing(tmp_path: Path) -> None:
+    clip = drive_at(tmp_path)
+    (tmp_path / "pictures" / "3.png").unlink()
+    with pytest.raises(OtherlaneError, match=r"3\.png: does not exist"):
+        reconstruct_clip(clip, tmp_path / "scene", TINY)
+    assert names(tmp_path) == ["clip", "pictures"]
+
+
+def test_a_budget_is_settled_once(
+    made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recon.reconstruct, "steps_within", lambda *_: 3)
+    monkeypatch.setattr("recon.reconstruct.train", _killed)
+    request = replace(TINY, budget="1m")
+    with pytest.raises(Killed):
+        reconstruct_clip(made[0], tmp_path / "scene", request)
+    monkeypatch.undo()
+    monkeypatch.setitem(recon.recipes.RECIPES, "tiny", lambda _: tiny_config())
+    monkeypatch.delattr(recon.reconstruct, "steps_within")  # it is not measured again
+    scene = load_scene(reconstruct_clip(made[0], tmp_path / "scene", request))
+    assert scene.config.steps == 3
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("60s", 60.0), ("5m", 300.0), ("1.5h", 5400.0), (" 2s ", 2.0)]
+)
+def test_budgets(text: str, seconds: float) -> None:
+    assert parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "60", "0s", "-5m", "5 m", "m", "1d", "1e3s", "nans"])
+def test_budgets_that_are_none(text: str) -> None:
+    with pytest.raises(OtherlaneError, match="budget"):
+        parse_budget(text)
+
+
+def test_recipes_fit_the_clip(made: tuple[Path, Path]) -> None:
+    clip = Clip.load(made[0])
+    wide = replace(clip.cameras[0].camera, width=1280)
+    clip = replace(clip, cameras=(replace(clip.cameras[0], camera=wide),))
+    assert recipe("standard", clip).scale == 0.25
+    assert recipe("preview", clip).steps < recipe("standard", clip).steps
+    config = resolve(clip, ReconstructRequest(scale=0.8, holdout=0, seed=4))
+    assert (config.scale, config.holdout, config.seed, config.backend) == (0.8, 0, 4, "torch")
+
+
+def test_the_command_says_what_it_made(made: tuple[Path, Path]) -> None:
+    said = reconstruct(made[0], out=made[1], recipe="tiny", holdout=4)
+    assert said["scene"] == str(made[1])
+    assert (said["steps"], said["backend"], said["licence"]) == (8, "torch", "CC0-1.0")
+    assert isinstance(said["train_seconds"], float)
+
+
+@pytest.fixture(scope="module")
+def scene(made: tuple[Path, Path]) -> Scene:
+    return load_scene(made[1])
+
+
+def test_a_scene_needs_no_pictures(tmp_path: Path) -> None:
+    clip = drive_at(tmp_path)
+    out = reconstruct_clip(clip, tmp_path / "scene", TINY)
+    for folder in ("pictures", "clip"):
+        (tmp_path / folder).rename(tmp_path / f"{folder} elsewhere")
+    moved = out.rename(tmp_path / "moved")
+    scene = load_scene(moved)
+    rays = torch.tensor([[1.0, 0.0, 0.0]])
+    assert bool(torch.isfinite(scene.render_rays(0.0 * rays, rays, torch.zeros(1)).linear).all())
+    with pytest.raises(OtherlaneError, match="does not exist"):
+        evaluate_scene(scene)
+
+
+def test_chunks_do_not_show(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = torch.Generator().manual_seed(0)
+    along = torch.nn.functional.normalize(torch.randn(50, 3, generator=random), dim=1)
+    rays = (torch.zeros(50, 3), along, torch.full((50,), 0.05))
+    whole = scene.render_rays(*rays)
+    monkeypatch.setattr("recon.scene.CHUNK_RAYS", 7)
+    parts = scene.render_rays(*rays)
+    torch.testing.assert_close(whole.linear, parts.linear)
+    torch.testing.assert_close(whole.range_m, parts.range_m)
+
+
+def test_an_exposure_is_stops(scene: Scene) -> None:
+    linear = torch.tensor([[0.1, 0.1, 0.1]])
+    brighter = scene.display(2.0 * linear, 0, 150_000)
+    torch.testing.assert_close(scene.display(linear, 0, 150_000, exposure_ev=1.0), brighter)
+    assert scene.display(1e6 * linear, 0, 0).max() == 1.0
+
+
+def test_scores_have_the_promised_keys(scene: Scene) -> None:
+    scores, _ = evaluate_scene(scene)
+    said = result(scene, scores)
+    assert said.keys() >= KEYS | {"resolution", "steps", "backend"}
+    assert (said["frames"], said["resolution"]) == (1, [24, 16])
+    assert (said["steps"], said["backend"]) == (8, "torch")
+    json.dumps(said, allow_nan=False)
+    # picture 0 lies before the first that trains: it is listed apart
+    assert [(score.frame, score.extrapolated) for score in scores] == [(0, True), (4, False)]
+    assert said["psnr_db"] == scores[1].psnr_db
+    apart, both = said["extrapolation"], said["all"]
+    assert isinstance(apart, dict)
+    assert isinstance(both, dict)
+    assert apart.keys() == both.keys() == KEYS
+    assert (apart["psnr_db"], apart["frames"], both["frames"]) == (scores[0].psnr_db, 1, 2)
+    for score in scores:
+        assert score.psnr_affine_db >= score.psnr_db
+        assert 0.0 <= score.flip <= 1.0
+        assert score.depth_abs_rel > 0.0
+
+
+def test_pictures_are_photo_render_and_error(scene: Scene, tmp_path: Path) -> None:
+    _, pictures = evaluate_scene(scene)
+    write_pictures(tmp_path, ["outside", "inside"], pictures)
+    assert names(tmp_path) == ["inside.png", "outside.png"]
+    with Image.open(tmp_path / "inside.png") as image:
+        assert image.size == (24, 3 * 16)
+    photo = (pictures[1].photo * 255).round().astype(int)
+    assert photo.tolist() == scene.clip.cameras[0].read(4).tolist()
+
+
+def test_the_true_colours_would_score_full_marks(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = torch.from_numpy(compare(scene, 0, 4).photo.reshape(-1, 3).copy())
+    monkeypatch.setattr(Scene, "display", lambda *_: photo)
+    scores, _ = evaluate_scene(scene)
+    assert scores[1].psnr_db == pytest.approx(100.0)
+    assert scores[1].ssim == pytest.approx(1.0)
+    assert scores[1].flip == pytest.approx(0.0)
+
+
+def test_nothing_held_out_is_nothing_to_score(made: tuple[Path, Path], tmp_path: Path) -> None:
+    out = reconstruct_clip(made[0], tmp_path / "scene", replace(TINY, holdout=0))
+    with pytest.raises(OtherlaneError, match="no picture was kept out"):
+        evaluate_scene(load_scene(out))
+
+
+@pytest.mark.parametrize("name", ["config.json", "field.safetensors", "clip.json"])
+def test_a_damaged_scene(made: tuple[Path, Path], tmp_path: Path, name: str) -> None:
+    import shutil
+
+    folder = tmp_path / "scene"
+    shutil.copytree(made[1], folder)
+    (folder / name).write_bytes((folder / name).read_bytes()[:40])
+    with pytest.raises(OtherlaneError, match=name):
+        load_scene(folder)
+
+
+def test_a_clip_is_not_a_scene(made: tuple[Path, Path]) -> None:
+    with pytest.raises(OtherlaneError, match="holds a clip, not a scene"):
+        load_scene(made[0])
