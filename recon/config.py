@@ -78,7 +78,7 @@ class ReconstructionConfig:
     """Instead of `holdout`: the KITTI protocol's share, 0.75, 0.5 or 0.25 (`recon.split`)."""
     seed: int = 0
     backend: str = "torch"
-    steps: int = 3000
+    steps: int = 2500
     samples_per_step: int = 32768
     """Rays per step are adapted so that this many samples are evaluated."""
     learning_rate: float = 2e-2

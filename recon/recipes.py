@@ -18,7 +18,7 @@ TRAINING_WIDTH = 320
 def standard(clip: Clip) -> ReconstructionConfig:
     """Minutes on two cores: the whole drive at about 320 pixels across."""
     scale = min(1.0, TRAINING_WIDTH / clip.cameras[0].camera.width)
-    return ReconstructionConfig(recipe="standard", scale=scale)
+    return ReconstructionConfig(recipe="standard", scale=scale, steps=2500)
 
 
 def preview(clip: Clip) -> ReconstructionConfig:

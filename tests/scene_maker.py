@@ -12,6 +12,7 @@ from PIL import Image
 from recon.config import FieldConfig, ReconstructionConfig, SamplingConfig
 from recon.field import RadianceField
 from recon.kernels.hash_grid import HashGridSpec
+from recon.reconstruct import ReconstructRequest
 from recon.space import Block
 from scenes.actor import Actor
 from scenes.camera import Camera, camera_rays, project_world
@@ -31,6 +32,10 @@ EGO_FROM_CAMERA = rigid(
 EGO_FROM_LIDAR = translation(np.array([0.5, 0.0, 1.8]))
 SWEEP_US = 80_000
 """Each return of a sweep comes a little later than the one before; the last after so long."""
+
+
+TINY = ReconstructRequest(recipe="tiny", holdout=4)
+"""Asks for `tiny_config`, once a test has made it the recipe "tiny"."""
 
 
 def drive_path(frames: int = FRAMES) -> Trajectory:
@@ -89,6 +94,13 @@ def make_drive(
         points=_sparse(stream, track) if points else None,
         actors=actors,
     )
+
+
+def save_drive(folder: Path) -> Path:
+    """A saved clip beside its pictures."""
+    clip = make_drive(folder / "pictures")
+    clip.save(folder / "clip")
+    return folder / "clip"
 
 
 def radiance(origins_m: np.ndarray, directions: np.ndarray) -> np.ndarray:

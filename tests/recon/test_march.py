@@ -1,48 +1,18 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.config import SamplingConfig
-from recon.field import GridField, Instance, RadianceField
-from recon.march import MarchOutput, march, query, transmittance
+from recon.field import GridField, RadianceField
+from recon.march import MarchOutput, march
 from recon.rays import Rays
-from scenes.geometry import invert, rigid, rotation_exp
-from tests.scene_maker import tiny_field, tiny_field_config
+from scenes.geometry import invert
+from tests.march_maker import GROWTH, SAMPLING, at, boxed, bundle, look
+from tests.scene_maker import tiny_field
 
-SAMPLING = SamplingConfig(
-    near_m=0.5, far_m=60.0, min_step_m=0.5, instance_samples=16, colour_threshold=0.0
-)
-GROWTH = 0.15
 FACE_M = 12.0
-
-
-def bundle(count: int = 5, spread: float = 0.3) -> Rays:
-    """Rays from the origin, roughly along x."""
-    random = torch.Generator().manual_seed(3)
-    along = torch.tensor([1.0, 0.0, 0.0]) + spread * (torch.rand(count, 3, generator=random) - 0.5)
-    return Rays(
-        origins_m=torch.zeros(count, 3, dtype=torch.float64),
-        directions=torch.nn.functional.normalize(along, dim=1).double(),
-        pixel_angle=torch.full((count,), 0.01, dtype=torch.float64),
-    )
-
-
-def look(
-    field: RadianceField,
-    rays: Rays,
-    instances: tuple[Instance, ...] = (),
-    termination: float = 0.0,
-) -> MarchOutput:
-    """What `march` shows, without gradients."""
-    with torch.no_grad():
-        out, _ = march(
-            field, rays, instances, sampling=SAMPLING, growth=GROWTH, termination=termination
-        )
-    return out
 
 
 def empty_field(seed: int = 0) -> RadianceField:
@@ -50,26 +20,6 @@ def empty_field(seed: int = 0) -> RadianceField:
     field = tiny_field(seed)
     field.occupancy.density.zero_()
     return field
-
-
-def boxed(
-    world_from_box: np.ndarray, number: int, seed: int = 5, size_m: tuple[float, ...] = (4, 2, 1.5)
-) -> Instance:
-    """A part with a dense field of its own in a box."""
-    size, scale = np.array(size_m), np.eye(4)
-    scale[:3, :3] = np.diag(1.0 / size)
-    scale[:3, 3] = 0.5
-    affine = (scale @ invert(world_from_box))[:3]
-    part = GridField(tiny_field_config(), torch.Generator().manual_seed(seed)).double()
-    with torch.no_grad():
-        part.table.mul_(1e4)
-        part.log_initial += 5.0
-    return Instance(field=part, unit_from_world=torch.from_numpy(affine), id=number)
-
-
-def at(*place_m: float, turn: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> np.ndarray:
-    """`world_from_box` of a box at a place, turned."""
-    return rigid(rotation_exp(np.array(turn)), np.array(place_m))
 
 
 @pytest.fixture
@@ -172,6 +122,23 @@ def test_the_nearer_surface_wins(slab: RadianceField, x_m: float, winner: int) -
     assert bool(((out.range_m - face_m).abs() < GROWTH * face_m).all())
 
 
+def test_the_range_is_that_of_the_winner_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    glass, solid = boxed(at(4.0, 0.0, 0.0), 1), boxed(at(12.0, 0.0, 0.0), 2)
+
+    def density(part: GridField, unit: Tensor, footprint: Tensor | None) -> tuple[Tensor, Tensor]:
+        del footprint
+        # 4 m long, the glass takes 45 % of the light
+        strength = {id(glass.field): 0.15, id(solid.field): 50.0}.get(id(part), 0.0)
+        return torch.full_like(unit[:, 0], strength), torch.zeros(len(unit), 4).to(unit)
+
+    monkeypatch.setattr(GridField, "density", density)
+    out = look(tiny_field(), bundle(spread=0.05), (glass, solid))
+    assert out.instance.tolist() == [2] * 5
+    assert_close(out.range_m, torch.full_like(out.range_m, 10.0), rtol=0.03, atol=0.0)
+    # the light comes from nearer by on average
+    assert bool((out.expected_range_m < 8.0).all())
+
+
 def test_the_order_of_the_instances_does_not_matter() -> None:
     field, rays = tiny_field(), bundle(9, spread=0.6)
     parts = [boxed(at(5.0 * i, 0.3 * i - 0.5, 0.0), i, seed=i) for i in (1, 2, 3)]
@@ -225,86 +192,3 @@ def test_looking_no_further_than_light_gets_hardly_changes_the_picture(
     assert_close(learning.linear.detach(), short.linear)
     assert len(samples.static.ray) < samples.weights.numel()
     assert bool((samples.static.ray.diff() >= 0).all())
-
-
-def test_the_gradient_of_density_is_the_derivative() -> None:
-    field = tiny_field()
-    random = torch.Generator().manual_seed(0)
-    points_m = 30.0 * (torch.rand(16, 3, generator=random, dtype=torch.float64) - 0.5)
-    along = bundle(16).directions
-    width_m = torch.full((16,), 0.05, dtype=torch.float64)
-    for footprint_m in (None, width_m):
-        out = query(field, points_m, along, footprint_m)
-        differences = torch.stack(
-            [
-                query(field, points_m + step, along, footprint_m).density
-                - query(field, points_m - step, along, footprint_m).density
-                for step in 1e-6 * torch.eye(3, dtype=torch.float64)
-            ],
-            dim=1,
-        )
-        assert_close(out.density_gradient, differences.detach() / 2e-6, rtol=1e-4, atol=1e-7)
-
-
-def test_march_and_query_see_the_same_field() -> None:
-    field, rays = tiny_field(), bundle(2)
-    with torch.no_grad():
-        _, samples = march(field, rays, sampling=SAMPLING, growth=GROWTH)
-    looks = samples.static
-    points_m = rays.at(samples.middle_m).reshape(-1, 3)[: len(looks.unit)]
-    footprint_m = looks.middle_m * 0.01 * 12.0**-0.5
-    out = query(field, points_m, rays.directions[looks.ray], footprint_m)
-    assert_close(out.density, looks.density)
-
-
-def test_light_only_gets_less_with_distance() -> None:
-    field, rays = tiny_field(), bundle()
-    until_m = torch.linspace(0.0, 100.0, 25, dtype=torch.float64)
-    light = torch.stack(
-        [transmittance(field, rays, u.expand(5), sampling=SAMPLING, growth=GROWTH) for u in until_m]
-    )
-    assert bool((light.diff(dim=0) <= 0.0).all())
-    assert_close(light[0], torch.ones_like(light[0]))
-    assert_close(light[-1], 1.0 - look(field, rays).opacity)
-
-
-def picture(field: RadianceField, pixels: int, width: float = 1.0) -> Tensor:
-    """A quarter-turn view; `width` scales the footprints of its pixels."""
-    y = (torch.arange(pixels, dtype=torch.float64) + 0.5) / pixels - 0.5
-    up, left = torch.meshgrid(y, y, indexing="ij")
-    along = torch.stack([torch.ones_like(up), left, up], dim=-1).reshape(-1, 3)
-    rays = Rays(
-        origins_m=torch.zeros_like(along),
-        directions=torch.nn.functional.normalize(along, dim=1),
-        pixel_angle=torch.full((pixels * pixels,), width / pixels, dtype=torch.float64),
-    )
-    return look(field, rays).linear.view(pixels, pixels, 3)
-
-
-def only_levels(levels: slice) -> RadianceField:
-    """A varied field whose other levels are empty."""
-    field = tiny_field(strength=1e4)
-    spec, keep = field.static.spec, torch.zeros(field.static.spec.entries, 1)
-    for offset, size in list(zip(spec.offsets, spec.sizes, strict=True))[levels]:
-        keep[offset : offset + size] = 1.0
-    with torch.no_grad():
-        field.static.table.mul_(keep)
-        field.static.log_initial += 2.0
-    return field
-
-
-def test_pictures_of_two_resolutions_agree() -> None:
-    field = only_levels(slice(0, 2))
-    coarse, fine = picture(field, 6), picture(field, 24).view(6, 4, 6, 4, 3).mean(dim=(1, 3))
-    assert (coarse - fine).square().mean().sqrt() < 0.05 * fine.std()
-
-
-def test_what_is_finer_than_a_pixel_fades_from_the_picture() -> None:
-    detail, plain = only_levels(slice(3, 4)), only_levels(slice(0, 0))
-
-    def contrast(width: float) -> float:
-        return float((picture(detail, 6, width) - picture(plain, 6, width)).abs().mean())
-
-    sharp, coarse, blurred = contrast(0.0), contrast(1.0), contrast(16.0)
-    assert sharp > coarse > blurred
-    assert blurred < 0.1 * sharp

@@ -1,0 +1,106 @@
+"""A recorded drive from end to end: held-out quality over seeds, and a labelled lane change.
+
+    python benchmarks/real_drive.py DRIVE OUT [--seeds 3] [--scale 0.25] [--size 621x188]
+
+Prints a table in Markdown, with the machine and its load. What is in OUT already is not made
+again, so an interrupted run goes on. Nothing of a drive leaves OUT: mind the drive's licence.
+"""
+
+import os
+import platform
+import statistics
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+import tyro
+
+from recon.commands import reconstruct
+from render.commands import evaluate, render, verify
+from scenes.commands import import_, perturb
+
+REQUEST = Path(__file__).parents[1] / "examples" / "requests" / "lane_change_left.toml"
+NUMBERS = ("psnr_db", "psnr_affine_db", "ssim", "flip", "depth_abs_rel")
+
+
+def main(
+    drive: Path,
+    out: Path,
+    /,
+    fmt: str = "kitti-tracking",
+    scale: float = 0.25,
+    seeds: int = 3,
+    size: str = "621x188",
+    workers: int = 2,
+) -> None:
+    """Measure a drive and print what came out."""
+    clip = out / "clip"
+    import_(drive, out=clip, fmt=fmt)
+    rows = []
+    for seed in range(seeds):
+        scene = out / f"scene{seed}"
+        reconstruct(clip, out=scene, scale=scale, holdout=8, seed=seed)
+        rows.append(evaluate(scene))
+    perturb(clip, request=REQUEST, out=out / "scenarios")
+    began = time.perf_counter()
+    made = render(
+        out / "scene0",
+        out=out / "lane_change",
+        scenario=out / "scenarios" / "0000.toml",
+        size=size,
+        workers=workers,
+    )
+    seconds = time.perf_counter() - began
+    checked = verify(out / "lane_change")
+    print(_header())
+    print(_table(rows))
+    print(
+        f"\nLane change: {made['frames']} frames at {made['size']}, "
+        f"{made['labelled_objects']} tight 2D boxes, formats {made['formats']}, "
+        f"verified: {checked['ok']}, {seconds:.0f} s now with {workers} processes."
+    )
+
+
+def _header() -> str:
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), "
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads, load {load}\n"
+    )
+
+
+def _table(rows: list[dict[str, object]]) -> str:
+    lines = [
+        "| seed | frames | " + " | ".join(NUMBERS) + " | steps | training s |",
+        "|---" * (len(NUMBERS) + 4) + "|",
+    ]
+    for row in rows:
+        for name, part in (
+            ("", row),
+            (" all", row["all"]),
+            (" extrapolated", row["extrapolation"]),
+        ):
+            if isinstance(part, dict):
+                lines.append(_line(f"{row['seed']}{name}", part, row))
+    for name in ("", "all"):
+        parts = [row[name] if name else row for row in rows]
+        known = [part for part in parts if isinstance(part, dict)]
+        middle = {key: statistics.median(float(part[key]) for part in known) for key in NUMBERS}
+        lines.append(_line(f"median {name}", {**middle, "frames": known[0]["frames"]}, {}))
+    return "\n".join(lines)
+
+
+def _line(name: str, part: dict[str, object], row: dict[str, object]) -> str:
+    values = [f"{float(str(part[key])):.3f}" for key in NUMBERS]
+    about = [
+        str(part["frames"]),
+        *values,
+        str(row.get("steps", "")),
+        str(row.get("train_seconds", "")),
+    ]
+    return f"| {name} | " + " | ".join(about) + " |"
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

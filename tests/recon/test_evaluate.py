@@ -1,0 +1,76 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from recon.evaluate import compare, evaluate_scene, result, write_pictures
+from recon.scene import Scene, load_scene
+
+KEYS = {"psnr_db", "psnr_affine_db", "ssim", "flip", "depth_abs_rel", "frames"}
+
+
+@pytest.fixture(scope="module")
+def scene(made: tuple[Path, Path]) -> Scene:
+    return load_scene(made[1])
+
+
+def test_chunks_do_not_show(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = torch.Generator().manual_seed(0)
+    along = torch.nn.functional.normalize(torch.randn(50, 3, generator=random), dim=1)
+    rays = (torch.zeros(50, 3), along, torch.full((50,), 0.05))
+    whole = scene.render_rays(*rays)
+    monkeypatch.setattr("recon.scene.CHUNK_RAYS", 7)
+    parts = scene.render_rays(*rays)
+    torch.testing.assert_close(whole.linear, parts.linear)
+    torch.testing.assert_close(whole.range_m, parts.range_m)
+
+
+def test_an_exposure_is_stops(scene: Scene) -> None:
+    linear = torch.tensor([[0.1, 0.1, 0.1]])
+    brighter = scene.display(2.0 * linear, 0, 150_000)
+    torch.testing.assert_close(scene.display(linear, 0, 150_000, exposure_ev=1.0), brighter)
+    assert scene.display(1e6 * linear, 0, 0).max() == 1.0
+
+
+def test_scores_have_the_promised_keys(scene: Scene) -> None:
+    scores, _ = evaluate_scene(scene)
+    said = result(scene, scores)
+    assert said.keys() >= KEYS | {"resolution", "steps", "backend"}
+    assert (said["frames"], said["resolution"]) == (1, [24, 16])
+    assert (said["steps"], said["backend"]) == (8, "torch")
+    json.dumps(said, allow_nan=False)
+    # picture 0 lies before the first that trains: it is listed apart
+    assert [(score.frame, score.extrapolated) for score in scores] == [(0, True), (4, False)]
+    assert said["psnr_db"] == scores[1].psnr_db
+    apart, both = said["extrapolation"], said["all"]
+    assert isinstance(apart, dict)
+    assert isinstance(both, dict)
+    assert apart.keys() == both.keys() == KEYS
+    assert (apart["psnr_db"], apart["frames"], both["frames"]) == (scores[0].psnr_db, 1, 2)
+    for score in scores:
+        assert score.psnr_affine_db >= score.psnr_db
+        assert 0.0 <= score.flip <= 1.0
+        assert score.depth_abs_rel > 0.0
+
+
+def test_pictures_are_photo_render_and_error(scene: Scene, tmp_path: Path) -> None:
+    _, pictures = evaluate_scene(scene)
+    write_pictures(tmp_path, ["outside", "inside"], pictures)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inside.png", "outside.png"]
+    with Image.open(tmp_path / "inside.png") as image:
+        assert image.size == (24, 3 * 16)
+    photo = (pictures[1].photo * 255).round().astype(int)
+    assert photo.tolist() == scene.clip.cameras[0].read(4).tolist()
+
+
+def test_the_true_colours_would_score_full_marks(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = torch.from_numpy(compare(scene, 0, 4).photo.reshape(-1, 3).copy())
+    monkeypatch.setattr(Scene, "display", lambda *_: photo)
+    scores, _ = evaluate_scene(scene)
+    assert scores[1].psnr_db == pytest.approx(100.0)
+    assert scores[1].ssim == pytest.approx(1.0)
+    assert scores[1].flip == pytest.approx(0.0)
