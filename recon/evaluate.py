@@ -186,10 +186,10 @@ def without_nan(value: object) -> object:
 
 def write_pictures(folder: Path, names: list[str], pictures: list[Comparison]) -> None:
     """One PNG for each name: photo, render, and absolute error (times 4), stacked."""
-    from PIL import Image
+    import imageio.v3 as iio
 
     for name, picture in zip(names, pictures, strict=True):
         error = np.abs(picture.render - picture.photo) * 4.0
         error[~picture.counts] = 0.5
         stack = np.concatenate([picture.photo, picture.render, error]).clip(0, 1)
-        Image.fromarray(np.round(stack * 255).astype(np.uint8)).save(folder / f"{name}.png")
+        iio.imwrite(folder / f"{name}.png", np.round(stack * 255).astype(np.uint8))

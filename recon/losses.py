@@ -16,6 +16,8 @@ CLIPPED = 254.5 / 255.0
 """A channel at this value or above is clipped by the camera."""
 DEPTH_MARGIN = 0.03
 """Depth evidence is believed to this share of its distance."""
+NEAREST_M = 1e-3
+"""Samples count as this far at least [m]: an instance may start at the eye, where log is -inf."""
 DEPTH_MARGIN_M = 0.1
 """And never closer than this [m]."""
 
@@ -44,7 +46,7 @@ def depth_evidence(
         share of light absorbed before the surface or not at all ("line of sight", as Urban
         Radiance Fields, Rematas et al. 2022, eq. 7-9, with a relative margin).
     """
-    weights, middle = samples.weights[first:], samples.middle_m[first:]
+    weights, middle = samples.weights[first:], samples.middle_m[first:].clamp_min(NEAREST_M)
     mean_log = (weights * middle.log()).sum(-1) / weights.sum(-1).clamp_min(0.1)
     off = (mean_log - evidence_m.log()).clamp(-2.0, 2.0)
     margin = (evidence_m * DEPTH_MARGIN).clamp_min(DEPTH_MARGIN_M)

@@ -174,8 +174,8 @@ def _integrate(linear: Float[Tensor, "rays c"], record: Samples, owners: int) ->
     winner = instance_weights.argmax(-1)
     # the winner's own surface: where half of its own weight is reached
     of_winner = weights * (record.owner == winner[:, None]) if owners > 1 else weights
-    relative = of_winner / of_winner.sum(-1, keepdim=True).clamp_min(1e-6)
-    surface = median_distance(relative, record.near_m, record.far_m)
+    half = (0.5 * of_winner.sum(-1)).clamp(1e-6, 1.0 - 1e-6)
+    surface = median_distance(of_winner, record.near_m, record.far_m, half)
     mean = (weights * record.middle_m).sum(-1) / opacity.clamp_min(1e-6)
     return MarchOutput(
         linear=linear,

@@ -24,11 +24,11 @@ class Photometry(nn.Module):
     def __init__(self, time_us: list[Int64[Tensor, "_"]], known: list[Float[Tensor, "_"]]) -> None:
         """`time_us` of the training frames of each camera, and the exposures the drive knows."""
         super().__init__()
+        # the drive's own figures are the start; unknown ones are all 1
         self.log_gain = nn.ParameterList(
-            # the drive's own figures are the start; unknown ones are all 1
-            (torch.log(exposure) - torch.log(exposure).mean()).float()[:, None].repeat(1, 3)
-            for exposure in known
+            torch.log(exposure).float()[:, None].repeat(1, 3) for exposure in known
         )
+        self.fix_gauge()
         for stream, times in enumerate(time_us):
             self.register_buffer(f"time_us_{stream}", times)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import msgspec
+import torch
 
 from recon.config import ReconstructionConfig
 from recon.evidence import Data, load_data, select_frames
@@ -56,36 +57,52 @@ def reconstruct_clip(folder: Path, out: Path, request: ReconstructRequest) -> Pa
     wanted = resolve(clip, request)  # a bad request must not wait behind hours of work
     made_from = Recipe(kind="scene", inputs={"clip": folder_hash(folder)}, config=asdict(request))
     if is_finished(out, made_from):
+        (out / CHECKPOINT).unlink(missing_ok=True)
         return out
-    _drop_foreign_work(out, made_from)
+    _refuse_foreign_work(out, made_from)
     data = load_data(clip, wanted)  # before anything is written: a picture may be missing
-    with writing(out, made_from, keep_partial=True) as partial:
+    about: dict[str, object] = {}
+    unlisted = (CHECKPOINT, REQUEST)
+    with writing(out, made_from, keep_partial=True, about=about, unlisted=unlisted) as partial:
         write_json(partial / REQUEST, _identity(made_from))
         config = _settled(partial, clip, wanted, request, data)
         with reporting(partial / LOG, f"reconstruct {clip.name}") as report:
             checkpoint = partial / CHECKPOINT
             model = train(clip, config, checkpoint=checkpoint, report=report, data=data)
         write_scene(partial, out, clip, config, model)
-        checkpoint.unlink()
-        (partial / REQUEST).unlink()
+        about |= {"resolved": msgspec.to_builtins(config), **_machine()}
+    # only now: until the folder had its name, a kill would have cost the training
+    (out / CHECKPOINT).unlink()
+    (out / REQUEST).unlink()
     return out
+
+
+def _machine() -> dict[str, object]:
+    """What else the bits of a scene depend on."""
+    return {
+        "torch": torch.__version__,
+        "instruction_set": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+    }
 
 
 def _identity(made_from: Recipe) -> dict[str, object]:
     return {"inputs": dict(made_from.inputs), "config": dict(made_from.config)}
 
 
-def _drop_foreign_work(out: Path, made_from: Recipe) -> None:
-    """Work in progress for another request cannot be taken up: start afresh."""
+def _refuse_foreign_work(out: Path, made_from: Recipe) -> None:
+    """Work in progress for another request cannot be taken up, and is not ours to remove."""
     partial = partial_folder(out)
     if not partial.exists():
         return
     try:
-        same = json.loads((partial / REQUEST).read_bytes()) == _identity(made_from)
+        said = json.loads((partial / REQUEST).read_bytes())
     except (FileNotFoundError, json.JSONDecodeError):  # killed before it was written
-        same = False
-    if not same:
         shutil.rmtree(partial)
+        return
+    if said != _identity(made_from):
+        wrong = "is the unfinished work of another request (see request.json in it)"
+        raise OtherlaneError(partial, wrong, "that request again, another --out, or remove it")
 
 
 def _settled(

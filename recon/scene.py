@@ -18,7 +18,7 @@ from recon.rays import Rays
 from scenes.clip import Clip
 from scenes.clip_files import read_clip, write_clip
 from scenes.errors import OtherlaneError
-from scenes.folders import read_manifest, write_json
+from scenes.folders import damaged_files, read_manifest, write_json
 
 FIELD, CONFIG = "field.safetensors", "config.json"
 CHUNK_RAYS = 4096
@@ -98,6 +98,9 @@ def load_scene(folder: Path, backend: str | None = None) -> Scene:
     except (msgspec.DecodeError, OSError) as error:
         fix = "reconstruct the scene again"
         raise OtherlaneError(folder / CONFIG, f"cannot be read ({error})", fix) from error
+    if damaged := set(damaged_files(folder, manifest)) & {FIELD, CONFIG}:
+        wrong = "is not what was written (its hash differs)"
+        raise OtherlaneError(folder / min(damaged), wrong, "reconstruct the scene again")
     chosen = choose_backend(None if backend is None else backend_named(backend))
     model = new_model(clip, config)
     load_model(folder / FIELD, model)

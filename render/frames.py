@@ -50,11 +50,11 @@ def encode_frame(key: str, pixels: Mapping[str, np.ndarray]) -> dict[str, bytes]
 
 def png_bytes(image: np.ndarray) -> bytes:
     """A lossless picture: uint8 [h, w] or [h, w, 3], or uint16 [h, w]."""
-    from PIL import Image
+    import imageio.v3 as iio
 
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG", compress_level=PNG_LEVEL)
-    return buffer.getvalue()
+    png = iio.imwrite("<bytes>", image, extension=".png", plugin="pillow", compress_level=PNG_LEVEL)
+    assert isinstance(png, bytes)
+    return png
 
 
 def write_atomically(path: Path, content: bytes, aside: Path) -> None:

@@ -121,10 +121,19 @@ def partial_folder(out: Path) -> Path:
 
 
 @contextmanager
-def writing(out: Path, recipe: Recipe, *, keep_partial: bool = False) -> Iterator[Path]:
+def writing(
+    out: Path,
+    recipe: Recipe,
+    *,
+    keep_partial: bool = False,
+    about: Mapping[str, object] | None = None,
+    unlisted: tuple[str, ...] = (),
+) -> Iterator[Path]:
     """A folder to fill; on a clean exit it gets its manifest and becomes `out`.
 
-    On an error it is removed, unless `keep_partial` (for work that can be resumed).
+    On an error it is removed, unless `keep_partial` (for work that can be resumed). `about` is
+    read at the end: what else the manifest should say. Files named in `unlisted` are not part
+    of the result; the caller removes them.
     """
     partial = partial_folder(out)
     if partial.exists() and not keep_partial:
@@ -135,21 +144,24 @@ def writing(out: Path, recipe: Recipe, *, keep_partial: bool = False) -> Iterato
         raise OtherlaneError(out, f"cannot be written ({error})", "another --out") from error
     try:
         yield partial
-        _finish(partial, out, recipe)
+        _finish(partial, out, recipe, about or {}, {LOG, *unlisted})
     except BaseException:
         if not keep_partial:
             shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
-def _finish(partial: Path, out: Path, recipe: Recipe) -> None:
-    files = sorted(p for p in partial.rglob("*") if p.is_file() and p.name != LOG)
+def _finish(
+    partial: Path, out: Path, recipe: Recipe, about: Mapping[str, object], unlisted: set[str]
+) -> None:
+    files = sorted(p for p in partial.rglob("*") if p.is_file() and p.name not in unlisted)
     manifest = {
         "schema": SCHEMA,
         "kind": recipe.kind,
         "otherlane": package_version(),
         "inputs": _plain(recipe.inputs),
         "config": _plain(recipe.config),
+        "about": _plain(about),
         "files": {path.relative_to(partial).as_posix(): sha256(path) for path in files},
     }
     write_json(partial / MANIFEST, manifest)

@@ -67,9 +67,9 @@ def median_distance(
     weights: Float[Tensor, "rays s"],
     near_edge: Float[Tensor, "rays s"],
     far_edge: Float[Tensor, "rays s"],
-    opacity_threshold: float = 0.5,
+    opacity_threshold: Float[Tensor, "rays"] | float = 0.5,
 ) -> Float[Tensor, "rays"]:
-    """Where the opacity accumulated along each ray first reaches a threshold.
+    """Where the opacity accumulated along each ray first reaches the ray's threshold.
 
     Within the interval where that happens, density is constant, so opacity grows as
     1 - exp(-sigma t), which is inverted exactly. Where rounding has made the interval opaque, the
@@ -79,13 +79,15 @@ def median_distance(
         weights: As `render_weights` gives them.
         near_edge: Start of each interval.
         far_edge: End of each interval.
-        opacity_threshold: Between 0 and 1; a half is the median of where the light comes from.
+        opacity_threshold: Above 0, below 1; half of a ray's opacity is the median of where its
+            light comes from.
 
     Returns:
         The distance; inf for a ray that never gets there.
     """
     opacity = torch.cumsum(weights, dim=-1)
-    crossing = (opacity < opacity_threshold).sum(dim=-1, keepdim=True)
+    threshold = torch.as_tensor(opacity_threshold).to(weights).expand(len(weights))[:, None]
+    crossing = (opacity < threshold).sum(dim=-1, keepdim=True)
     crosses = crossing < weights.shape[-1]
     at = crossing.clamp(max=weights.shape[-1] - 1)
     left_before = 1.0 - torch.nn.functional.pad(opacity[..., :-1], (1, 0)).gather(-1, at)
@@ -94,7 +96,7 @@ def median_distance(
     # a NaN in one would still reach the gradient.
     partly = crosses & (left_after > 0.0)
     depth = left_before.log() - torch.where(partly, left_after, 0.5 * left_before).log()
-    share = (left_before.log() - math.log1p(-opacity_threshold)) / torch.where(partly, depth, 1.0)
+    share = (left_before.log() - torch.log1p(-threshold)) / torch.where(partly, depth, 1.0)
     share = torch.where(partly, share, 0.0).clamp(0.0, 1.0)
     distance = torch.lerp(near_edge.gather(-1, at), far_edge.gather(-1, at), share)
     return torch.where(crosses, distance, math.inf)[..., 0]
@@ -104,20 +106,22 @@ def median_distance_reference(
     weights: Float[Tensor, "rays s"],
     near_edge: Float[Tensor, "rays s"],
     far_edge: Float[Tensor, "rays s"],
-    opacity_threshold: float = 0.5,
+    opacity_threshold: Float[Tensor, "rays"] | float = 0.5,
 ) -> Float[Tensor, "rays"]:
     """Walk along each ray to the interval; find its density; solve light exp(-sigma t) for t."""
     distances = []
+    limits = torch.as_tensor(opacity_threshold).to(weights).expand(len(weights))
     for ray in range(len(weights)):
         opacity, distance = weights.new_zeros(()), weights.new_tensor(math.inf)
+        threshold = limits[ray]
         for weight, near, far in zip(weights[ray], near_edge[ray], far_edge[ray], strict=True):
             light, opacity = 1.0 - opacity, opacity + weight
             if opacity >= 1.0:
                 distance = near
-            elif opacity >= opacity_threshold:
+            elif opacity >= threshold:
                 sigma = (light / (1.0 - opacity)).log() / (far - near)
-                distance = near + (light / (1.0 - opacity_threshold)).log() / sigma
-            if opacity >= opacity_threshold:
+                distance = near + (light / (1.0 - threshold)).log() / sigma
+            if opacity >= threshold:
                 break
         distances.append(distance)
     return torch.stack(distances)

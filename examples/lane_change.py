@@ -1,0 +1,123 @@
+"""A lane change that nobody drove, as a script: reconstruct, edit, check, render, look at it.
+
+    .venv/bin/python examples/lane_change.py out/lane_change
+
+Takes about three minutes on two cores. `--budget 20s` shows sooner that it works, `--clip CLIP`
+takes a drive of your own (what `otherlane import` wrote), `--help` lists the rest. Of every frame:
+
+    000020.png           the picture
+    000020_labels.png    recorded, rendered, labels and distance, side by side
+    000020_brighter.png  the same moment with twice the light
+    000020.json          its labels
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import tyro
+
+from recon.reconstruct import ReconstructRequest, reconstruct_clip
+from recon.scene import Scene, load_scene
+from render.panels import grid, panels
+from render.preview import recorded_picture
+from render.selection import parse_frames, parse_size
+from render.view import Frame, render_view
+from scenes.camera import Camera
+from scenes.edits.ego import LaneChange
+from scenes.errors import OtherlaneError
+from scenes.fields import rules
+from scenes.ground import fit_ground
+from scenes.look import Look
+from scenes.safety import check_limits
+from scenes.trajectory import Trajectory
+from scenes.worlds.sample import sample_path
+
+BRIGHTER = Look(exposure_ev=1.0)
+PANEL_WIDTH = 640
+
+
+def lane_change(
+    out: Path,
+    /,
+    clip: Path | None = None,
+    budget: str = "2m",
+    offset_m: float = 3.0,
+    frames: str = "20,30",
+    size: str = "320x96",
+) -> None:
+    """Change lanes in a recorded drive and render what the camera would have seen.
+
+    Args:
+        out: Folder for the scene and the pictures; a scene that is there already is used.
+        clip: Folder of the clip; the built-in sample drive when left out.
+        budget: Time to train, such as 20s or 2m.
+        offset_m: How far to the left [m]; negative is right.
+        frames: Which frames of the drive, such as 20,30 or 0:40:10.
+        size: Size of the pictures.
+    """
+    rules(LaneChange)["offset_m"].read(offset_m, "--offset-m")  # before any work is done
+    wanted = ReconstructRequest(recipe="preview", budget=budget)
+    scene = load_scene(reconstruct_clip(clip or sample_path(), out / "scene", wanted))
+    drive = scene.clip
+
+    # Half a second into the drive, steer into the other lane, taking three seconds.
+    start_us = int(drive.ego.time_us[0]) + 500_000
+    edit = LaneChange(offset_m=offset_m, start_us=start_us, duration_us=3_000_000)
+    # No car could drive some edits: they are refused, with the nearest values that work.
+    check_limits(drive.ego, [edit], where="examples/lane_change.py")
+    ego = edit.apply(drive.ego)  # edits are pure functions: the recorded drive stays as it is
+
+    front = drive.cameras[0]
+    camera = front.camera.scaled(*parse_size(size))
+    for index in parse_frames(frames, np.arange(len(front))):
+        time_us = int(front.time_us[index])
+        frame, bright = _both(scene, camera, ego.mounted(front.ego_from_camera), time_us)
+        name = f"{index:06d}"
+        iio.imwrite(out / f"{name}.png", frame.rgb)
+        iio.imwrite(out / f"{name}_brighter.png", bright.rgb)
+        iio.imwrite(out / f"{name}_labels.png", _overlay(scene, frame, edit.describe()))
+        labels = {**frame.labels, "objects": frame.objects, "licence": drive.licence}
+        (out / f"{name}.json").write_text(json.dumps(labels) + "\n", encoding="utf-8")
+        boxes = sum(item["box_2d"] is not None for item in frame.objects)
+        print(f"{out / name}.png: {boxes} road users with a tight box")
+
+
+def _both(
+    scene: Scene, camera: Camera, world_from_camera: Trajectory, time_us: int
+) -> tuple[Frame, Frame]:
+    """A moment as the camera would have shown it, and with twice the light."""
+    ground = fit_ground(scene.clip)
+    frame = render_view(scene, camera, world_from_camera, time_us=time_us, ground=ground)
+    bright = render_view(
+        scene, camera, world_from_camera, time_us=time_us, ground=ground, look=BRIGHTER
+    )
+    # A look changes colours and nothing else: one set of labels belongs to both pictures.
+    assert np.array_equal(frame.range_m, bright.range_m)
+    assert frame.objects == bright.objects
+    return frame, bright
+
+
+def _overlay(scene: Scene, frame: Frame, title: str) -> np.ndarray:
+    """Recorded, rendered, labels and distance in one picture."""
+    record = {**frame.labels, "objects": frame.objects}
+    recorded = recorded_picture(scene.clip, 0, frame.time_us)
+    shown = panels(frame.pixels, record, PANEL_WIDTH, recorded)
+    return np.asarray(grid(shown, 2, scene.clip.name, title))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 is success, 2 is a problem the user can fix."""
+    try:
+        tyro.cli(lane_change, args=argv)
+    except OtherlaneError as error:
+        print(f"lane_change.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
