@@ -86,7 +86,8 @@ def _table(rows: list[dict[str, object]]) -> str:
     for name in ("", "all"):
         parts = [row[name] if name else row for row in rows]
         known = [part for part in parts if isinstance(part, dict)]
-        middle = {key: statistics.median(float(str(part[key])) for part in known) for key in NUMBERS}
+        values = {key: [float(str(part[key])) for part in known] for key in NUMBERS}
+        middle = {key: statistics.median(value) for key, value in values.items()}
         lines.append(_line(f"median {name}", {**middle, "frames": known[0]["frames"]}, {}))
     return "\n".join(lines)
 

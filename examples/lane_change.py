@@ -2,8 +2,8 @@
 
     .venv/bin/python examples/lane_change.py out/lane_change
 
-Takes about three minutes on two cores. `--budget 20s` shows sooner that it works, `--clip CLIP`
-takes a drive of your own (what `otherlane import` wrote), `--help` lists the rest. Of every frame:
+Trains for two minutes. `--budget 20s` shows sooner that it works, `--clip CLIP` takes a drive of
+your own (what `otherlane import` wrote), `--help` lists the rest. Of every frame:
 
     000020.png           the picture
     000020_labels.png    recorded, rendered, labels and distance, side by side

@@ -37,6 +37,10 @@ def model_tensors(model: Model) -> dict[str, Tensor]:
 def save_model(path: Path, model: Model) -> None:
     """Write a model's tensors."""
     save_file(model_tensors(model), path)
+    # safetensors makes files that only their owner may read; a scene is shared like any other
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)
 
 
 def load_model(path: Path, model: Model) -> None:

@@ -57,7 +57,7 @@ def reconstruct_clip(folder: Path, out: Path, request: ReconstructRequest) -> Pa
     wanted = resolve(clip, request)  # a bad request must not wait behind hours of work
     made_from = Recipe(kind="scene", inputs={"clip": folder_hash(folder)}, config=asdict(request))
     if is_finished(out, made_from):
-        (out / CHECKPOINT).unlink(missing_ok=True)
+        _tidy(out)
         return out
     _refuse_foreign_work(out, made_from)
     data = load_data(clip, wanted)  # before anything is written: a picture may be missing
@@ -72,9 +72,14 @@ def reconstruct_clip(folder: Path, out: Path, request: ReconstructRequest) -> Pa
         write_scene(partial, out, clip, config, model)
         about |= {"resolved": msgspec.to_builtins(config), **_machine()}
     # only now: until the folder had its name, a kill would have cost the training
-    (out / CHECKPOINT).unlink()
-    (out / REQUEST).unlink()
+    _tidy(out)
     return out
+
+
+def _tidy(out: Path) -> None:
+    """Remove what only a resume would have needed."""
+    for name in (CHECKPOINT, REQUEST):
+        (out / name).unlink(missing_ok=True)
 
 
 def _machine() -> dict[str, object]:

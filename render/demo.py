@@ -92,8 +92,9 @@ def _report(out: Path, scores: Mapping[str, Any], made: Mapping[str, Any]) -> Re
     return Report(
         title="A lane change that nobody drove",
         summary=(
-            f"The sample drive was reconstructed from {clip.licence} pictures; then the ego car "
-            "changed to the lane on its left, and its camera's view was rendered with labels."
+            "The built-in sample drive was reconstructed here, in "
+            f"{scores['steps']} steps; then its car changed to the lane on the left, and what "
+            "its camera would have seen was rendered, with labels."
         ),
         video=Path(str(made["preview"])),
         pictures=[

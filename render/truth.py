@@ -5,28 +5,33 @@ poses, each some metres left of the path, are rendered with all labels and score
 users, which the scene does not render yet, do not count.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int32, UInt16
 
 from recon.evaluate import Comparison
 from recon.evidence import scaled_camera, select_frames
 from recon.metrics import abs_rel, affine_fit, flip, psnr_db
 from recon.scene import Scene
-from render.view import Frame, render_view
+from render.labels.objects import tight_box_px
+from render.view import render_view
+from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.ground import Ground, fit_ground
 from scenes.images import resize_linear, srgb_from_linear
 from scenes.look import Look
 from scenes.worlds.sample import truth_views
-from scenes.worlds.truth_files import TruthView, instance_boxes
+from scenes.worlds.truth_files import TruthView
 
 MIN_BOX_PX = 40
 """Road users with fewer visible pixels than this, in truth at the scene's size, are not scored."""
 MOVING_MARGIN_PX = 3
 """Pixels this near to a moving road user do not count."""
+DEPTH_EDGE = 1.2
+"""Neighbouring pixels whose ranges differ by more than this factor show different surfaces."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +91,7 @@ def _scored(scene: Scene, view: TruthView, ground: Ground) -> tuple[ViewScore, C
     )
     triple = comparison.render, comparison.photo, comparison.counts
     solid = comparison.counts & np.isfinite(range_m)
-    overlaps = _overlaps(scene, instance, frame)
+    overlaps = _overlaps(scene.clip.actors, instance, frame.instance, comparison.counts)
     score = ViewScore(
         shift_m=view.shift_m,
         time_us=view.time_us,
@@ -112,11 +117,30 @@ def _exposure_ev(scene: Scene, time_us: int) -> float:
 
 
 def _at_centres(view: TruthView, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Truth's range and ids at the pixel nearest to each pixel centre of a smaller picture."""
+    """Truth's range and ids at the pixel centres of a smaller picture.
+
+    Those may lie between truth's pixels (on their corners, at half the size). Inverse range is
+    nearly linear across a surface, so it is interpolated; at depth edges, and for ids, the
+    nearest pixel decides.
+    """
     rows, columns = view.range_m.shape
-    y = ((np.arange(height) + 0.5) * rows / height).astype(int)
-    x = ((np.arange(width) + 0.5) * columns / width).astype(int)
-    return view.range_m[np.ix_(y, x)].astype(np.float64), view.instance[np.ix_(y, x)]
+    y, x = (np.arange(height) + 0.5) * rows / height, (np.arange(width) + 0.5) * columns / width
+    nearest = np.ix_(y.astype(int), x.astype(int))
+    with np.errstate(divide="ignore"):
+        inverse = 1.0 / view.range_m.astype(np.float64)
+        (top, bottom, down), (left, right, along) = _between(y, rows), _between(x, columns)
+        corners = np.stack([inverse[np.ix_(i, j)] for i in (top, bottom) for j in (left, right)])
+        shares = np.stack([np.outer(v, h) for v in (1 - down, down) for h in (1 - along, along)])
+        edge = corners.max(axis=0) > DEPTH_EDGE * corners.min(axis=0)
+        range_m = 1.0 / np.where(edge, inverse[nearest], np.sum(shares * corners, axis=0))
+    return range_m, view.instance[nearest]
+
+
+def _between(place_px: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels whose centres lie before and after each place, and how far from the one it is."""
+    from_first = np.clip(place_px - 0.5, 0.0, size - 1.0)
+    before = np.floor(from_first).astype(int)
+    return before, np.minimum(before + 1, size - 1), from_first - before
 
 
 def _grown(mask: Bool[np.ndarray, "h w"], by: int) -> Bool[np.ndarray, "h w"]:
@@ -127,16 +151,23 @@ def _grown(mask: Bool[np.ndarray, "h w"], by: int) -> Bool[np.ndarray, "h w"]:
     return grown
 
 
-def _overlaps(scene: Scene, instance: np.ndarray, frame: Frame) -> list[float]:
-    """Of each road user that stands still and is seen in truth: overlap of its 2D boxes."""
-    labelled = {item["track_id"]: item["box_2d"] for item in frame.objects}
+def _overlaps(
+    actors: Sequence[Actor],
+    instance: Int32[np.ndarray, "h w"],
+    shown: UInt16[np.ndarray, "h w"],
+    counts: Bool[np.ndarray, "h w"],
+) -> list[float]:
+    """Of each road user that stands still and is seen in truth: overlap of its 2D boxes.
+
+    Boxes are those of the pixels that count: what moves hides part of others in truth only.
+    """
     overlaps = []
-    for actor in scene.clip.actors:
-        if actor.is_moving or (instance == actor.id).sum() < MIN_BOX_PX:
+    for number, actor in enumerate(actors, start=1):
+        truth = (instance == actor.id) & counts
+        if actor.is_moving or truth.sum() < MIN_BOX_PX:
             continue
-        truth = instance_boxes(np.where(instance == actor.id, actor.id, -1))[actor.id]
-        box = labelled.get(actor.id)
-        overlaps.append(0.0 if box is None else _overlap(np.array(truth), np.array(box)))
+        boxes = tight_box_px(truth), tight_box_px((shown == number) & counts)
+        overlaps.append(0.0 if None in boxes else _overlap(*map(np.array, boxes)))
     return overlaps
 
 

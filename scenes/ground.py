@@ -33,6 +33,9 @@ MAX_ERROR_PX = 2.0
 """Triangulated points that reproject worse than this are not used."""
 ROBUST_SCALES_M = (0.4, 0.2, 0.1, 0.07, 0.05, 0.05, 0.05)
 """Geman-McClure scales, one a round: kerbs, grass and parked cars are outliers, not noise."""
+REACHES_M = (3.0, 3.0, 3.0, 5.0, 7.0, HALF_WIDTH_M, HALF_WIDTH_M)
+"""How far from the path evidence is used, one a round. The road is found beside the wheels first:
+one straight line across a road and a pavement 12 cm above it would fit both, and be neither."""
 NOISE_M, BEND_M, TWIST = 0.05, 0.02, 0.004
 """Spread of one point; of the second differences of height and of cross slope at stations."""
 PRIOR_M, PRIOR_SLOPE = 0.5, 0.03
@@ -198,16 +201,20 @@ def _fitted(
     values = np.stack([1 - share, share, (1 - share) * left, share * left], axis=-1)
     prior_matrix, prior_vector = _prior(flat)
     unknown = np.concatenate([flat.path_height_m, flat.cross_slope])
-    for scale_m in ROBUST_SCALES_M:
+    for scale_m, reach_m in zip(ROBUST_SCALES_M, REACHES_M, strict=True):
         residual = np.sum(values * unknown[columns], axis=1) - height
         weight = (scale_m**2 / (scale_m**2 + residual**2)) ** 2 / NOISE_M**2
+        weight = np.where(np.abs(left) <= reach_m, weight, 0.0)
         matrix, vector = _normal_equations(columns, values, height, weight, 2 * count)
         unknown = np.linalg.solve(matrix + prior_matrix, vector + prior_vector)
     residual = np.sum(values * unknown[columns], axis=1) - height
     inlier = np.abs(residual) <= 3 * ROBUST_SCALES_M[-1]
     right_m, left_m = _support(low, left, inlier, count)
-    # The road under the wheels is road, whether or not a point was seen on it.
-    driven = (flat.station_m >= 0.0) & (flat.station_m <= flat.station_m[-1] - BEYOND_M)
+    # The road under the wheels is road, whether or not a point was seen on it. The stations just
+    # off either end of the drive count: between a supported one and one that is not, none is.
+    spacing_m = flat.station_m[1] - flat.station_m[0]
+    driven = flat.station_m > -spacing_m
+    driven &= flat.station_m < flat.station_m[-1] - BEYOND_M + spacing_m
     right_m[driven] = np.fmin(right_m[driven], -UNDER_WHEELS_M)
     left_m[driven] = np.fmax(left_m[driven], UNDER_WHEELS_M)
     return Ground(

@@ -1,10 +1,10 @@
 """The command line: what it says, how fast, and what it must not load to say it."""
 
 import json
+import resource
 import runpy
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -48,12 +48,19 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 def test_help_takes_less_than_half_a_second() -> None:
+    # Of the processor: beside other work, the clock on the wall says nothing about our imports.
     seconds: list[float] = []
     while len(seconds) < 5 and min(seconds, default=1.0) >= 0.5:
-        start = time.perf_counter()
+        before = processor_seconds()
         subprocess.run([sys.executable, "-c", HELP], capture_output=True, check=True)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(processor_seconds() - before)
     assert min(seconds) < 0.5, f"{seconds} s; find the slow import with python -X importtime"
+
+
+def processor_seconds() -> float:
+    """Of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_json_is_one_object_alone_on_stdout(

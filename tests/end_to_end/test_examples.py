@@ -15,7 +15,7 @@ from scenes.clip import Clip
 from scenes.worlds.sample import sample_path
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SMALL = ("--budget", "2s", "--size", "160x48", "--frames", "10,30")
+SMALL = ("--budget", "2s", "--size", "96x28", "--frames", "10,30")
 
 
 def script(name: str) -> Callable[[Sequence[str]], int]:
@@ -34,7 +34,7 @@ def test_the_lane_change_is_rendered_with_labels(changed: Path) -> None:
     assert verify(changed / "scene")["ok"]
     for name in ("000010", "000030"):
         picture, brighter = (iio.imread(changed / f"{name}{end}.png") for end in ("", "_brighter"))
-        assert picture.shape == brighter.shape == (48, 160, 3)
+        assert picture.shape == brighter.shape == (28, 96, 3)
         assert brighter.mean() > picture.mean()
         overlay = iio.imread(changed / f"{name}_labels.png")
         assert overlay.shape[1] > 2 * 640

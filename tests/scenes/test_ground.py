@@ -53,6 +53,23 @@ def test_the_road_is_found_under_clutter(seed: int, crossfall: float, hill_m: fl
     assert 0.01 < ground.residual_m < 0.05
 
 
+def test_a_pavement_does_not_tilt_the_road() -> None:
+    random = np.random.default_rng(1)
+    x, y = random.uniform(0, 110, 30_000), random.uniform(-9, 9, 30_000)
+    z = np.where(y < -4.5, 0.12, 0.0) + random.normal(0, 0.004, len(x))
+    ground = fit_ground(with_points(make_clip(ride()), np.stack([x, y, z], axis=-1)))
+    x, y = np.meshgrid(np.linspace(5, 100, 40), np.linspace(-4, 4, 9))
+    assert np.abs(ground.height_m(x, y)).max() < 0.015
+
+
+def test_road_under_the_wheels_is_road_before_the_first_point() -> None:
+    clip = make_clip(ride())
+    points = scattered(3, 3000, 0.0, 0.0)
+    ground = fit_ground(with_points(clip, points[points[:, 0] > 12.0]))
+    place = clip.ego.world_from_body[:, :3, 3]
+    assert np.abs(ground.height_m(place[:, 0], place[:, 1]) - place[:, 2]).max() < 0.05
+
+
 def test_a_bend_is_followed() -> None:
     path = ride(bend_per_m=1 / 60.0)
     clip = make_clip(path)
