@@ -12,7 +12,7 @@ from render.frames import camera_of, read_pixels, read_records
 from render.labels.objects import tight_box_px
 from render.labels.pixel_labels import PIXEL_LABELS
 from scenes.errors import OtherlaneError
-from scenes.folders import MANIFEST, damaged_files, read_manifest
+from scenes.folders import MANIFEST, damaged_files, read_manifest, stray_files
 from scenes.geometry import box_corners, rigid_problem, transform_points
 from scenes.semantics import ACTOR_KINDS, Semantic
 
@@ -37,6 +37,9 @@ def verify_folder(folder: Path) -> dict[str, object]:
     problems = [
         Problem(where=name, wrong="is missing, or not what was written")
         for name in damaged_files(folder, manifest)
+    ]
+    problems += [
+        Problem(where=name, wrong="was added afterwards") for name in stray_files(folder, manifest)
     ]
     files = manifest["files"]
     assert isinstance(files, dict)

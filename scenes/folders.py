@@ -175,6 +175,14 @@ def write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
+def stray_files(folder: Path, manifest: Mapping[str, Json]) -> list[str]:
+    """Files that nobody wrote with the folder: a reader that lists it would take them for data."""
+    files = manifest["files"]
+    assert isinstance(files, dict)
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(set(found) - {*files, MANIFEST, LOG})
+
+
 def damaged_files(folder: Path, manifest: Mapping[str, Json]) -> list[str]:
     """Files whose bytes are not those that were written, or that are missing."""
     files = manifest["files"]

@@ -42,6 +42,14 @@ def test_a_missing_file_is_found(copy: Path) -> None:
     assert not render.commands.verify(copy)["ok"]
 
 
+def test_an_added_file_is_found(copy: Path) -> None:
+    (copy / "exports/kitti/label_2/999999.txt").write_text("")
+    result = render.commands.verify(copy)
+    assert not result["ok"]
+    (problem,) = result["problems"]  # pyright: ignore[reportGeneralTypeIssues]
+    assert problem.where == "exports/kitti/label_2/999999.txt"
+
+
 Pixels = dict[str, np.ndarray]
 
 
