@@ -11,9 +11,8 @@ from jaxtyping import Int64
 
 from scenes.clip import Clip
 from scenes.errors import DriveError
-from scenes.geometry import invert
-from scenes.kitti_car import EGO_FRONT_M, EGO_SIZE_M, LICENCE, kitti_ride
-from scenes.kitti_text import (
+from scenes.formats.kitti_car import EGO_FRONT_M, EGO_SIZE_M, LICENCE, kitti_ride
+from scenes.formats.kitti_text import (
     Pictures,
     camera_from_rectified,
     check_count,
@@ -23,7 +22,8 @@ from scenes.kitti_text import (
     read_poses,
     read_projection,
 )
-from scenes.text_tables import number_table, read_lines
+from scenes.formats.text_tables import number_table, read_lines
+from scenes.geometry import invert
 
 LAYOUT = "the folder that holds sequences and poses"
 CAMERAS = {"image_2": "P2", "image_0": "P0"}

@@ -13,7 +13,8 @@ import numpy as np
 
 from scenes.camera import Camera
 from scenes.clip import Clip, SparsePoints
-from scenes.colmap_text import (
+from scenes.errors import DriveError
+from scenes.formats.colmap_text import (
     MAX_ERROR_PX,
     MIN_TRACK,
     ColmapImage,
@@ -22,10 +23,9 @@ from scenes.colmap_text import (
     read_colmap_images,
     read_colmap_points,
 )
-from scenes.errors import DriveError
-from scenes.kitti_boxes import Boxes, actors_of, read_boxes, tracks_with_gaps
-from scenes.kitti_car import EGO_FRONT_M, EGO_SIZE_M, FRAME_US, LICENCE, kitti_ride
-from scenes.kitti_text import (
+from scenes.formats.kitti_boxes import Boxes, actors_of, read_boxes, tracks_with_gaps
+from scenes.formats.kitti_car import EGO_FRONT_M, EGO_SIZE_M, FRAME_US, LICENCE, kitti_ride
+from scenes.formats.kitti_text import (
     Pictures,
     camera_from_rectified,
     check_principal_point,

@@ -10,12 +10,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from scenes.clip import Clip
-from scenes.colmap_text import MAX_ERROR_PX, MIN_TRACK
 from scenes.commands import import_
 from scenes.errors import DriveError
+from scenes.formats.colmap_text import MAX_ERROR_PX, MIN_TRACK
+from scenes.formats.kitti_car import CAMERA_HEIGHT_M
 from scenes.geometry import box_corners, invert, rotation_exp, transform_points
 from scenes.importers import import_clip
-from scenes.kitti_car import CAMERA_HEIGHT_M
 from scenes.semantics import Semantic
 from tests import kitti_maker as maker
 

@@ -14,9 +14,9 @@ from jaxtyping import Float64, Int64
 
 from scenes.actor import Actor
 from scenes.errors import DriveError
+from scenes.formats.text_tables import Line, finite_number, finite_numbers, read_lines, whole_number
 from scenes.geometry import rigid
 from scenes.semantics import Semantic
-from scenes.text_tables import Line, finite_number, finite_numbers, read_lines, whole_number
 from scenes.trajectory import Trajectory
 
 KINDS: Mapping[str, Semantic] = {

@@ -15,8 +15,7 @@ from jaxtyping import Float64
 from scenes.camera import Camera
 from scenes.clip import SparsePoints
 from scenes.errors import DriveError
-from scenes.geometry import invert, rigid, transform_points
-from scenes.text_tables import (
+from scenes.formats.text_tables import (
     Line,
     finite_number,
     finite_numbers,
@@ -24,6 +23,7 @@ from scenes.text_tables import (
     whole_number,
     whole_numbers,
 )
+from scenes.geometry import invert, rigid, transform_points
 
 FIX = "COLMAP's text model (colmap model_converter --output_type TXT), or no colmap folder"
 

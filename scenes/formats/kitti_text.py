@@ -14,9 +14,9 @@ from jaxtyping import Float64
 
 from scenes.camera import Camera
 from scenes.errors import DriveError
+from scenes.formats.text_tables import Line, finite_numbers, number_table, read_lines
 from scenes.geometry import rigid, rigid_problem
 from scenes.images import SUFFIXES, check_whole, image_size
-from scenes.text_tables import Line, finite_numbers, number_table, read_lines
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

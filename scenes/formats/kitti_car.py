@@ -12,8 +12,8 @@ from jaxtyping import Float64, Int64
 from scenes.camera import Camera
 from scenes.clip import ImageStream
 from scenes.errors import DriveError
+from scenes.formats.kitti_text import Pictures
 from scenes.geometry import invert, rigid, rotation_exp
-from scenes.kitti_text import Pictures
 from scenes.trajectory import Trajectory
 
 LICENCE = "CC BY-NC-SA 3.0 (KITTI; Geiger et al., CVPR 2012)"
