@@ -24,7 +24,7 @@ def render(
         frames: Which frames, such as 10 or 0:40:2 or 3,7,20:30; all when left out.
         formats: Label formats to export.
         workers: Processes; the output is the same for any number.
-        preview: Write a labelled preview video too.
+        preview: Whether to write a labelled preview video as well.
     """
     from render.batch import RenderRequest, render_folder
 
