@@ -13,14 +13,13 @@ import torch
 from jaxtyping import Bool, Float32
 
 from recon.evidence import (
-    MASK_MARGIN_PX,
     camera_trajectory,
     load_depth,
+    masked_pixels,
     pixel_angle,
     scaled_camera,
     select_frames,
 )
-from recon.masks import moving_actor_mask
 from recon.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
 from recon.scene import Scene
 from scenes.camera import camera_rays
@@ -88,18 +87,10 @@ def compare(scene: Scene, stream: int, frame: int) -> Comparison:
     )
     shown = scene.display(out.linear, stream, time).reshape(camera.height, camera.width, 3)
     photo = resize_linear(images.read(frame), camera.width, camera.height)
-    middle_us = time + camera.readout_us // 2
-    masked = moving_actor_mask(
-        camera,
-        scene.clip.world_from_camera(stream, middle_us),
-        scene.clip.actors,
-        middle_us,
-        MASK_MARGIN_PX * scene.config.scale + 1.0,
-    )
     return Comparison(
         photo=srgb_from_linear(photo).clip(0, 1).astype(np.float32),
         render=shown.numpy(),
-        counts=~masked,
+        counts=~masked_pixels(scene.clip, stream, frame, scene.config.scale),
     )
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from recon.config import ReconstructionConfig
-from recon.masks import moving_actor_mask, sky_mask
+from recon.masks import KNOWN_SLACK_US, moving_actor_mask, sky_mask
 from recon.rays import Rays
 from recon.split import training_frames
 from scenes.actor import Actor
@@ -26,8 +26,6 @@ MASK_MARGIN_PX = 3.0
 """Moving actors' boxes are grown by this much [px of the recording]: labels are not exact."""
 LIDAR_MARGIN_M = 0.3
 """And by this much where lidar returns from them are dropped [m]."""
-KNOWN_SLACK_US = 60_000
-"""Before and after its boxes, an actor's lidar returns are dropped for so long [µs]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -107,11 +105,9 @@ def load_pixels(clip: Clip, stream: int, frames: Int64[np.ndarray, "n"], scale: 
     for place, index in enumerate(frames):
         small = resize_linear(images.read(int(index)), width, height)
         srgb = np.round(srgb_from_linear(small).clip(0, 1) * 255).astype(np.uint8)
-        pose = poses[place, height // 2]
-        time = int(images.time_us[index]) + camera.readout_us // 2
-        margin = MASK_MARGIN_PX * scale + 1.0
-        masked = moving_actor_mask(camera, pose, clip.actors, time, margin)
-        elevation = (directions @ pose[:3, :3].T)[:, 2].reshape(height, width)
+        masked = masked_pixels(clip, stream, int(index), scale)
+        rotation = poses[place, height // 2, :3, :3]
+        elevation = (directions @ rotation.T)[:, 2].reshape(height, width)
         shown.append(srgb.reshape(-1, 3))
         sky.append((sky_mask(srgb, elevation) & ~masked).ravel())
         usable.append(place * width * height + np.flatnonzero(~masked))
@@ -127,6 +123,16 @@ def load_pixels(clip: Clip, stream: int, frames: Int64[np.ndarray, "n"], scale: 
         row_origin_m=torch.from_numpy(poses[..., :3, 3].copy()).float(),
         row_rotation=torch.from_numpy(poses[..., :3, :3].copy()).float(),
     )
+
+
+def masked_pixels(clip: Clip, stream: int, frame: int, scale: float) -> Bool[np.ndarray, "h w"]:
+    """Pixels of a picture, at `scale`, that show moving actors: they neither train nor score."""
+    images = clip.cameras[stream]
+    camera = scaled_camera(images.camera, scale)
+    middle_us = int(images.time_us[frame]) + camera.readout_us // 2
+    pose = clip.world_from_camera(stream, middle_us)
+    margin = MASK_MARGIN_PX * scale + 1.0
+    return moving_actor_mask(camera, pose, clip.actors, middle_us, margin)
 
 
 def load_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> DepthEvidence:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from recon.config import SamplingConfig
 from recon.field import Instance, RadianceField
-from recon.kernels.compositing import median_distance, render_weights
+from recon.kernels.compositing import expected_distance, median_distance, render_weights
 from recon.parts import Part, instance_part, static_part
 from recon.rays import Rays
 from recon.sampling import choose_steps
@@ -176,12 +176,12 @@ def _integrate(linear: Float[Tensor, "rays c"], record: Samples, owners: int) ->
     of_winner = weights * (record.owner == winner[:, None]) if owners > 1 else weights
     half = (0.5 * of_winner.sum(-1)).clamp(1e-6, 1.0 - 1e-6)
     surface = median_distance(of_winner, record.near_m, record.far_m, half)
-    mean = (weights * record.middle_m).sum(-1) / opacity.clamp_min(1e-6)
+    mean = expected_distance(weights, record.near_m, record.far_m)
     return MarchOutput(
         linear=linear,
         opacity=opacity,
         range_m=torch.where(solid, surface, torch.full_like(surface, torch.inf)),
-        expected_range_m=mean,
+        expected_range_m=mean.nan_to_num(posinf=0.0),
         instance=torch.where(solid, winner, torch.zeros_like(winner)),
         instance_weights=instance_weights,
     )

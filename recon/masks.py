@@ -13,6 +13,8 @@ from scenes.geometry import box_corners, invert, transform_points
 
 EDGE_POINTS = 25
 """Points along each edge of a box: a lens may bend edges, so corners are not enough."""
+KNOWN_SLACK_US = 60_000
+"""Drives know an actor at whole frames: half a frame before and after, it is still it [µs]."""
 NEAR_M = 0.2
 """What is closer than this in front of the camera is cut off the box [m]."""
 EDGES = [
@@ -71,8 +73,7 @@ def moving_actor_mask(
     """Pixels that touch the (grown) extent of a moving actor's box."""
     masked = np.zeros((camera.height, camera.width), dtype=bool)
     for actor in actors:
-        # drives know an actor at whole frames: half a frame on either side is still it
-        pose = actor.at(time_us, slack_us=60_000) if actor.is_moving else None
+        pose = actor.at(time_us, slack_us=KNOWN_SLACK_US) if actor.is_moving else None
         if pose is None:
             continue
         extent = box_extent(camera, world_from_camera, pose, actor.size_m)

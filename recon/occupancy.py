@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from recon.space import cell_index
+
 THRESHOLD = 0.05
 """Cells thinner than this [1/m], and than the mean of all, are empty (as instant-ngp)."""
 DECAY = 0.6
@@ -26,9 +28,7 @@ class OccupancyGrid(nn.Module):
 
     def cells(self, unit: Float[Tensor, "*n 3"]) -> Tensor:
         """Index of the cell of each point; int64 `*n`."""
-        side = self.resolution
-        x, y, z = (unit * side).long().clamp_(0, side - 1).unbind(-1)
-        return (z * side + y) * side + x
+        return cell_index(unit, self.resolution)
 
     def lookup(self, unit: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
         """Density remembered at points of the unit cube [1/m]."""

@@ -55,7 +55,9 @@ def reconstruct_clip(folder: Path, out: Path, request: ReconstructRequest) -> Pa
     """
     clip = Clip.load(folder)
     wanted = resolve(clip, request)  # a bad request must not wait behind hours of work
-    made_from = Recipe(kind="scene", inputs={"clip": folder_hash(folder)}, config=asdict(request))
+    made_from = Recipe(
+        kind="scene", inputs={"clip": folder_hash(folder, "clip")}, config=asdict(request)
+    )
     if is_finished(out, made_from):
         _tidy(out)
         return out

@@ -10,7 +10,7 @@ contracted to [-2, 2], then mapped to the unit cube [0, 1].
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 
@@ -52,3 +52,9 @@ class Block:
         depth = folded.abs().amax(dim=-1, keepdim=True).clamp_min(1.0)
         reach = 1.0 / (2.0 - depth).clamp_min(1e-6)
         return folded / depth * reach * self.half_size_m + centre
+
+
+def cell_index(unit: Float[Tensor, "*n 3"], side: int) -> Int64[Tensor, "*n"]:
+    """Number, among `side`^3 equal cells of the unit cube, of the one each point lies in."""
+    x, y, z = (unit * side).long().clamp_(0, side - 1).unbind(-1)
+    return (z * side + y) * side + x

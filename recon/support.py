@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from recon.march import Samples
 from recon.rays import Rays
-from recon.space import Block
+from recon.space import Block, cell_index
 
 HIT_WEIGHT = 0.05
 """A sample that makes up at least this share of its pixel is a hit."""
@@ -47,9 +47,7 @@ class Support(nn.Module):
 
     def voxels(self, unit: Float[Tensor, "*n 3"]) -> Int64[Tensor, "*n"]:
         """Index of the voxel of each point."""
-        side = self.resolution
-        x, y, z = (unit * side).long().clamp_(0, side - 1).unbind(-1)
-        return (z * side + y) * side + x
+        return cell_index(unit, self.resolution)
 
     @torch.no_grad()
     def gather(self, rays: Rays, samples: Samples, block: Block) -> None:

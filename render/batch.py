@@ -164,7 +164,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
     camera = _camera(request.size, scene, stream)
     window = (images.time_us >= staging.start_us) & (images.time_us <= staging.end_us)
     numbers = parse_frames(request.frames, np.flatnonzero(window))
-    inputs = {"scene": folder_hash(scene_folder)}
+    inputs = {"scene": folder_hash(scene_folder, "scene")}
     if path is not None:
         inputs["scenario"] = sha256(path)
     config = {

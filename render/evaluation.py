@@ -8,7 +8,7 @@ from recon.evaluate import evaluate_scene, result, without_nan, write_pictures
 from recon.progress import last_seconds
 from recon.scene import Scene, load_scene
 from render.truth import by_shift, has_truth, score_off_path
-from scenes.folders import LOG, Recipe, folder_hash, is_finished, read_manifest, write_json, writing
+from scenes.folders import LOG, Recipe, folder_hash, is_finished, write_json, writing
 
 SCORES = "scores.json"
 
@@ -21,8 +21,7 @@ def evaluate_folder(folder: Path, out: Path) -> dict[str, object]:
     Raises:
         OtherlaneError: Not a scene, nothing was held out, or a picture cannot be read.
     """
-    read_manifest(folder, "scene")
-    made_from = Recipe(kind="evaluation", inputs={"scene": folder_hash(folder)}, config={})
+    made_from = Recipe(kind="evaluation", inputs={"scene": folder_hash(folder, "scene")}, config={})
     if not is_finished(out, made_from):
         scene = load_scene(folder)
         with writing(out, made_from) as partial:

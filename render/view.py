@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Float16, Float32, Float64, Int64, UInt8, UInt16
 from torch import Tensor
 
+from recon.evidence import pixel_angle
 from render.labels.cuboids import boxes_in_view
 from render.labels.entry import Json
 from render.labels.moment import Moment
@@ -195,7 +196,7 @@ def _moment(
     march = scene.render_rays(
         torch.from_numpy(origins).float(),
         torch.from_numpy(directions).float(),
-        torch.from_numpy(_pixel_angle(camera)).float(),
+        torch.from_numpy(pixel_angle(camera)).float(),
     )
     shown = scene.display(march.linear, stream, time_us, look.exposure_ev)
     first, last = _pose_at(world_from_camera, np.array([time_us, time_us + camera.readout_us]))
@@ -222,12 +223,6 @@ def _moment(
 def _cosine(camera: Camera, pixels: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n"]:
     """Of each pixel's ray and the camera's axis."""
     return 1.0 / np.linalg.norm(camera.unproject(pixels), axis=-1)
-
-
-def _pixel_angle(camera: Camera) -> Float64[np.ndarray, "n"]:
-    from recon.evidence import pixel_angle  # training and rendering must agree on it
-
-    return pixel_angle(camera)
 
 
 def _pose_at(

@@ -52,8 +52,13 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def folder_hash(folder: Path) -> str:
-    """Hash of a finished folder: of its manifest, which holds the hash of every file."""
+def folder_hash(folder: Path, kind: str) -> str:
+    """Hash of a finished folder: of its manifest, which holds the hash of every file.
+
+    Raises:
+        OtherlaneError: It is not a finished folder of that kind.
+    """
+    read_manifest(folder, kind)
     return sha256(folder / MANIFEST)
 
 

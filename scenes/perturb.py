@@ -99,7 +99,7 @@ def perturb_clip(
         request = replace(request, seed=seed)
     recipe = Recipe(
         kind="scenarios",
-        inputs={"clip": folder_hash(clip_folder), "request": sha256(request_file)},
+        inputs={"clip": folder_hash(clip_folder, "clip"), "request": sha256(request_file)},
         config={"count": request.count, "seed": request.seed, "limits": asdict(PASSENGER_CAR)},
     )
     if is_finished(out, recipe):

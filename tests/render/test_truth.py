@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from render.truth import _at_centres, _overlaps
+from render.truth import _at_centres, _grown, _overlaps
 from scenes.actor import Actor
 from scenes.camera import Camera
 from scenes.trajectory import Trajectory
@@ -70,3 +70,12 @@ def test_what_a_moving_car_hides_does_not_spoil_the_box_behind_it() -> None:
     assert _overlaps(actors, truth, shown, counts) == [1.0]
     shown[:, 5:10] = 0
     assert _overlaps(actors, truth, shown, counts) == [8 / 13]
+
+
+def test_a_mask_grows_by_whole_pixels_and_not_around_the_picture() -> None:
+    mask = np.zeros((9, 12), dtype=bool)
+    mask[0, 0] = mask[5, 6] = True
+    grown = _grown(mask, 2)
+    wanted = np.zeros_like(mask)
+    wanted[:3, :3] = wanted[3:8, 4:9] = True
+    assert np.array_equal(grown, wanted)
