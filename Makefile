@@ -17,14 +17,28 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 PIP := .venv/bin/python -m pip
 INSTALL := $(PIP) install --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint docs install install-dev install-docs clean
+NATIVE_SOURCES := CMakeLists.txt $(wildcard recon/kernels/cpp/*)
+# Loud where it is missing: pip keeps what a build says to itself unless it is asked with -v.
+NATIVE_CHECK := .venv/bin/python -c 'from render.doctor import native_notice; print(native_notice())'
+
+.PHONY: demo test test-nerfstudio test-triton lint docs native install install-dev install-docs clean
 .DELETE_ON_ERROR:
 
-demo: .venv/installed
+demo: .venv/native
 	.venv/bin/otherlane demo --out $(OUT)
 
-test: .venv/installed-dev
+test: .venv/installed-dev .venv/native
 	.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+# nerfstudio as a host, in an environment of its own: it needs packages that would break ours.
+test-nerfstudio: .venv-nerfstudio/installed
+	.venv-nerfstudio/bin/python -m pytest -W ignore tests/recon/test_adapters_nerfstudio.py $(ARGS)
+
+# Triton's kernels without a GPU, by its interpreter and its compiler, in an environment of their own:
+# a CPU build of torch comes without triton, whose wheel takes 600 MB.
+test-triton: .venv-triton/installed
+	TRITON_INTERPRET=1 .venv-triton/bin/python -m pytest -n 2 --dist loadfile \
+		tests/recon/test_triton_*.py $(ARGS)
 
 lint: .venv/installed-dev
 	.venv/bin/ruff check
@@ -35,12 +49,18 @@ lint: .venv/installed-dev
 docs: .venv/installed-docs
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
+# After a change to recon/kernels/cpp: compiles what changed and puts _native*.so into its place.
+native: .venv/installed-native
+	@.venv/bin/cmake --build build/native
+	@.venv/bin/cmake --install build/native
+	@$(NATIVE_CHECK)
+
 install: .venv/installed
 install-dev: .venv/installed-dev
 install-docs: .venv/installed-docs
 
 clean:
-	rm -rf .venv site build dist
+	rm -rf .venv .venv-nerfstudio .venv-triton site build dist recon/kernels/_native*.so
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(NEW_ENOUGH)' || { \
@@ -52,13 +72,53 @@ clean:
 # With TORCH_INDEX, torch comes from there and its own requirements from the usual place.
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
 	$(if $(TORCH_INDEX),$(PIP) install --no-deps --index-url $(TORCH_INDEX) $(TORCH))
+	@touch .venv/began
 	$(INSTALL) -e .
+	@find recon/kernels -name '_native*.so' ! -newer .venv/began -print -delete
+	@$(NATIVE_CHECK)
 	@touch $@
 
+# otherlane itself is there already, so that these only add to it and compile nothing again.
 .venv/installed-dev: .venv/installed
-	$(INSTALL) -e ".[dev,worlds,labels]"
+	$(INSTALL) "otherlane[dev,worlds,labels]"
 	@touch $@
 
 .venv/installed-docs: .venv/installed
-	$(INSTALL) -e ".[docs]"
+	$(INSTALL) "otherlane[docs]"
+	@touch $@
+
+# The install above compiled it; a change of its sources since then is compiled here, where it can.
+.venv/native: .venv/installed $(NATIVE_SOURCES)
+	@if [ -e $@ ] && [ -n "$(filter $(NATIVE_SOURCES),$?)" ] && ls recon/kernels/_native*.so; \
+		then $(MAKE) --no-print-directory native; fi
+	@touch $@
+
+.venv/installed-native: constraints.txt | .venv/installed
+	$(INSTALL) cmake nanobind ninja
+	rm -rf build/native
+	PATH=$(CURDIR)/.venv/bin:$$PATH .venv/bin/cmake -S . -B build/native -G Ninja \
+		-DPython_EXECUTABLE=$(CURDIR)/.venv/bin/python \
+		-Dnanobind_DIR=$$(.venv/bin/python -m nanobind --cmake_dir)
+	@touch $@
+
+TRITON_PIP := .venv-triton/bin/python -m pip install --disable-pip-version-check -c constraints.txt
+
+.venv-triton/installed: constraints.txt | .venv/bin/python
+	test -e .venv-triton/bin/python || .venv/bin/python -m venv .venv-triton
+	$(if $(TORCH_INDEX),$(TRITON_PIP) --no-deps --index-url $(TORCH_INDEX) $(TORCH))
+	$(TRITON_PIP) torch triton beartype hypothesis jaxtyping msgspec numpy pillow pytest \
+		pytest-xdist rich safetensors
+	@touch $@
+
+NERFSTUDIO := tests/nerfstudio_env
+NERFSTUDIO_PIP := .venv-nerfstudio/bin/python -m pip install --disable-pip-version-check
+
+.venv-nerfstudio/installed: pyproject.toml constraints.txt $(wildcard $(NERFSTUDIO)/*)
+	test -e .venv-nerfstudio/bin/python || $(PYTHON) -m venv .venv-nerfstudio
+	grep -v '^opencv' constraints.txt > .venv-nerfstudio/constraints.txt
+	$(NERFSTUDIO_PIP) -c .venv-nerfstudio/constraints.txt -r $(NERFSTUDIO)/requirements.txt
+	$(NERFSTUDIO_PIP) --no-deps -r $(NERFSTUDIO)/requirements-no-deps.txt
+	$(NERFSTUDIO_PIP) --no-deps -C wheel.cmake=false -C wheel.py-api=py3 -e .
+	cp $(NERFSTUDIO)/torchvision_on_cpu.py .venv-nerfstudio/lib/python3*/site-packages/
+	echo 'import torchvision_on_cpu' > $$(echo .venv-nerfstudio/lib/python3*/site-packages)/torchvision_on_cpu.pth
 	@touch $@

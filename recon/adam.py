@@ -20,7 +20,7 @@ class LazyAdam:
     def __init__(self, table: Float[Tensor, "rows features"]) -> None:
         self.first: Float[Tensor, "rows features"] = torch.zeros_like(table)
         self.second: Float[Tensor, "rows features"] = torch.zeros_like(table)
-        self.count: Int32[Tensor, "rows"] = torch.zeros(len(table), dtype=torch.int32)
+        self.count: Int32[Tensor, "rows"] = torch.zeros_like(table[:, 0], dtype=torch.int32)
 
     def tensors(self) -> dict[str, Tensor]:
         """The state, by name; to be saved, or filled in place."""

@@ -1,13 +1,14 @@
 """The rays of one training step: pixels of every camera, and depth evidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from recon.evidence import Data, Pixels
+from recon.poses import PoseCorrection
 from recon.rays import Rays
 
 
@@ -25,26 +26,58 @@ class Batch:
         """How many of the rays are pixels; they come first."""
         return len(self.rays) - len(self.depth_m)
 
+    def frames(self) -> list[tuple[tuple[Pixels, Int64[Tensor, "_"]], Int64[Tensor, "_"]]]:
+        """Each camera's pixels and draws, with the place of the training frame of each draw."""
+        return [
+            ((pixels, drawn), drawn.div(len(pixels.directions), rounding_mode="floor"))
+            for pixels, drawn in self.pixels
+        ]
+
+    def corrected(self, poses: PoseCorrection) -> "Batch":
+        """The same with corrected poses, from which gradients flow back to the corrections."""
+        count = self.pixel_rays
+        twist = torch.cat([poses.of(pixels.stream, f) for (pixels, _), f in self.frames()])
+        origins, directions = poses.correct(
+            self.rays.origins_m[:count], self.rays.directions[:count], twist
+        )
+        rays = replace(
+            self.rays,
+            origins_m=torch.cat([origins, self.rays.origins_m[count:]]),
+            directions=torch.cat([directions, self.rays.directions[count:]]),
+        )
+        return replace(self, rays=rays)
+
+    def shown(self) -> Float[Tensor, "pixels 3"]:
+        """What the camera recorded, sRGB in 0..1."""
+        values = [pixels.srgb.flatten(0, 1)[drawn] for pixels, drawn in self.pixels]
+        return torch.cat(values).float() / 255.0
+
+    def sky(self) -> Bool[Tensor, "pixels"]:
+        """Whether the picture shows sky."""
+        return torch.cat([pixels.sky.flatten()[drawn] for pixels, drawn in self.pixels])
+
 
 def draw_batch(data: Data, count: int, depth_share: float, generator: torch.Generator) -> Batch:
     """`count` rays, `depth_share` of them from depth evidence where there is any.
 
-    Cameras are drawn from in proportion to their usable pixels.
+    Cameras are drawn from in proportion to their usable pixels. Random numbers are the CPU's, on
+    whichever device the data are.
     """
     depth_rays = int(count * depth_share) if len(data.depth) else 0
     usable = np.array([len(pixels.usable) for pixels in data.pixels], dtype=np.float64)
     wanted = np.round((count - depth_rays) * usable / usable.sum()).astype(int)
-    rays, drawn = [], []
+    rays, drawn, device = [], [], data.depth.range_m.device
     for pixels, number in zip(data.pixels, wanted, strict=True):
         pick = torch.randint(max(len(pixels.usable), 1), (int(number),), generator=generator)
-        drawn.append((pixels, pixels.usable[pick]))
-        rays.append(pixels.rays(pixels.usable[pick]))
-    pick = torch.randint(max(len(data.depth), 1), (depth_rays,), generator=generator)
+        usable_pick = pixels.usable[pick.to(device)]
+        drawn.append((pixels, usable_pick))
+        rays.append(pixels.rays(usable_pick))
+    pick = torch.randint(max(len(data.depth), 1), (depth_rays,), generator=generator).to(device)
     # depth evidence is a thin beam or a point: its rays have no width
     known = Rays(
         origins_m=data.depth.origins_m[pick],
         directions=data.depth.directions[pick],
-        pixel_angle=torch.zeros(depth_rays),
+        pixel_angle=torch.zeros(depth_rays, device=device),
     )
     together = {
         name: torch.cat([getattr(part, name) for part in (*rays, known)])

@@ -26,7 +26,12 @@ AFRESH = "remove it; the training then starts afresh"
 
 def model_tensors(model: Model) -> dict[str, Tensor]:
     """Every tensor of a model under its canonical name."""
-    parts = {"field": model.field, "photometry": model.photometry, "support": model.support}
+    parts = {
+        "field": model.field,
+        "photometry": model.photometry,
+        "support": model.support,
+        "poses": model.poses,
+    }
     return {
         f"{part}.{name}": tensor.detach().contiguous()
         for part, module in parts.items()
@@ -115,4 +120,5 @@ def load_state(path: Path, training: Training, config: ReconstructionConfig) -> 
     training.networks.load_state_dict({**training.networks.state_dict(), "state": states})
     done = meta["done"]
     training.rays = int(done["rays"])
+    training.take_up()
     return int(done["step"]), float(done["seconds"])

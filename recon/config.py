@@ -33,19 +33,21 @@ class SamplingConfig:
     """Beyond this is sky [m]."""
     min_step_m: float = 0.1
     """Shortest step [m]."""
-    growth: float = 1.0 / 40.0
+    growth: float = 1.0 / 25.0
     """Length of a step over its distance, in training."""
     render_growth: float = 1.0 / 64.0
     """The same in rendering, where finer steps gain a little more."""
-    coarse_growth: float = 1.0 / 20.0
+    bend_m: float = 40.0
+    """Beyond this distance [m] steps grow with the square of distance."""
+    coarse_growth: float = 1.0 / 16.0
     """The same in the first steps of training, where many rays teach more than fine ones ..."""
     coarse_share: float = 0.1
     """... for this share of the training's steps."""
     instance_samples: int = 32
     """Intervals between entry and exit of an instance's box."""
-    termination: float = 1e-3
-    """Nothing is looked at further along a ray that has this little light left (0 looks on)."""
-    colour_threshold: float = 1e-4
+    termination: float = 1e-2
+    """A sample counts only where more than this share of the light is left (0: all count)."""
+    colour_threshold: float = 1e-3
     """Samples that weigh less than this take no part in the colour (0 evaluates all)."""
 
 
@@ -57,7 +59,7 @@ class LossConfig:
     """On the squared logarithm of distance, where there is depth evidence."""
     empty: float = 0.1
     """On absorption in front of depth evidence, and light that passes through it."""
-    distortion: float = 0.002
+    distortion: float = 0.02
     """On spread-out weights (Mip-NeRF 360)."""
     sky: float = 0.05
     """On opacity where the picture shows sky."""
@@ -79,14 +81,16 @@ class ReconstructionConfig:
     seed: int = 0
     backend: str = "torch"
     steps: int = 2500
-    samples_per_step: int = 32768
+    samples_per_step: int = 49152
     """Rays per step are adapted so that this many samples are evaluated."""
-    learning_rate: float = 2e-2
+    learning_rate: float = 3e-2
     """Of the hash table; decays to `final_rate` times this."""
-    network_rate: float = 5e-3
+    network_rate: float = 1e-2
     """Of the networks."""
     exposure_rate: float = 1e-3
     """Of the exposures."""
+    pose_rate: float = 0.0
+    """Of corrections to camera poses [m, rad]; 0 takes the drive's poses as they are."""
     final_rate: float = 0.03
     core_half_m: float | None = None
     """Half size of the metric core [m]; None chooses it from the length of the drive."""

@@ -79,10 +79,13 @@ def compare(scene: Scene, stream: int, frame: int) -> Comparison:
     time = int(images.time_us[frame])
     centres = camera.pixel_centres().reshape(-1, 2)
     track = camera_trajectory(scene.clip, stream)
-    origins, directions = camera_rays(camera, centres, track, time)
+    starts, along = camera_rays(camera, centres, track, time)
+    origins, directions = scene.corrected(
+        torch.from_numpy(starts).float(), torch.from_numpy(along).float(), stream, time
+    )
     out = scene.render_rays(
-        torch.from_numpy(origins).float(),
-        torch.from_numpy(directions).float(),
+        origins,
+        directions,
         torch.from_numpy(pixel_angle(camera)).float(),
     )
     shown = scene.display(out.linear, stream, time).reshape(camera.height, camera.width, 3)

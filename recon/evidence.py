@@ -4,7 +4,7 @@ Pictures are averaged down in linear light. Poses are kept per image row, so a r
 costs nothing more. Only training pictures are opened.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -212,6 +212,16 @@ class Data:
 
     pixels: tuple[Pixels, ...]
     depth: DepthEvidence
+
+    def to(self, device: torch.device) -> "Data":
+        """The same on a device; where it is there already, without copies."""
+        pixels = tuple(replace(p, **_tensors_on(p, device)) for p in self.pixels)
+        return Data(pixels=pixels, depth=replace(self.depth, **_tensors_on(self.depth, device)))
+
+
+def _tensors_on(part: Pixels | DepthEvidence, device: torch.device) -> dict[str, Tensor]:
+    values = {field.name: getattr(part, field.name) for field in fields(part)}
+    return {name: x.to(device) for name, x in values.items() if isinstance(x, Tensor)}
 
 
 def select_frames(

@@ -2,7 +2,8 @@
 
 The field holds *linear* radiance, emitted by volume density [1/m], as seen from a direction.
 Exposure and response stand outside of it (`recon.photometry`). A scene is a list of blocks, of
-length one today. Parameters have one layout for every backend, named in `GridField`.
+length one today. Parameters have one layout for every backend, named in `GridField`; `primitives`
+of each module are its backend's functions, which compute with them.
 """
 
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from recon.config import FieldConfig
+from recon.kernels.backend import Backend
 from recon.kernels.footprint import level_weights
-from recon.kernels.hash_grid import HashGridSpec, hash_grid
-from recon.kernels.mlp import mlp, mlp_shapes
+from recon.kernels.hash_grid import HashGridSpec
+from recon.kernels.mlp import mlp_shapes
+from recon.kernels.primitives import Primitives, primitives
 from recon.kernels.spherical_harmonics import spherical_harmonics
 from recon.occupancy import OccupancyGrid
 from recon.space import Block
@@ -35,8 +38,14 @@ class GridField(nn.Module):
     outputs and the direction's spherical harmonics are the inputs of the second network.
     """
 
-    def __init__(self, config: FieldConfig, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        config: FieldConfig,
+        generator: torch.Generator,
+        backend: Backend = Backend.TORCH,
+    ) -> None:
         super().__init__()
+        self.primitives: Primitives = primitives(backend)
         self.spec: HashGridSpec = config.grid
         self.log_initial = float(torch.tensor(config.initial_density).log())
         spread = 1e-4  # as instant-ngp: small enough to start flat
@@ -57,8 +66,8 @@ class GridField(nn.Module):
         `footprint` is the standard deviation of the sample in the cube; None is a point.
         """
         weights = None if footprint is None else level_weights(footprint, self.spec)
-        features = hash_grid(unit, self.table, self.spec, weights)
-        geometry = mlp(features, tuple(self.density_layers))
+        features = self.primitives.hash_grid(unit, self.table, self.spec, weights)
+        geometry = self.primitives.mlp(features, tuple(self.density_layers))
         log_density = (geometry[:, 0] + self.log_initial).clamp(max=MAX_LOG_DENSITY)
         return log_density.exp(), geometry
 
@@ -67,32 +76,47 @@ class GridField(nn.Module):
     ) -> Float[Tensor, "n c"]:
         """Linear radiance towards the viewer."""
         inputs = torch.cat([geometry, spherical_harmonics(directions)], dim=-1)
-        return _radiance(mlp(inputs, tuple(self.colour_layers)))
+        return _radiance(self.primitives.mlp(inputs, tuple(self.colour_layers)))
 
 
 class SkyField(nn.Module):
     """Linear radiance from infinitely far away, by direction alone."""
 
-    def __init__(self, config: FieldConfig, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        config: FieldConfig,
+        generator: torch.Generator,
+        backend: Backend = Backend.TORCH,
+    ) -> None:
         super().__init__()
+        self.primitives: Primitives = primitives(backend)
         self.layers = _layers(mlp_shapes(HARMONICS, config.width, 2, config.channels), generator)
 
     def forward(self, directions: Float[Tensor, "n 3"]) -> Float[Tensor, "n c"]:
         """Radiance of the sky towards `directions` (unit)."""
-        return _radiance(mlp(spherical_harmonics(directions), tuple(self.layers)))
+        harmonics = spherical_harmonics(directions)
+        return _radiance(self.primitives.mlp(harmonics, tuple(self.layers)))
 
 
 class RadianceField(nn.Module):
     """The static scene: one block, its occupancy, and the sky behind it."""
 
-    def __init__(self, block: Block, config: FieldConfig, seed: int) -> None:
+    def __init__(
+        self, block: Block, config: FieldConfig, seed: int, backend: Backend = Backend.TORCH
+    ) -> None:
         super().__init__()
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)  # numbers of the CPU, for every backend
         self.block = block
         self.config = config
-        self.static = GridField(config, generator)
-        self.sky = SkyField(config, generator)
+        self.primitives: Primitives = primitives(backend)
+        self.static = GridField(config, generator, backend)
+        self.sky = SkyField(config, generator, backend)
         self.occupancy = OccupancyGrid(config.occupancy_resolution, config.initial_density)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are, and rays must be."""
+        return self.static.table.device
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

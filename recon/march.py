@@ -8,7 +8,7 @@ Density is constant in an interval, and emission-absorption compositing gives ea
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int64
@@ -16,10 +16,11 @@ from torch import Tensor
 
 from recon.config import SamplingConfig
 from recon.field import Instance, RadianceField
-from recon.kernels.compositing import expected_distance, median_distance, render_weights
+from recon.kernels.compositing import expected_distance, median_distance
 from recon.parts import Part, instance_part, static_part
 from recon.rays import Rays
-from recon.sampling import choose_steps
+from recon.sampling import Steps, choose_steps
+from recon.space import Block
 
 OPAQUE = 0.5
 """A ray that is absorbed less than this shows the sky: it has no distance."""
@@ -86,7 +87,7 @@ def march(
     *,
     sampling: SamplingConfig,
     growth: float,
-    generator: torch.Generator | None = None,
+    shift: Float[Tensor, "rays"] | None = None,
     termination: float = 0.0,
 ) -> tuple[MarchOutput, Samples]:
     """Integrate rays through the static scene and the instances.
@@ -97,21 +98,30 @@ def march(
         instances: Rigid parts with their own fields; may be empty.
         sampling: Where along the rays to look.
         growth: Length of a step over its distance.
-        generator: Shifts the steps (training); None takes the same steps each time.
-        termination: Steps are not looked at where the static scene has left this share of the
-            light or less; checked now and then (`recon.parts`). 0 looks at all (parity).
+        shift: Share of a step, 0 to 1, by which the steps of each ray are moved; None is 0.5.
+        termination: Steps count as empty where the static scene has left this share of the
+            light or less. 0 looks at all (parity).
 
     Returns:
-        The integrals, with gradients to every parameter, and the samples (for losses).
+        The integrals, with gradients to every parameter, and the samples (for losses). Rays that
+        ask for gradients get them through the positions of the static scene's samples; how looks
+        and footprints change with them is left out, and so are steps that begin or cease to count.
     """
-    steps = choose_steps(rays, field.block, field.occupancy, sampling, growth, generator)
+    steps = choose_steps(rays, field.block, field.occupancy, sampling, growth, shift)
+    still = Rays(
+        origins_m=rays.origins_m.detach(),
+        directions=rays.directions.detach(),
+        pixel_angle=rays.pixel_angle,
+    )
     if termination > 0.0 and torch.is_grad_enabled():
         # first see how far light gets, so that nothing hidden is kept for the backward pass
         with torch.no_grad():
-            seen = static_part(field, rays, steps, termination)
+            seen = static_part(field, still, steps, termination)
         steps = steps.only(seen.looked, seen.unit)
-    parts = [static_part(field, rays, steps, 0.0 if torch.is_grad_enabled() else termination)]
-    parts += [instance_part(item, rays, sampling.instance_samples) for item in instances]
+    if rays.origins_m.requires_grad or rays.directions.requires_grad:
+        steps = replace(steps, unit=_moving(rays, steps, field.block))
+    parts = [static_part(field, still, steps, 0.0 if torch.is_grad_enabled() else termination)]
+    parts += [instance_part(item, still, sampling.instance_samples) for item in instances]
     near, far, density = (
         torch.cat([getattr(part, name) for part in parts], 1)
         for name in ("near_m", "far_m", "density")
@@ -122,10 +132,10 @@ def march(
     order = torch.argsort(near + far, dim=1, stable=True) if instances else None
     if order is not None:
         near, far, density, owner = (x.gather(1, order) for x in (near, far, density, owner))
-    weights = render_weights(density, far - near)
+    weights = field.primitives.render_weights(density, far - near)
     # back in each part's own order, for the colours
     own = weights if order is None else torch.zeros_like(weights).scatter(1, order, weights)
-    linear = (1.0 - weights.sum(-1, keepdim=True)) * field.sky(rays.directions)
+    linear = (1.0 - weights.sum(-1, keepdim=True)) * field.sky(still.directions)
     for part, share in zip(parts, own.split(sizes, 1), strict=True):
         linear = linear + _emitted(part, share, sampling.colour_threshold)
     record = Samples(
@@ -137,6 +147,13 @@ def march(
         static=_looks(parts[0], own[:, : sizes[0]]),
     )
     return _integrate(linear, record, len(parts)), record
+
+
+def _moving(rays: Rays, steps: Steps, block: Block) -> Float[Tensor, "looks 3"]:
+    """Where the steps are looked at, with gradients to the rays."""
+    ray, step = torch.nonzero(steps.looked_at).unbind(-1)
+    distance = steps.middle_m[ray, step]
+    return block.unit(torch.addcmul(rays.origins_m[ray], rays.directions[ray], distance[:, None]))
 
 
 def _looks(part: Part, weights: Float[Tensor, "rays samples"]) -> Looks:

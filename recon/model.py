@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float64
 
 from recon.config import ReconstructionConfig
 from recon.evidence import select_frames
 from recon.field import RadianceField
+from recon.kernels.backend import Backend, backend_device
 from recon.photometry import Photometry
+from recon.poses import PoseCorrection
 from recon.space import Block
 from recon.support import Support
 from scenes.clip import Clip
@@ -28,29 +31,46 @@ class Model:
     field: RadianceField
     photometry: Photometry
     support: Support
+    poses: PoseCorrection
 
 
-def new_model(clip: Clip, config: ReconstructionConfig) -> Model:
-    """An untrained model whose block fits the drive."""
+def new_model(clip: Clip, config: ReconstructionConfig, backend: Backend | None = None) -> Model:
+    """An untrained model whose block fits the drive, on the device of its backend.
+
+    `backend` is what it will be used with; None is the one it is trained with.
+    """
+    backend = backend or Backend(config.backend)
+    device = backend_device(backend)
     times, known = [], []
     for stream, images in enumerate(clip.cameras):
         frames = select_frames(clip, config, stream)[0]
         times.append(torch.from_numpy(images.time_us[frames]))
         known.append(torch.from_numpy(images.exposure[frames]))
+    block = drive_block(clip, config.core_half_m)
     return Model(
-        field=RadianceField(drive_block(clip, config.core_half_m), config.field, config.seed),
-        photometry=Photometry(times, known),
-        support=Support(SUPPORT_RESOLUTION),
+        field=RadianceField(block, config.field, config.seed, backend).to(device),
+        photometry=Photometry(times, known).to(device),
+        support=Support(SUPPORT_RESOLUTION).to(device),
+        poses=PoseCorrection(times).to(device),
     )
 
 
 def drive_block(clip: Clip, core_half_m: float | None) -> Block:
     """The block of a whole drive: centred on its path, as large as it is long."""
-    place = clip.ego.world_from_body[:, :3, 3]
-    low, high = place.min(axis=0), place.max(axis=0)
-    length = float(np.linalg.norm(high - low))
+    low, high = _extent(clip)
     centre = 0.5 * (low + high)
     return Block(
         centre_m=(centre[0].item(), centre[1].item(), centre[2].item()),
-        half_size_m=core_half_m or max(SMALLEST_CORE_M, CORE_PER_METRE * length),
+        half_size_m=core_half_m or max(SMALLEST_CORE_M, CORE_PER_METRE * drive_length_m(clip)),
     )
+
+
+def drive_length_m(clip: Clip) -> float:
+    """How far the drive's poses are apart at the most, along the axes of the world [m]."""
+    low, high = _extent(clip)
+    return max(float(np.linalg.norm(high - low)), 1.0)
+
+
+def _extent(clip: Clip) -> tuple[Float64[np.ndarray, "3"], Float64[np.ndarray, "3"]]:
+    place = clip.ego.world_from_body[:, :3, 3]
+    return place.min(axis=0), place.max(axis=0)

@@ -1,11 +1,12 @@
 """A coarse memory of where the field is dense, which tells the sampler where to look.
 
 One number per cell of the unit cube: a recent maximum of the density [1/m] seen there. It never
-enters a rendered value; it only places samples.
+enters a rendered value; it only places samples. Which cells count as occupied is settled now and
+then, not with every density that is seen: the mean of all cells takes part in it.
 """
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 
 from recon.space import cell_index
@@ -20,11 +21,14 @@ class OccupancyGrid(nn.Module):
     """Densities on `resolution`^3 cells of the unit cube."""
 
     density: Float[Tensor, "cells"]
+    occupied: UInt8[Tensor, "cells"]
+    """1 where rays are looked at, as last settled."""
 
     def __init__(self, resolution: int, initial_density: float) -> None:
         super().__init__()
         self.resolution = resolution
         self.register_buffer("density", torch.full((resolution**3,), initial_density))
+        self.register_buffer("occupied", torch.ones(resolution**3, dtype=torch.uint8))
 
     def cells(self, unit: Float[Tensor, "*n 3"]) -> Tensor:
         """Index of the cell of each point; int64 `*n`."""
@@ -34,10 +38,15 @@ class OccupancyGrid(nn.Module):
         """Density remembered at points of the unit cube [1/m]."""
         return self.density[self.cells(unit)]
 
-    def threshold(self) -> float:
-        """Density above which a cell is not empty [1/m]."""
+    def is_occupied(self, unit: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n"]:
+        """Whether points of the unit cube lie in occupied cells."""
+        return self.occupied[self.cells(unit)] > 0
+
+    def settle(self) -> None:
+        """Decide which cells are occupied."""
         # an untrained field is thinner everywhere than any fixed threshold: nothing is empty yet
-        return min(THRESHOLD, 0.99 * float(self.density.mean()))
+        threshold = min(THRESHOLD, 0.99 * float(self.density.mean()))
+        self.occupied.copy_(self.density > threshold)
 
     def observe(self, unit: Float[Tensor, "n 3"], density: Float[Tensor, "n"]) -> None:
         """Raise cells to densities that were just seen in them."""

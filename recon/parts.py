@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from recon.field import GridField, Instance, RadianceField
+from recon.kernels.compositing import transmittance
 from recon.rays import FOOTPRINT_STD, Rays
 from recon.sampling import Steps
 
@@ -34,8 +35,8 @@ class Part:
 def static_part(field: RadianceField, rays: Rays, steps: Steps, termination: float = 0.0) -> Part:
     """The samples of rays in the static scene.
 
-    With `termination`, steps are not looked at (they count as empty) on rays whose light had
-    fallen to that share or less by the end of the stretch of `STRETCH` steps before.
+    With `termination`, steps behind which the static scene has left that share of the light or
+    less are not looked at: they count as empty.
     """
     count = steps.looked_at.shape[1]
     stretch = STRETCH if termination > 0.0 else count
@@ -55,11 +56,18 @@ def static_part(field: RadianceField, rays: Rays, steps: Steps, termination: flo
             depth = depth.index_add(0, ray, density * length)
     place, unit, density, geometry = (torch.cat(list(parts)) for parts in zip(*found, strict=True))
     empty = torch.zeros(steps.looked_at.numel()).to(density)
+    every = empty.index_copy(0, place, density).view(len(rays), count)
+    if termination > 0.0:
+        # stretches only save work: it is the light before each single step that counts
+        light = transmittance(every.detach(), steps.far_m - steps.near_m)
+        lit = (light > termination).flatten()[place]
+        place, unit, density, geometry = (x[lit] for x in (place, unit, density, geometry))
+        every = empty.index_copy(0, place, density).view(len(rays), count)
     return Part(
         field=field.static,
         near_m=steps.near_m,
         far_m=steps.far_m,
-        density=empty.index_copy(0, place, density).view(len(rays), count),
+        density=every,
         looked=place,
         unit=unit,
         geometry=geometry,
@@ -85,7 +93,7 @@ def _look(
     """Density and geometry of the static scene at numbered steps."""
     ray = place.div(steps.looked_at.shape[1], rounding_mode="floor")
     width = steps.middle_m.flatten()[place] * rays.pixel_angle[ray] * FOOTPRINT_STD
-    return field.static.density(unit, width * field.block.unit_per_metre(unit))
+    return field.static.density(unit, width * field.block.unit_per_metre(unit.detach()))
 
 
 def instance_part(instance: Instance, rays: Rays, samples: int) -> Part:

@@ -1,41 +1,74 @@
 """Named reconstructions: functions of a clip that return a `ReconstructionConfig`.
 
-Rates, table and core size follow published practice and earlier measurements on KITTI tracking
-0002; little was tuned, and what was is said in docs/results/kitti.md.
+Steps follow the number of pictures, and the table follows the length of the drive, so that a
+longer drive is reconstructed as well as a short one, in proportionally more time. How the numbers
+were chosen, and on which drives, is said in docs/recipes.md.
 """
 
 import difflib
 from collections.abc import Callable
 from dataclasses import replace
+from math import ceil, log2
 
-from recon.config import ReconstructionConfig
+from recon.config import FieldConfig, ReconstructionConfig
+from recon.kernels.hash_grid import HashGridSpec
+from recon.model import drive_block, drive_length_m
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 
 TRAINING_WIDTH = 320
 """Width of the training pictures [px], unless a scale is asked for."""
+FINEST_CELL_M = 0.08
+"""Side of the finest cells of the hash grid near the path [m]."""
+TABLE_LENGTH_M = 80.0
+"""Up to this length of drive the smallest table does; twice as long needs one twice as large."""
+SMALLEST_TABLE, LARGEST_TABLE = 17, 20
+"""Logarithms of the entries of one level."""
 
 
 def standard(clip: Clip) -> ReconstructionConfig:
-    """Minutes on two cores: the whole drive at about 320 pixels across."""
-    scale = min(1.0, TRAINING_WIDTH / clip.cameras[0].camera.width)
-    return ReconstructionConfig(recipe="standard", scale=scale, steps=2500)
+    """About a second for each picture on two cores, at about 320 pixels across."""
+    return _scaled(clip, "standard", steps_per_picture=100)
 
 
 def preview(clip: Clip) -> ReconstructionConfig:
-    """About two minutes: every second picture, fewer samples; to see whether a drive works."""
-    config = standard(clip)
+    """A fifth of `standard`: to see whether a drive works."""
+    return _scaled(clip, "preview", steps_per_picture=20)
+
+
+def best(clip: Clip) -> ReconstructionConfig:
+    """Five times `standard`, with finer steps along the rays."""
+    config = _scaled(clip, "best", steps_per_picture=400)
+    sampling = replace(config.sampling, growth=1.0 / 32.0)
+    return replace(config, sampling=sampling, samples_per_step=65536)
+
+
+def _scaled(clip: Clip, name: str, steps_per_picture: int) -> ReconstructionConfig:
+    pictures = sum(len(images) for images in clip.cameras)
+    return ReconstructionConfig(
+        recipe=name,
+        scale=min(1.0, TRAINING_WIDTH / clip.cameras[0].camera.width),
+        steps=steps_per_picture * pictures,
+        field=FieldConfig(grid=drive_grid(clip)),
+    )
+
+
+def drive_grid(clip: Clip) -> HashGridSpec:
+    """A hash grid as fine near the path, and as large, as the drive needs."""
+    across = 4.0 * drive_block(clip, None).half_size_m / FINEST_CELL_M
+    coarsest = HashGridSpec(per_level_scale=2.0)
+    doublings = max(0, ceil(log2(drive_length_m(clip) / TABLE_LENGTH_M)))
     return replace(
-        config,
-        recipe="preview",
-        steps=900,
-        frame_stride=2,
+        coarsest,
+        per_level_scale=(across / coarsest.base_resolution) ** (1.0 / (coarsest.levels - 1)),
+        log2_table=min(SMALLEST_TABLE + doublings, LARGEST_TABLE),
     )
 
 
 RECIPES: dict[str, Callable[[Clip], ReconstructionConfig]] = {
-    "standard": standard,
     "preview": preview,
+    "standard": standard,
+    "best": best,
 }
 
 

@@ -1,14 +1,15 @@
 """Where along each ray the field is evaluated.
 
-A ray is cut into adjoining steps, of constant length at first and then growing in proportion to
-distance (as instant-ngp, Müller et al. 2022, appendix E.1). A step is looked at when the
-occupancy remembers density in it; every other step is empty by definition. Training shifts all
-steps of a ray by a random share of a step. What the occupancy remembers must not hide what lies
-behind it: it is a maximum, and fog of early training would cut off the scene for good.
+A ray is cut into adjoining steps, of constant length at first, then growing in proportion to
+distance (as instant-ngp, Müller et al. 2022, appendix E.1), and far away with its square, as the
+contraction does. A step is looked at when the occupancy remembers density in it; every other step
+is empty by definition. Training shifts all steps of a ray by a random share of a step. What the
+occupancy remembers must not hide what lies behind it: it is a maximum, and fog of early training
+would cut off the scene for good.
 """
 
-import math
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -53,18 +54,18 @@ class Steps:
         return replace(self, looked_at=looked_at.view_as(self.looked_at), unit=unit[order])
 
 
+@cache
 def step_edges(config: SamplingConfig, growth: float) -> Float[Tensor, "edges"]:
     """Ends of the steps of an unshifted ray, from `near_m` to at least `far_m` [m].
 
-    Each step is as long as `growth` times its distance, and at least `min_step_m`.
+    Each step is as long as `growth` times its distance, at least `min_step_m`; beyond `bend_m`
+    it is longer by the distance over `bend_m`.
     """
-    bend = max(config.near_m, min(config.min_step_m / growth, config.far_m))
-    even = max(1, math.ceil((bend - config.near_m) / config.min_step_m))
-    first = config.near_m + config.min_step_m * torch.arange(even)
-    start = config.near_m + config.min_step_m * even
-    grown = math.ceil(math.log(config.far_m / start) / math.log1p(growth))
-    rest = start * (1.0 + growth) ** torch.arange(max(grown, 1) + 1)
-    return torch.cat([first, rest])
+    edges = [config.near_m]
+    while edges[-1] < config.far_m or len(edges) < 3:
+        at = edges[-1]
+        edges.append(at + max(config.min_step_m, growth * at * max(1.0, at / config.bend_m)))
+    return torch.tensor(edges)
 
 
 @torch.no_grad()
@@ -74,16 +75,13 @@ def choose_steps(
     occupancy: OccupancyGrid,
     config: SamplingConfig,
     growth: float,
-    generator: torch.Generator | None,
+    shift: Float[Tensor, "rays"] | None,
 ) -> Steps:
-    """The steps of each ray; with a generator they are shifted at random (training)."""
+    """The steps of each ray, shifted by that share of a step (0 to 1); None is one half."""
     ends = step_edges(config, growth).to(rays.origins_m)
-    if generator is None:
-        shift = torch.full((len(rays), 1), 0.5).to(ends)
-    else:
-        shift = torch.rand(len(rays), 1, generator=generator).to(ends)
-    edges = torch.lerp(ends[:-1].expand(len(rays), -1), ends[1:].expand(len(rays), -1), shift)
+    share = torch.full((len(rays),), 0.5) if shift is None else shift
+    share = share.to(ends)[:, None]
+    edges = torch.lerp(ends[:-1].expand(len(rays), -1), ends[1:].expand(len(rays), -1), share)
     unit = block.unit(rays.at(0.5 * (edges[:, :-1] + edges[:, 1:])))
-    density = occupancy.lookup(unit)
-    looked_at = density > occupancy.threshold()
+    looked_at = occupancy.is_occupied(unit)
     return Steps(edges_m=edges, looked_at=looked_at, unit=unit[looked_at])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import torch
@@ -20,19 +21,33 @@ from scenes.clip_files import read_clip, write_clip
 from scenes.errors import OtherlaneError
 from scenes.folders import damaged_files, read_manifest, write_json
 
+if TYPE_CHECKING:
+    from recon.march_native import NativeScene
+
 FIELD, CONFIG = "field.safetensors", "config.json"
 CHUNK_RAYS = 4096
 """Rays per march when rendering: keeps the samples of one chunk in the cache's reach."""
+GPU_CHUNK_RAYS = 32768
+"""The same on a GPU, where every march costs some hundred launches."""
+NATIVE_CHUNK_RAYS = 65536
+"""The same for the native engine, which keeps to the cache by itself: between chunks, a user may
+interrupt."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Scene:
-    """A trained model and the clip it was trained on."""
+    """A trained model and the clip it was trained on.
+
+    The field may be on a CUDA device; everything else, and every tensor that goes into a method or
+    comes out of it, is on the CPU.
+    """
 
     clip: Clip
     config: ReconstructionConfig
     model: Model
     backend: Backend
+    native: "NativeScene | None" = None
+    """The engine's copy of the field, on the native backend."""
 
     @torch.no_grad()
     def render_rays(
@@ -48,20 +63,42 @@ class Scene:
             directions: Unit vectors.
             pixel_angle: Angle that each ray's pixel spans [rad].
         """
-        rays = Rays(origins_m=origins, directions=directions, pixel_angle=pixel_angle)
-        sampling = self.config.sampling
-        chunks = [
-            march(
-                self.model.field,
-                rays[start : start + CHUNK_RAYS],
-                sampling=sampling,
-                growth=sampling.render_growth,
-                termination=sampling.termination,
-            )[0]
-            for start in range(0, len(rays), CHUNK_RAYS)
-        ]
+        field, sampling = self.model.field, self.config.sampling
+        native = self.native
+        size = GPU_CHUNK_RAYS if field.device.type != "cpu" else CHUNK_RAYS
+        size = NATIVE_CHUNK_RAYS if native is not None else size
         names = MarchOutput.__dataclass_fields__
-        return MarchOutput(**{n: torch.cat([getattr(c, n) for c in chunks]) for n in names})
+        chunks: dict[str, list[Tensor]] = {name: [] for name in names}
+        for start in range(0, len(origins), size):
+            part = slice(start, start + size)
+            rays = Rays(
+                origins_m=origins[part].to(field.device),
+                directions=directions[part].to(field.device),
+                pixel_angle=pixel_angle[part].to(field.device),
+            )
+            steps = {
+                "sampling": sampling,
+                "growth": sampling.render_growth,
+                "termination": sampling.termination,
+            }
+            out = march(field, rays, **steps)[0] if native is None else native.march(rays, **steps)
+            for name, parts in chunks.items():
+                parts.append(getattr(out, name).cpu())
+        return MarchOutput(**{name: torch.cat(parts) for name, parts in chunks.items()})
+
+    @torch.no_grad()
+    def corrected(
+        self,
+        origins: Float[Tensor, "rays 3"],
+        directions: Float[Tensor, "rays 3"],
+        stream: int,
+        time_us: int,
+    ) -> tuple[Float[Tensor, "rays 3"], Float[Tensor, "rays 3"]]:
+        """Rays of a recorded picture, moved as its pose was corrected in training, if it was."""
+        if self.config.pose_rate == 0.0:
+            return origins, directions
+        twist = self.model.poses.at(stream, time_us).expand(len(origins), 6)
+        return self.model.poses.correct(origins, directions, twist)
 
     @torch.no_grad()
     def display(
@@ -102,6 +139,19 @@ def load_scene(folder: Path, backend: str | None = None) -> Scene:
         wrong = "is not what was written (its hash differs)"
         raise OtherlaneError(folder / min(damaged), wrong, "reconstruct the scene again")
     chosen = choose_backend(None if backend is None else backend_named(backend))
-    model = new_model(clip, config)
+    model = new_model(clip, config, chosen)
     load_model(folder / FIELD, model)
-    return Scene(clip=clip, config=config, model=model, backend=chosen)
+    model.photometry.cpu()
+    model.support.cpu()
+    model.poses.cpu()
+    return Scene(
+        clip=clip, config=config, model=model, backend=chosen, native=_native(model, chosen)
+    )
+
+
+def _native(model: Model, backend: Backend) -> "NativeScene | None":
+    if backend is not Backend.NATIVE:
+        return None
+    from recon.march_native import NativeScene
+
+    return NativeScene(model.field)

@@ -49,6 +49,10 @@ class Support(nn.Module):
         """Index of the voxel of each point."""
         return cell_index(unit, self.resolution)
 
+    def arrays(self) -> list[Tensor]:
+        """Everything that is counted, in place."""
+        return [self.hits, self.seen_through, self.octants, self.finest_footprint_m]
+
     @torch.no_grad()
     def gather(self, rays: Rays, samples: Samples, block: Block) -> None:
         """Add the samples of training rays through `block` to the statistics."""

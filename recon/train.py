@@ -6,20 +6,22 @@ one that ran through gives. Schedules count steps, never seconds.
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from recon.batch import Batch, draw_batch
+from recon.batch import draw_batch
 from recon.checkpoint import load_state, save_state
 from recon.config import ReconstructionConfig
 from recon.evidence import Data, load_data
-from recon.losses import depth_evidence, photometric, sky_opacity, spread
-from recon.march import MarchOutput, Samples, march
+from recon.kernels.backend import Backend
+from recon.march_native import engine_first
 from recon.model import Model
+from recon.step import StepPlan, torch_step
+from recon.step_native import native_step
 from recon.training import Training, new_training
 from scenes.clip import Clip
 
@@ -74,13 +76,15 @@ def train(
     """
     data = data or load_data(clip, config)
     training = new_training(clip, config, data)
+    data = data.to(training.model.field.device)
     start, spent = 0, 0.0
     if checkpoint is not None and checkpoint.exists():
         start, spent = load_state(checkpoint, training, config)
     began = saved = time.perf_counter()
     recent = 0.0
     for step in range(start, config.steps):
-        losses = train_step(training, data, config, step)
+        with _cores_for(config):
+            losses = train_step(training, data, config, step)
         now = time.perf_counter()
         newest = losses["photometric"]
         recent = newest if step == start else 0.95 * recent + 0.05 * newest
@@ -103,10 +107,12 @@ def train(
 def steps_within(clip: Clip, config: ReconstructionConfig, seconds: float, data: Data) -> int:
     """How many steps fit in `seconds` here: measured once, before training, on a throwaway."""
     training = new_training(clip, config, data)
+    data = data.to(training.model.field.device)
     times = []
     for step in range(CALIBRATION_STEPS):
         began = time.perf_counter()
-        train_step(training, data, config, step)
+        with _cores_for(config):
+            train_step(training, data, config, step)
         times.append(time.perf_counter() - began)
     typical = float(np.median(times[CALIBRATION_STEPS // 3 :]))
     return max(1, int(seconds / typical))
@@ -116,33 +122,30 @@ def train_step(
     training: Training, data: Data, config: ReconstructionConfig, step: int
 ) -> dict[str, float]:
     """One step; returns the losses."""
-    model, table = training.model, training.model.field.static.table
     generator = torch.Generator().manual_seed(_key(config.seed, step))
     batch = draw_batch(data, training.rays, config.loss.depth_share, generator)
-    rate = _rate(config, step)
-    for group in training.networks.param_groups:
-        group["lr"] = group["base"] * rate
-    out, samples = march(
-        model.field,
-        batch.rays,
-        sampling=config.sampling,
+    plan = StepPlan(
         growth=_growth(config, step),
-        generator=generator,
-        termination=config.sampling.termination,
+        shift=torch.rand(len(batch.rays), generator=generator),
+        rate=_rate(config, step),
+        support=step >= SUPPORT_AFTER * config.steps and step % SUPPORT_EVERY == 0,
     )
-    losses = _losses(model, batch, out, samples, config)
-    total = sum(_weight(config, name) * loss for name, loss in losses.items())
-    assert isinstance(total, Tensor)
-    training.networks.zero_grad(set_to_none=True)
-    table.grad = None
-    total.backward()
-    training.networks.step()
-    if table.grad is not None:  # no ray of the step may have met anything
-        training.table.step(table, table.grad, config.learning_rate * rate)
-    model.photometry.fix_gauge()
-    _remember(training, batch, samples, config, step, generator)
-    training.rays = _adapted(training.rays, len(samples.static.ray), config.samples_per_step)
-    return {name: float(loss.detach()) for name, loss in losses.items()}
+    for group in training.networks.param_groups:
+        group["lr"] = group["base"] * plan.rate
+    if config.pose_rate > 0.0:
+        batch = batch.corrected(training.model.poses)
+    run = torch_step if training.native is None else native_step
+    losses, samples = run(training, batch, config, plan)
+    training.model.photometry.fix_gauge()
+    training.model.poses.fix_gauge()
+    if step % REFRESH_EVERY == 0:
+        _refresh(training, step, generator)
+    training.rays = _adapted(training.rays, samples, config.samples_per_step)
+    return losses
+
+
+def _cores_for(config: ReconstructionConfig) -> AbstractContextManager[None]:
+    return engine_first() if config.backend == Backend.NATIVE else nullcontext()
 
 
 def _adapted(rays: int, samples: int, wanted: int) -> int:
@@ -156,52 +159,23 @@ def _growth(config: ReconstructionConfig, step: int) -> float:
     return config.sampling.coarse_growth if coarse else config.sampling.growth
 
 
-def _weight(config: ReconstructionConfig, loss: str) -> float:
-    return 1.0 if loss == "photometric" else float(getattr(config.loss, loss))
-
-
-def _losses(
-    model: Model, batch: Batch, out: MarchOutput, samples: Samples, config: ReconstructionConfig
-) -> dict[str, Tensor]:
-    shown, exposure, sky = [], [], []
-    for pixels, drawn in batch.pixels:
-        frame = drawn.div(len(pixels.directions), rounding_mode="floor")
-        shown.append(pixels.srgb.flatten(0, 1)[drawn].float() / 255.0)
-        sky.append(pixels.sky.flatten()[drawn])
-        exposure.append(model.photometry.gain(pixels.stream, frame))
-    count = batch.pixel_rays
-    losses = {
-        "photometric": photometric(out.linear[:count], torch.cat(exposure), torch.cat(shown)),
-        "distortion": spread(samples, config.sampling.far_m),
-        "sky": sky_opacity(out.opacity[:count], torch.cat(sky)),
-    }
-    if len(batch.depth_m):
-        losses["depth"], losses["empty"] = depth_evidence(samples, batch.depth_m, count)
-    return losses
-
-
-def _remember(
-    training: Training,
-    batch: Batch,
-    samples: Samples,
-    config: ReconstructionConfig,
-    step: int,
-    generator: torch.Generator,
-) -> None:
-    """Feed the occupancy, and the support statistics once the geometry has settled."""
-    model = training.model
-    occupancy = model.field.occupancy
+def _refresh(training: Training, step: int, generator: torch.Generator) -> None:
+    """Look again at a share of the cells of the occupancy, and settle which are empty."""
+    occupancy = training.model.field.occupancy
+    turn = (step // REFRESH_EVERY * 7) % REFRESH_STRIDE  # 7 visits all 16, spread out
+    cells = torch.arange(turn, len(occupancy.density), REFRESH_STRIDE)
+    # the CPU's random numbers, on every device
+    points = occupancy.random_points(cells, generator).to(occupancy.density.device)
+    cells = cells.to(points.device)
     with torch.no_grad():
-        occupancy.observe(samples.static.unit, samples.static.density)
-        if step % REFRESH_EVERY == 0:
-            turn = (step // REFRESH_EVERY * 7) % REFRESH_STRIDE  # 7 visits all 16, spread out
-            cells = torch.arange(turn, len(occupancy.density), REFRESH_STRIDE)
-            points = occupancy.random_points(cells, generator)
-            occupancy.refresh(cells, model.field.static.density(points, None)[0])
-            # a cell once lost is never looked at again: where evidence ends, always look
-            occupancy.keep(training.known_cells)
-    if step >= SUPPORT_AFTER * config.steps and step % SUPPORT_EVERY == 0:
-        model.support.gather(batch.rays, samples, model.field.block)
+        if training.native is None:
+            density = training.model.field.static.density(points, None)[0]
+        else:
+            density = training.native.density(points)
+        occupancy.refresh(cells, density)
+        # a cell once lost is never looked at again: where evidence ends, always look
+        occupancy.keep(training.known_cells)
+        occupancy.settle()
 
 
 def _rate(config: ReconstructionConfig, step: int) -> float:

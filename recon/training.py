@@ -1,6 +1,7 @@
 """The state of a training between two steps: all that a checkpoint must hold."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Int64
@@ -9,8 +10,12 @@ from torch import Tensor
 from recon.adam import BETA1, BETA2, LazyAdam
 from recon.config import ReconstructionConfig
 from recon.evidence import Data
+from recon.kernels.backend import Backend
 from recon.model import Model, new_model
 from scenes.clip import Clip
+
+if TYPE_CHECKING:
+    from recon.step_native import NativeTraining
 
 FIRST_RAYS = 256
 
@@ -28,14 +33,27 @@ class Training:
     """Rays of the next step: adapted so that the samples stay the same in number."""
     known_cells: Int64[Tensor, "cells"]
     """Cells of the occupancy in which depth evidence ends: something is there."""
+    native: "NativeTraining | None" = None
+    """The engine's copy of the parameters, where the native backend trains; not saved."""
+
+    def take_up(self) -> None:
+        """Tell the engine that the parameters were changed by others."""
+        if self.native is not None:
+            self.native.scene.fill()
 
 
 def new_training(clip: Clip, config: ReconstructionConfig, data: Data) -> Training:
     """A training before its first step."""
     model = new_model(clip, config)
     depth = data.depth
-    ends = depth.origins_m + depth.directions * depth.range_m[:, None]
+    ends = (depth.origins_m + depth.directions * depth.range_m[:, None]).to(model.field.device)
+    native = None
+    if config.backend == Backend.NATIVE:
+        from recon.step_native import NativeTraining
+
+        native = NativeTraining(model)
     return Training(
+        native=native,
         model=model,
         table=LazyAdam(model.field.static.table),
         networks=_networks(model, config),
@@ -54,5 +72,6 @@ def _networks(model: Model, config: ReconstructionConfig) -> torch.optim.Optimiz
     groups = [
         {"params": layers, "base": config.network_rate},
         {"params": list(model.photometry.parameters()), "base": config.exposure_rate},
+        {"params": list(model.poses.parameters()), "base": config.pose_rate},
     ]
     return torch.optim.Adam(groups, betas=(BETA1, BETA2), eps=1e-8, fused=True)

@@ -42,6 +42,7 @@ def examine() -> list[Check]:
         _plugins("exporters"),
         torch_check,
         torchvision_trap(_version("torch"), _version("torchvision")),
+        native_backend(),
         *([_cuda(), _backends()] if torch_check.works else []),
         _installed("safetensors", "safetensors", optional=False),
         _installed("flip", "flip-evaluator", optional=False),
@@ -95,6 +96,43 @@ def torchvision_trap(torch_version: str | None, torchvision_version: str | None)
     wrong = f"{pair}: importing it, or what needs it, will fail"
     remedy = "pip uninstall torchvision (otherlane does not use it)"
     return Check(name=name, works=False, found=wrong, optional=True, remedy=remedy)
+
+
+def native_backend() -> Check:
+    """Whether the native CPU backend loads; torch does its work too, many times slower."""
+    from recon.kernels.native import instruction_set, native_problem
+
+    name, problem = "native backend", native_problem()
+    if problem is None:
+        found = f"instruction set {instruction_set()}"
+        return Check(name=name, works=True, found=found, optional=True)
+    compilers = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
+    compiler = next(filter(None, map(shutil.which, compilers)), None)
+    if find_spec("recon.kernels._native") is not None:
+        found, first = f"does not load: {problem}", ""
+    elif compiler is not None:
+        found, first = f"not compiled at installation, although {compiler} is here now", ""
+    else:
+        found = f"not compiled: no C++ compiler (looked for {', '.join(compilers)})"
+        first = "install g++ or clang++, then "
+    # Only a clone has the Makefile; pip would reuse what it once made without a compiler.
+    clone = (Path(__file__).parent.parent / "Makefile").is_file()
+    reinstall = "pip install -v --no-deps --no-cache-dir --force-reinstall otherlane"
+    again = "make native" if clone else reinstall
+    return Check(name=name, works=False, found=found, optional=True, remedy=first + again)
+
+
+def native_notice() -> str:
+    """One line where the native backend works; where it does not, what nobody can overlook."""
+    check = native_backend()
+    if check.works:
+        return f"{check.name}: {check.found}"
+    line = "=" * 100
+    return (
+        f"{line}\nWARNING: otherlane is installed WITHOUT its native CPU backend.\n"
+        f"It works, on torch, many times slower.\n"
+        f"  why: {check.found}\n  try: {check.remedy}\n{line}"
+    )
 
 
 def _version(distribution: str) -> str | None:

@@ -24,4 +24,6 @@ def test_every_entry_point_resolves_to_something_callable() -> None:
     ours = distribution("otherlane").entry_points
     assert {"otherlane", "kitti-tracking", "kitti-odometry"} <= ours.names
     for entry_point in ours:
+        if entry_point.group.startswith("nerfstudio."):
+            continue  # they load where nerfstudio is: `make test-nerfstudio`
         assert callable(entry_point.load()), entry_point

@@ -19,6 +19,7 @@ def empty_field(seed: int = 0) -> RadianceField:
     """A field that knows to be empty: only the sky is left."""
     field = tiny_field(seed)
     field.occupancy.density.zero_()
+    field.occupancy.settle()
     return field
 
 

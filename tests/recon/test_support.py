@@ -23,6 +23,7 @@ def gathered(directions: list[list[float]], angles: list[float]) -> Support:
     # the sampler knows that only the wall is dense
     places = field.occupancy.random_points(torch.arange(16**3), torch.Generator().manual_seed(0))
     field.occupancy.density[:] = (BLOCK.world(places)[:, 0] > WALL_M - 4.0).float()
+    field.occupancy.settle()
     along = torch.nn.functional.normalize(torch.tensor(directions), dim=1)
     rays = Rays(
         origins_m=torch.zeros_like(along), directions=along, pixel_angle=torch.tensor(angles)

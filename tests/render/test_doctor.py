@@ -1,11 +1,14 @@
 """Doctor tells the traps of an installation from a good one."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+import recon.kernels.native
+import render.doctor
 from render.cli import main
-from render.doctor import owners, torchvision_trap
+from render.doctor import native_backend, native_notice, owners, torchvision_trap
 
 
 def test_our_packages_are_ours_alone() -> None:
@@ -38,6 +41,44 @@ def test_torchvision_is_judged_by_its_version(
     check = torchvision_trap(torch_version, torchvision_version)
     assert check.works is fits
     assert fits or "pip uninstall torchvision" in check.remedy
+
+
+def test_the_native_backend_says_what_it_computes_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recon.kernels.native, "native_problem", lambda: None)
+    monkeypatch.setattr(recon.kernels.native, "instruction_set", lambda: "avx2")
+    assert native_backend().works
+    assert native_notice() == "native backend: instruction set avx2"
+
+
+@pytest.mark.parametrize("compiler", ["c++", "clang++", None])
+def test_a_native_backend_that_was_not_compiled(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compiler: str | None
+) -> None:
+    monkeypatch.setattr(recon.kernels.native, "native_problem", lambda: "No module named '_native'")
+    monkeypatch.setattr(render.doctor, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    if compiler is not None:
+        (tmp_path / compiler).touch(mode=0o755)
+    check = native_backend()
+    assert not check.works
+    assert check.optional
+    assert "not compiled" in check.found
+    assert ("no C++ compiler" in check.found) is (compiler is None)
+    assert ("install g++ or clang++" in check.remedy) is (compiler is None)
+    assert "make native" in check.remedy
+    notice = native_notice()
+    assert notice.startswith("=" * 80)
+    assert "WITHOUT its native CPU backend" in notice
+    assert check.found in notice
+    assert check.remedy in notice
+
+
+def test_a_native_backend_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = "undefined symbol: PyType_FromMetaclass"
+    monkeypatch.setattr(recon.kernels.native, "native_problem", lambda: problem)
+    monkeypatch.setattr(render.doctor, "find_spec", lambda _: object())
+    assert native_backend().found == f"does not load: {problem}"
 
 
 def test_doctor_finds_this_machine_fit(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,261 @@
+// One engine, compiled once for each instruction set.
+#include "engine.hpp"
+
+#include <atomic>
+#include <memory>
+
+#include "adam.hpp"
+#include "losses.hpp"
+#include "pool.hpp"
+#include "remember.hpp"
+#include "reverse.hpp"
+
+#define OTHERLANE_TEXT_(x) #x
+#define OTHERLANE_TEXT(x) OTHERLANE_TEXT_(x)
+
+namespace otherlane {
+namespace OTHERLANE_ISA {
+namespace {
+
+constexpr int kLaneCount = 64;
+
+struct Workspace { // one thread's
+    Bundle bundle;
+    Reverse reverse;
+};
+
+Workspace &workspace() {
+    thread_local std::unique_ptr<Workspace> own;
+    if (!own) own.reset(new Workspace);
+    return *own;
+}
+
+// Calls run(bundle number, rays from, ray count, lane) for all rays; lanes in any order.
+template <class Run> int for_bundles(long rays, int threads, Run run) {
+    const long bundles = (rays + kBundle - 1) / kBundle;
+    const int lanes = (int)std::min<long>(kLaneCount, bundles);
+    run_tasks(lanes, threads, [&](int lane, int) {
+        const long from = bundles * lane / lanes, to = bundles * (lane + 1) / lanes;
+        for (long b = from; b < to; b++) {
+            const long first = b * kBundle;
+            run(first, (int)std::min<long>(kBundle, rays - first), lane);
+        }
+    });
+    return lanes;
+}
+
+Losses march(const Scene &scene, const Sampling &sampling, const Rays &rays, const Outputs &out,
+             int threads) {
+    const Call call(scene, sampling, rays);
+    std::vector<Losses> counts(kLaneCount);
+    for_bundles(rays.count, threads, [&](long first, int count, int lane) {
+        Bundle &bundle = workspace().bundle;
+        bundle.evaluated = 0;
+        bundle.run(call, first, count);
+        const int channels = call.channels(), owners = call.owners();
+        std::copy_n(bundle.linear.data(), count * channels, out.linear + first * channels);
+        std::copy_n(bundle.by_owner.data(), count * owners, out.instance_weights + first * owners);
+        for (int r = 0; r < count; r++) {
+            const RaySums &sums = bundle.sums[r];
+            out.opacity[first + r] = sums.opacity, out.range_m[first + r] = sums.range_m;
+            out.expected_range_m[first + r] = sums.expected_m;
+            out.instance[first + r] = sums.winner;
+        }
+        counts[lane].samples += bundle.total(), counts[lane].evaluated += bundle.evaluated;
+    });
+    Losses all;
+    for (const Losses &lane : counts) all.samples += lane.samples, all.evaluated += lane.evaluated;
+    return all;
+}
+
+void clear_gradient(std::vector<Layer> &layers) {
+    for (Layer &layer : layers) layer.gradient.assign(layer.weight.size(), 0.0f);
+}
+
+// Adds the lanes up, always in the same order.
+void gather(const Call &call, std::vector<Lane> &lanes, int used, int threads) {
+    size_t levels = 0;
+    for (const PackedField &field : call.fields) {
+        clear_gradient(field.field->density), clear_gradient(field.field->colour);
+        field.field->table_gradient.resize(field.field->entries * field.field->features);
+        levels = std::max(levels, field.field->levels.size());
+    }
+    clear_gradient(*call.scene.sky);
+    run_tasks((int)levels, threads, [&](int task, int) {
+        const size_t l = levels - 1 - task; // fine levels take longest
+        for (int k = 0; k < call.owners(); k++) {
+            Field &field = *call.fields[k].field;
+            if (l >= field.levels.size()) continue;
+            for (int i = 0; i < used; i++) {
+                const Lane::OfOwner &own = lanes[i].owners[k];
+                auto run = [&](auto features) {
+                    scatter<decltype(features)::value>(
+                        field.levels[l], own.x.data(), own.y.data(), own.z.data(),
+                        own.levels[l].data(), (long)own.x.size(), field.table_gradient.data());
+                };
+                if (field.features == 2) run(std::integral_constant<int, 2>());
+                if (field.features == 4) run(std::integral_constant<int, 4>());
+                if (field.features == 8) run(std::integral_constant<int, 8>());
+            }
+        }
+    });
+    for (int i = 0; i < used; i++) {
+        for (int k = 0; k < call.owners(); k++) {
+            const PackedField &field = call.fields[k];
+            unpack_gradient(field.density, lanes[i].owners[k].density.data(), field.field->density);
+            unpack_gradient(field.colour, lanes[i].owners[k].colour.data(), field.field->colour);
+        }
+        unpack_gradient(call.sky, lanes[i].sky.data(), *call.scene.sky);
+    }
+}
+
+std::vector<Lane> &lanes_of_thread() { // kept, because they are large
+    thread_local std::vector<Lane> lanes(kLaneCount);
+    return lanes;
+}
+
+Losses total(const std::vector<Lane> &lanes, int used) {
+    Losses all;
+    for (int i = 0; i < used; i++) {
+        const Losses &of = lanes[i].losses;
+        all.photometric += of.photometric, all.distortion += of.distortion, all.sky += of.sky;
+        all.depth += of.depth, all.empty += of.empty;
+        all.samples += of.samples, all.evaluated += of.evaluated;
+    }
+    return all;
+}
+
+// Runs every bundle forward, lets `differentiate` fill its gradients, and runs it backward.
+template <class Differentiate>
+Losses there_and_back(const Call &call, float *grad_origins, float *grad_directions, int threads,
+                      Differentiate differentiate) {
+    std::vector<Lane> &lanes = lanes_of_thread();
+    const long bundles = (call.rays.count + kBundle - 1) / kBundle;
+    const int expected = (int)std::min<long>(kLaneCount, bundles);
+    for (int i = 0; i < expected; i++) lanes[i].start(call);
+    const int used = for_bundles(call.rays.count, threads, [&](long first, int count, int lane) {
+        Workspace &own = workspace();
+        own.bundle.evaluated = 0;
+        own.bundle.run(call, first, count);
+        own.reverse.start(call, own.bundle);
+        differentiate(own.bundle, own.reverse, lanes[lane].losses);
+        lanes[lane].losses.samples += own.bundle.total();
+        lanes[lane].losses.evaluated += own.bundle.evaluated;
+        own.reverse.run(call, own.bundle, lanes[lane], grad_origins, grad_directions);
+    });
+    gather(call, lanes, used, threads);
+    return total(lanes, used);
+}
+
+Losses march_backward(const Scene &scene, const Sampling &sampling, const Rays &rays,
+                      const OutputGradients &of, float *grad_origins, float *grad_directions,
+                      int threads) {
+    const Call call(scene, sampling, rays);
+    return there_and_back(call, grad_origins, grad_directions, threads,
+                          [&](Bundle &bundle, Reverse &reverse, Losses &) {
+        const int channels = call.channels(), owners = call.owners();
+        for (int r = 0; r < bundle.rays; r++) {
+            const long ray = bundle.first + r;
+            std::copy_n(of.linear + ray * channels, channels, &reverse.of_linear[r * channels]);
+            const RaySamples samples = bundle.samples(r);
+            const RaySums &sums = bundle.sums[r];
+            float *grad = reverse.of_weight.data() + bundle.ray_at[r];
+            reverse.of_left[r] = -of.opacity[ray];
+            const float mean = sums.opacity > 0.0f ? of.expected_range_m[ray] / sums.opacity : 0.0f;
+            for (int i = 0; i < samples.count; i++) {
+                grad[i] += mean * (samples.middle(i) - sums.expected_m);
+                grad[i] += of.instance_weights[ray * owners + samples.owner[i]];
+            }
+            median_gradient(samples, sums, of.range_m[ray], grad);
+        }
+    });
+}
+
+// Logarithms that the losses need, for all samples of a bundle.
+struct Logarithms {
+    std::vector<float> near, far, middle;
+    void fill(Bundle &bundle, float far_m) {
+        const long n = bundle.total();
+        for (auto *v : {&near, &far, &middle}) v->resize(std::max<size_t>(v->size(), n + kLanes));
+        const float scale = 1.0f / std::log1p(far_m);
+        for (long p = 0; p < n; p += kLanes) {
+            const Vec a = load<Vec>(&bundle.o_near[p]), b = load<Vec>(&bundle.o_far[p]);
+            store(&near[p], log(a + 1.0f) * scale), store(&far[p], log(b + 1.0f) * scale);
+            store(&middle[p], log(larger(0.5f * (a + b), splat(1e-3f))));
+        }
+    }
+};
+
+Losses train(const Scene &scene, const Sampling &sampling, const Rays &rays, const Targets &targets,
+             const Memory &memory, float *grad_exposure, float *grad_origins,
+             float *grad_directions, int threads) {
+    const Call call(scene, sampling, rays);
+    const float all = (float)rays.count, pixels = (float)std::max<long>(targets.pixels, 1);
+    const float known = (float)std::max<long>(rays.count - targets.pixels, 1);
+    return there_and_back(call, grad_origins, grad_directions, threads,
+                          [&](Bundle &bundle, Reverse &reverse, Losses &losses) {
+        thread_local Logarithms logs;
+        logs.fill(bundle, targets.far_m);
+        for (int r = 0; r < bundle.rays; r++) {
+            const long ray = bundle.first + r;
+            const int at = bundle.ray_at[r];
+            const RaySamples samples = bundle.samples(r);
+            const float opacity = bundle.sums[r].opacity;
+            float *grad = reverse.of_weight.data() + at;
+            losses.distortion += distortion(samples, &logs.near[at], &logs.far[at],
+                                            targets.distortion / all, grad) / all;
+            if (ray >= targets.pixels) {
+                depth_evidence(samples, bundle.sums[r], &logs.middle[at], targets,
+                               targets.range_m[ray - targets.pixels], known, grad,
+                               reverse.of_left[r], losses);
+                continue;
+            }
+            losses.photometric += photometric(targets, ray, &bundle.linear[r * call.channels()],
+                                              &reverse.of_linear[r * call.channels()],
+                                              grad_exposure + 3 * ray);
+            if (!targets.sky[ray]) continue;
+            losses.sky += double(opacity) * opacity / pixels;
+            reverse.of_left[r] -= 2.0f * opacity * targets.sky_opacity / pixels;
+        }
+        remember(call, bundle, memory);
+    });
+}
+
+void query(const Field &from, long count, const float *unit, const float *footprint,
+           const float *directions, float *density, float *linear, float *grad_unit, int threads) {
+    const PackedField field(const_cast<Field &>(from)); // only read
+    constexpr int chunk = 512;
+    run_tasks(int((count + chunk - 1) / chunk), threads, [&](int task, int) {
+        thread_local Places at;
+        thread_local OwnerWork work;
+        thread_local std::vector<float> scratch;
+        const long first = long(task) * chunk;
+        const int n = (int)std::min<long>(chunk, count - first);
+        at.reserve(chunk), work.begin = 0, work.reserve(field, chunk);
+        for (int i = 0; i < n; i++) {
+            at.x[i] = unit[3 * (first + i)], at.y[i] = unit[3 * (first + i) + 1];
+            at.z[i] = unit[3 * (first + i) + 2];
+            at.footprint[i] = footprint ? footprint[first + i] : 0.0f;
+        }
+        query_points(field, at, work, scratch, n, directions ? directions + 3 * first : nullptr,
+                     density + first, linear ? linear + first * from.channels : nullptr,
+                     grad_unit ? grad_unit + 3 * first : nullptr);
+    });
+}
+
+void halve(const float *from, uint16_t *to, long count, int threads) {
+    constexpr long chunk = 1 << 16;
+    run_tasks(int((count + chunk - 1) / chunk), threads, [&](int task, int) {
+        const long end = std::min(count, (task + 1) * chunk);
+        for (long i = task * chunk; i < end; i++) to[i] = to_half(from[i]);
+    });
+}
+
+} // namespace
+
+extern const Engine table;
+const Engine table = {OTHERLANE_TEXT(OTHERLANE_ISA), march, march_backward, train,
+                      query, halve, lazy_adam};
+
+} // namespace OTHERLANE_ISA
+} // namespace otherlane

@@ -1,0 +1,114 @@
+// What the engine is given and what it gives back; the same for every instruction set.
+//
+// Arrays are borrowed, row-major and float unless said otherwise. Their meaning, and the
+// mathematics, are defined by the Python modules of recon.kernels and recon.march.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace otherlane {
+
+struct Level { // as recon.kernels.hash_grid_torch.LevelLayout
+    float scale;
+    uint32_t offset, size, step_y, step_z;
+    bool dense;
+};
+
+struct Layer { // weight [outputs, inputs]
+    int inputs, outputs;
+    std::vector<float> weight;
+    std::vector<float> gradient; // of the last call that was asked for one
+};
+
+struct Field { // recon.field.GridField
+    std::vector<Level> levels;
+    int features, geometry, channels;
+    float log_initial;
+    long entries;
+    std::vector<uint16_t> table; // [entries, features], half precision
+    std::vector<float> table_gradient; // [entries, features]; empty until it is needed
+    std::vector<Layer> density, colour;
+};
+
+struct Instance { // recon.field.Instance
+    Field *field;
+    float unit_from_world[12]; // [3, 4]
+};
+
+struct Scene {
+    Field *field;
+    std::vector<Layer> *sky;
+    std::vector<Instance> instances;
+    float centre_m[3], half_size_m;
+    const uint8_t *occupied; // [side^3]; 0 is empty
+    int side;
+};
+
+struct Sampling {
+    const float *edges_m; // ends of the unshifted steps
+    int edges;
+    float termination, colour_threshold;
+    int instance_samples;
+};
+
+struct Rays {
+    long count;
+    const float *origins_m, *directions, *pixel_angle; // [count, 3], [count, 3], [count]
+    const float *shift;                                // [count] share of a step
+};
+
+struct Outputs { // recon.march.MarchOutput
+    float *linear, *opacity, *range_m, *expected_range_m; // [count, channels], [count] ...
+    int64_t *instance;                                    // [count]
+    float *instance_weights;                              // [count, 1 + instances]
+};
+
+struct OutputGradients { // of the same
+    const float *linear, *opacity, *range_m, *expected_range_m, *instance_weights;
+};
+
+struct Targets { // of one step of training: recon.losses
+    long pixels;                    // the first so many rays are pixels; the others have depth
+    const float *exposure, *srgb;   // [pixels, 3]
+    const uint8_t *sky;             // [pixels]
+    const float *range_m;           // [count - pixels]
+    float far_m;
+    float depth, empty, distortion, sky_opacity; // weights of the losses
+};
+
+struct Memory { // what training remembers; any pointer may be null
+    float *density;          // [side^3], raised to what was seen
+    int support_side;
+    float *hits, *seen_through, *octants, *finest_footprint_m; // recon.support.Support
+};
+
+struct Losses {
+    double photometric = 0, distortion = 0, sky = 0, depth = 0, empty = 0;
+    long samples = 0;   // that had a part in the rays
+    long evaluated = 0; // densities that were computed to find them
+};
+
+// The whole interface; `threads` never changes a bit of any result.
+struct Engine {
+    const char *name;
+    Losses (*march)(const Scene &, const Sampling &, const Rays &, const Outputs &, int threads);
+    Losses (*march_backward)(const Scene &, const Sampling &, const Rays &,
+                             const OutputGradients &, float *grad_origins, float *grad_directions,
+                             int threads);
+    Losses (*train)(const Scene &, const Sampling &, const Rays &, const Targets &, const Memory &,
+                    float *grad_exposure, float *grad_origins, float *grad_directions,
+                    int threads);
+    // Density, and where asked for radiance and the density's derivative, at points of the cube.
+    void (*query)(const Field &, long count, const float *unit, const float *footprint,
+                  const float *directions, float *density, float *linear, float *grad_unit,
+                  int threads);
+    void (*to_half)(const float *from, uint16_t *to, long count, int threads);
+    // Lazy Adam (recon.adam): moves the touched rows of `table`, clears the gradient.
+    void (*adam)(Field &, float *table, float *first, float *second, int32_t *count, float rate,
+                 int threads);
+};
+
+const Engine &engine(); // the best one for this processor
+
+} // namespace otherlane

@@ -1,0 +1,354 @@
+// The Python face of the engine. Arrays come as anything with DLPack (torch tensors do), are
+// borrowed for the call and checked for shape; the GIL is free while the engine runs.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+#include "engine.hpp"
+
+namespace nb = nanobind;
+
+namespace otherlane {
+
+namespace baseline {
+extern const Engine table;
+}
+#ifdef __x86_64__
+namespace avx2 {
+extern const Engine table;
+}
+namespace avx512 {
+extern const Engine table;
+}
+#endif
+
+namespace {
+
+std::vector<const Engine *> usable() { // slowest first
+    std::vector<const Engine *> found{&baseline::table};
+#ifdef __x86_64__
+    // every processor with these two also has f16c, which Clang cannot ask for
+    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("bmi2");
+    if (v3) found.push_back(&avx2::table);
+    if (v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+        found.push_back(&avx512::table);
+#endif
+    return found;
+}
+
+const Engine *&chosen() {
+    static const Engine *engine = usable().back();
+    return engine;
+}
+
+} // namespace
+
+const Engine &engine() { return *chosen(); }
+
+namespace {
+
+template <class T> using Array = nb::ndarray<T, nb::device::cpu, nb::c_contig>;
+using In = Array<const float>;
+using Out = Array<float>;
+
+template <class A> auto *sized(const A &array, size_t size, const char *name) {
+    if (array.size() != size)
+        throw nb::value_error((std::string(name) + " has " + std::to_string(array.size()) +
+                               " numbers, not " + std::to_string(size)).c_str());
+    return array.data();
+}
+
+template <class A> auto *sized(const std::optional<A> &array, size_t size, const char *name) {
+    return array ? sized(*array, size, name) : nullptr;
+}
+
+using Shapes = std::vector<std::pair<int, int>>;
+
+// Owns what the engine borrows between calls: the table's half copy, weights, gradients.
+struct NativeField {
+    Field field;
+};
+
+struct NativeSky {
+    std::vector<Layer> layers;
+};
+
+void fill(std::vector<Layer> &layers, const std::vector<In> &weights) {
+    layers.resize(weights.size());
+    for (size_t i = 0; i < weights.size(); i++) {
+        if (weights[i].ndim() != 2) throw nb::value_error("weights must be matrices");
+        Layer &layer = layers[i];
+        layer.outputs = (int)weights[i].shape(0), layer.inputs = (int)weights[i].shape(1);
+        if (i > 0 && layer.inputs != layers[i - 1].outputs)
+            throw nb::value_error("weights do not fit each other");
+        layer.weight.assign(weights[i].data(), weights[i].data() + weights[i].size());
+    }
+}
+
+void read_gradient(const std::vector<Layer> &layers, const std::vector<Out> &into) {
+    if (into.size() != layers.size()) throw nb::value_error("as many gradients as weights");
+    for (size_t i = 0; i < layers.size(); i++) {
+        float *to = sized(into[i], layers[i].weight.size(), "gradient");
+        if (layers[i].gradient.size() == layers[i].weight.size())
+            std::memcpy(to, layers[i].gradient.data(), 4 * layers[i].gradient.size());
+        else
+            std::memset(to, 0, 4 * layers[i].weight.size());
+    }
+}
+
+struct NativeScene {
+    NativeField *field;
+    NativeSky *sky;
+    std::vector<NativeField *> of_instances;
+    Scene scene;
+    Sampling sampling;
+    std::vector<float> edges;
+};
+
+Rays rays_of(const In &origins, const In &directions, const In &angle, const In &shift) {
+    const long n = (long)angle.size();
+    return {n, sized(origins, 3 * n, "origins_m"), sized(directions, 3 * n, "directions"),
+            angle.data(), sized(shift, n, "shift")};
+}
+
+nb::dict as_dict(const Losses &losses) {
+    nb::dict found;
+    found["photometric"] = losses.photometric, found["distortion"] = losses.distortion;
+    found["sky"] = losses.sky, found["depth"] = losses.depth, found["empty"] = losses.empty;
+    found["samples"] = losses.samples, found["evaluated"] = losses.evaluated;
+    return found;
+}
+
+void bind_field(nb::module_ &m) {
+    nb::class_<NativeField>(m, "Field", "A grid field: half-precision table and two networks.")
+        .def("__init__", [](NativeField *self, const std::vector<std::tuple<float, uint32_t, uint32_t,
+                            uint32_t, uint32_t, bool>> &levels, int features, float log_initial) {
+            new (self) NativeField;
+            Field &field = self->field;
+            field.features = features, field.log_initial = log_initial, field.entries = 0;
+            if (features != 2 && features != 4 && features != 8)
+                throw nb::value_error("features must be 2, 4 or 8");
+            for (const auto &[scale, offset, size, step_y, step_z, dense] : levels) {
+                field.levels.push_back({scale, offset, size, step_y, step_z, dense});
+                field.entries += size;
+            }
+            field.table.resize(field.entries * features);
+        }, nb::arg("levels"), nb::arg("features"), nb::arg("log_initial"))
+        .def("set_table", [](NativeField &self, const In &table, int threads) {
+            const float *from = sized(table, self.field.table.size(), "table");
+            nb::gil_scoped_release free;
+            engine().to_half(from, self.field.table.data(), (long)self.field.table.size(), threads);
+        }, nb::arg("table"), nb::arg("threads"))
+        .def("set_networks", [](NativeField &self, const std::vector<In> &density,
+                                const std::vector<In> &colour) {
+            Field &field = self.field;
+            fill(field.density, density), fill(field.colour, colour);
+            if (field.density.empty() || field.colour.empty())
+                throw nb::value_error("a field needs both networks");
+            field.geometry = field.density.back().outputs;
+            field.channels = field.colour.back().outputs;
+            if (field.density.front().inputs != (int)field.levels.size() * field.features ||
+                field.colour.front().inputs != field.geometry + 16)
+                throw nb::value_error("networks do not fit the grid or each other");
+        }, nb::arg("density"), nb::arg("colour"))
+        .def("read_gradients", [](NativeField &self, const std::optional<Out> &table,
+                                  const std::vector<Out> &density, const std::vector<Out> &colour) {
+            read_gradient(self.field.density, density), read_gradient(self.field.colour, colour);
+            std::vector<float> &from = self.field.table_gradient;
+            if (!table) return;
+            float *to = sized(*table, self.field.table.size(), "table");
+            if (from.empty()) std::memset(to, 0, 4 * self.field.table.size());
+            else std::memcpy(to, from.data(), 4 * from.size());
+            std::fill(from.begin(), from.end(), 0.0f);
+        }, nb::arg("table").none(), nb::arg("density"), nb::arg("colour"))
+        .def("write_table_gradient", [](NativeField &self, const In &from) {
+            const float *g = sized(from, self.field.table.size(), "gradient");
+            self.field.table_gradient.assign(g, g + self.field.table.size());
+        }, nb::arg("from"))
+        .def("adam", [](NativeField &self, const Out &table, const Out &first, const Out &second,
+                        const Array<int32_t> &count, float rate, int threads) {
+            const size_t n = self.field.table.size();
+            float *t = sized(table, n, "table"), *a = sized(first, n, "first");
+            float *b = sized(second, n, "second");
+            int32_t *c = sized(count, self.field.entries, "count");
+            nb::gil_scoped_release free;
+            engine().adam(self.field, t, a, b, c, rate, threads);
+        }, nb::arg("table"), nb::arg("first"), nb::arg("second"), nb::arg("count"), nb::arg("rate"),
+           nb::arg("threads"))
+        .def("query", [](NativeField &self, const In &unit, const std::optional<In> &footprint,
+                         const std::optional<In> &directions, const Out &density,
+                         const std::optional<Out> &linear, const std::optional<Out> &gradient,
+                         int threads) {
+            const size_t n = density.size();
+            const float *p = sized(unit, 3 * n, "unit"), *f = sized(footprint, n, "footprint"),
+                        *d = sized(directions, 3 * n, "directions");
+            float *l = sized(linear, n * self.field.channels, "linear");
+            float *g = sized(gradient, 3 * n, "gradient");
+            if (l && !d) throw nb::value_error("radiance needs directions");
+            nb::gil_scoped_release free;
+            engine().query(self.field, (long)n, p, f, d, density.data(), l, g, threads);
+        }, nb::arg("unit"), nb::arg("footprint").none(), nb::arg("directions").none(),
+           nb::arg("density"), nb::arg("linear").none(), nb::arg("gradient").none(),
+           nb::arg("threads"));
+    nb::class_<NativeSky>(m, "Sky", "Radiance by direction alone.")
+        .def(nb::init<>())
+        .def("set_network", [](NativeSky &self, const std::vector<In> &weights) {
+            fill(self.layers, weights);
+            if (self.layers.empty() || self.layers.front().inputs != 16)
+                throw nb::value_error("the sky's network has sixteen inputs");
+        }, nb::arg("weights"))
+        .def("read_gradients", [](NativeSky &self, const std::vector<Out> &into) {
+            read_gradient(self.layers, into);
+        }, nb::arg("into"));
+}
+
+// A scene as one call sees it. Keeps its arrays alive through the objects that Python holds.
+void bind_scene(nb::module_ &m) {
+    using Placed = std::vector<std::pair<NativeField *, std::vector<float>>>;
+    nb::class_<NativeScene>(m, "Scene", "Fields, where they are, and how rays are cut into steps.")
+        .def("__init__", [](NativeScene *self, NativeField &field, NativeSky &sky,
+                            const Placed &instances, const std::vector<float> &centre_m,
+                            float half_size_m, const Array<const uint8_t> &occupied, int side,
+                            const std::vector<float> &edges_m, float termination,
+                            float colour_threshold, int instance_samples) {
+            new (self) NativeScene;
+            self->field = &field, self->sky = &sky, self->edges = edges_m;
+            if (edges_m.size() < 3 || centre_m.size() != 3)
+                throw nb::value_error("need three edges and a centre");
+            if (sky.layers.empty() || field.field.density.empty())
+                throw nb::value_error("networks first");
+            if (sky.layers.back().outputs != field.field.channels)
+                throw nb::value_error("the sky has another number of channels");
+            Scene &scene = self->scene;
+            scene.field = &field.field, scene.sky = &sky.layers;
+            for (const auto &[of, affine] : instances) {
+                if (affine.size() != 12) throw nb::value_error("an affine map has twelve numbers");
+                if (of->field.density.empty() || of->field.channels != field.field.channels)
+                    throw nb::value_error("an instance has another number of channels");
+                Instance instance;
+                instance.field = &of->field;
+                std::copy_n(affine.data(), 12, instance.unit_from_world);
+                scene.instances.push_back(instance);
+            }
+            std::copy_n(centre_m.data(), 3, scene.centre_m);
+            scene.half_size_m = half_size_m, scene.side = side;
+            scene.occupied = sized(occupied, size_t(side) * side * side, "occupied");
+            self->sampling = {self->edges.data(), (int)edges_m.size(), termination,
+                              colour_threshold, instance_samples};
+        }, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>(),
+           nb::keep_alive<1, 7>(), nb::arg("field"), nb::arg("sky"), nb::arg("instances"),
+           nb::arg("centre_m"), nb::arg("half_size_m"), nb::arg("occupied"), nb::arg("side"),
+           nb::arg("edges_m"), nb::arg("termination"), nb::arg("colour_threshold"),
+           nb::arg("instance_samples"))
+        .def("march", [](NativeScene &self, const In &origins, const In &directions, const In &angle,
+                         const In &shift, const Out &linear, const Out &opacity, const Out &range_m,
+                         const Out &expected_m, const Array<int64_t> &instance, const Out &weights,
+                         int threads) {
+            const Rays rays = rays_of(origins, directions, angle, shift);
+            const size_t n = rays.count, owners = self.scene.instances.size() + 1;
+            const Outputs out = {sized(linear, n * self.scene.field->channels, "linear"),
+                                 sized(opacity, n, "opacity"), sized(range_m, n, "range_m"),
+                                 sized(expected_m, n, "expected_range_m"),
+                                 sized(instance, n, "instance"),
+                                 sized(weights, n * owners, "instance_weights")};
+            Losses counts;
+            {
+                nb::gil_scoped_release free;
+                counts = engine().march(self.scene, self.sampling, rays, out, threads);
+            }
+            return as_dict(counts);
+        })
+        .def("march_backward", [](NativeScene &self, const In &origins, const In &directions,
+                                  const In &angle, const In &shift, const In &linear,
+                                  const In &opacity, const In &range_m, const In &expected_m,
+                                  const In &weights, const std::optional<Out> &grad_origins,
+                                  const std::optional<Out> &grad_directions, int threads) {
+            const Rays rays = rays_of(origins, directions, angle, shift);
+            const size_t n = rays.count, owners = self.scene.instances.size() + 1;
+            const OutputGradients of = {sized(linear, n * self.scene.field->channels, "linear"),
+                                        sized(opacity, n, "opacity"), sized(range_m, n, "range_m"),
+                                        sized(expected_m, n, "expected_range_m"),
+                                        sized(weights, n * owners, "instance_weights")};
+            float *o = sized(grad_origins, 3 * n, "grad_origins");
+            float *d = sized(grad_directions, 3 * n, "grad_directions");
+            nb::gil_scoped_release free;
+            engine().march_backward(self.scene, self.sampling, rays, of, o, d, threads);
+        }, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+           nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg())
+        .def("train", [](NativeScene &self, const In &origins, const In &directions, const In &angle,
+                         const In &shift, const In &exposure, const In &srgb,
+                         const Array<const uint8_t> &sky, const In &range_m, float far_m,
+                         const std::vector<float> &loss_weights, const Out &grad_exposure,
+                         const std::optional<Out> &density, int support_side,
+                         const std::optional<std::vector<Out>> &support,
+                         const std::optional<Out> &grad_origins,
+                         const std::optional<Out> &grad_directions, int threads) {
+            const Rays rays = rays_of(origins, directions, angle, shift);
+            const long pixels = (long)sky.size();
+            if (pixels > rays.count || self.scene.field->channels != 3 || loss_weights.size() != 4)
+                throw nb::value_error("need three channels, four loss weights, pixels among the rays");
+            const Targets targets = {pixels, sized(exposure, 3 * pixels, "exposure"),
+                                     sized(srgb, 3 * pixels, "srgb"), sky.data(),
+                                     sized(range_m, rays.count - pixels, "range_m"), far_m,
+                                     loss_weights[0], loss_weights[1], loss_weights[2],
+                                     loss_weights[3]};
+            const size_t cells = size_t(self.scene.side) * self.scene.side * self.scene.side;
+            Memory memory = {sized(density, cells, "density"), support_side, nullptr, nullptr,
+                             nullptr, nullptr};
+            if (support) {
+                const size_t voxels = size_t(support_side) * support_side * support_side;
+                if (support->size() != 4) throw nb::value_error("support has four arrays");
+                memory.hits = sized((*support)[0], voxels, "hits");
+                memory.seen_through = sized((*support)[1], voxels, "seen_through");
+                memory.octants = sized((*support)[2], 8 * voxels, "octants");
+                memory.finest_footprint_m = sized((*support)[3], voxels, "finest_footprint_m");
+            }
+            float *grad = sized(grad_exposure, 3 * pixels, "grad_exposure");
+            float *o = sized(grad_origins, 3 * rays.count, "grad_origins");
+            float *d = sized(grad_directions, 3 * rays.count, "grad_directions");
+            Losses losses;
+            {
+                nb::gil_scoped_release free;
+                losses = engine().train(self.scene, self.sampling, rays, targets, memory, grad, o,
+                                        d, threads);
+            }
+            return as_dict(losses);
+        }, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+           nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg().none(), nb::arg().none(),
+           nb::arg().none(), nb::arg());
+}
+
+} // namespace
+} // namespace otherlane
+
+NB_MODULE(_native, m) {
+    nb::set_leak_warnings(false); // objects that live until the interpreter ends are no leak
+    using namespace otherlane;
+    m.doc() = "The native engine of recon.kernels; recon.kernels.native is its door.";
+    m.def("instruction_set", [] { return std::string(engine().name); });
+    m.def("instruction_sets", [] {
+        std::vector<std::string> names;
+        for (const Engine *each : usable()) names.push_back(each->name);
+        return names;
+    });
+    m.def("use_instruction_set", [](const std::string &name) {
+        for (const Engine *each : usable()) {
+            if (name != each->name) continue;
+            chosen() = each;
+            return;
+        }
+        throw nb::value_error(("this processor has no " + name).c_str());
+    }, nb::arg("name"), "For tests and benchmarks: the choice holds for the whole process.");
+    bind_field(m);
+    bind_scene(m);
+}

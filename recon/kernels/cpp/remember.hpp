@@ -1,0 +1,148 @@
+// What training keeps beside the gradients: occupancy and support, as recon.occupancy and
+// recon.support define them; and the field at single points.
+#pragma once
+
+#include <atomic>
+
+#include "radiance.hpp"
+
+namespace otherlane {
+namespace OTHERLANE_ISA {
+
+constexpr float kHitWeight = 0.05f, kSeenThrough = 0.5f;
+constexpr int kSeenStride = 8, kOctants = 8;
+
+// Several threads may meet in one cell; maxima, minima and whole numbers do not mind the order.
+template <class Change> static inline void change(float *cell, Change change) {
+    auto *shared = reinterpret_cast<std::atomic<uint32_t> *>(cell);
+    uint32_t old = shared->load(std::memory_order_relaxed);
+    for (;;) {
+        float value;
+        std::memcpy(&value, &old, 4);
+        const float next = change(value);
+        if (next == value) return;
+        uint32_t bits;
+        std::memcpy(&bits, &next, 4);
+        if (shared->compare_exchange_weak(old, bits, std::memory_order_relaxed)) return;
+    }
+}
+
+static inline void raise(float *cell, float to) {
+    change(cell, [=](float old) { return std::max(old, to); });
+}
+static inline void lower(float *cell, float to) {
+    change(cell, [=](float old) { return std::min(old, to); });
+}
+static inline void count(float *cell) {
+    change(cell, [](float old) { return old + 1.0f; });
+}
+
+static inline int cell_of(const float *unit, int side) {
+    int at = 0;
+    for (int a = 3; a-- > 0;)
+        at = at * side + std::min(std::max(int(unit[a] * (float)side), 0), side - 1);
+    return at;
+}
+
+static void remember_hits(const Call &call, Bundle &bundle, const Memory &memory, int r) {
+    const long ray = bundle.first + r;
+    const float *d = call.rays.directions + 3 * ray;
+    const int octant = (d[0] > 0.0f) * 4 + (d[1] > 0.0f) * 2 + (d[2] > 0.0f);
+    for (int p = bundle.ray_at[r]; p < bundle.ray_at[r + 1]; p++) {
+        if (bundle.o_owner[p] != 0 || !(bundle.o_weight[p] >= kHitWeight)) continue;
+        const int i = bundle.order[p];
+        const float unit[3] = {bundle.places.x[i], bundle.places.y[i], bundle.places.z[i]};
+        const int voxel = cell_of(unit, memory.support_side);
+        count(memory.hits + voxel), count(memory.octants + long(voxel) * kOctants + octant);
+        const float middle = 0.5f * (bundle.o_near[p] + bundle.o_far[p]);
+        const float width = middle * call.rays.pixel_angle[ray];
+        if (width > 0.0f) lower(memory.finest_footprint_m + voxel, width);
+    }
+}
+
+// Every kSeenStride-th step that light passes, also where the occupancy knew it to be empty.
+static void remember_passed(const Call &call, Bundle &bundle, const Memory &memory, int r) {
+    const long ray = bundle.first + r;
+    int p = bundle.ray_at[r];
+    float taken = 0.0f;
+    for (int s = 0; s < call.steps.count; s += kSeenStride) {
+        float here = 0.0f;
+        for (; p < bundle.ray_at[r + 1] && bundle.places.step[bundle.order[p]] <= s; p++) {
+            taken += bundle.o_weight[p];
+            if (bundle.places.step[bundle.order[p]] == s) here = bundle.o_weight[p];
+        }
+        if (!(1.0f - taken > kSeenThrough)) return;
+        if (!(here < kHitWeight)) continue;
+        const float shift = call.rays.shift[ray];
+        const float t = 0.5f * (call.steps.edge(s, shift)[0] + call.steps.edge(s + 1, shift)[0]);
+        const Vec3 unit = to_unit(call.scene, ray_points(call.rays, ray, splat(t)));
+        const float at[3] = {unit.x[0], unit.y[0], unit.z[0]};
+        count(memory.seen_through + cell_of(at, memory.support_side));
+    }
+}
+
+static void remember(const Call &call, Bundle &bundle, const Memory &memory) {
+    if (memory.density) {
+        for (long i = 0; i < bundle.owners[0].end; i++) {
+            const float unit[3] = {bundle.places.x[i], bundle.places.y[i], bundle.places.z[i]};
+            raise(memory.density + cell_of(unit, call.scene.side), bundle.sigma[i]);
+        }
+    }
+    if (!memory.hits) return;
+    for (int r = 0; r < bundle.rays; r++) {
+        remember_hits(call, bundle, memory, r);
+        remember_passed(call, bundle, memory, r);
+    }
+}
+
+// Density at `n` <= 512 points; radiance and the density's derivative where asked for.
+static void query_points(const PackedField &field, const Places &at, OwnerWork &work,
+                         std::vector<float> &scratch, int n, const float *directions,
+                         float *density, float *linear, float *grad_unit) {
+    field.encode_rows(at, 0, n, work.features.data(), work.level_weights.data());
+    forward(field.density, work.features.data(), field.enc_stride, work.density, 0, n);
+    alignas(64) float one[kLanes];
+    for (int s = 0; s < n; s += kLanes) {
+        const int lanes = std::min(kLanes, n - s);
+        for (int k = 0; k < lanes; k++) one[k] = *work.geometry(field, s + k);
+        const Vec raw = smaller(load<Vec>(one) + field.field->log_initial, splat(kMaxLogDensity));
+        store(one, exp(raw));
+        std::copy_n(one, lanes, density + s);
+    }
+    if (linear) {
+        const int stride = field.colour.out_stride();
+        work.inputs.resize(std::max(work.inputs.size(), size_t(n + kMaxRows) * field.in_stride));
+        work.colour.reserve(field.colour, n);
+        for (int i = 0; i < n; i++) {
+            float *row = &work.inputs[long(i) * field.in_stride];
+            const float *d = directions + 3 * i;
+            std::memcpy(row, work.geometry(field, i), 4 * field.geo_stride);
+            harmonics(d[0], d[1], d[2], row + field.geo_stride);
+        }
+        forward(field.colour, work.inputs.data(), field.in_stride, work.colour, 0, n);
+        float *raw = work.colour.row(field.colour, field.colour.layers.size() - 1, 0);
+        to_radiance(raw, long(n) * stride);
+        for (int i = 0; i < n; i++)
+            std::copy_n(raw + long(i) * stride, field.field->channels, linear + i * field.field->channels);
+    }
+    if (!grad_unit) return;
+    const long geo = long(n + kMaxRows) * field.geo_stride;
+    scratch.assign(geo + long(n + kMaxRows) * field.enc_stride + field.density.gradient_size, 0.0f);
+    for (int i = 0; i < n; i++)
+        scratch[long(i) * field.geo_stride] =
+            density[i] < std::exp(kMaxLogDensity) ? density[i] : 0.0f;
+    float *of_features = scratch.data() + geo;
+    backward(field.density, work.features.data(), field.enc_stride, work.density, scratch.data(),
+             of_features, scratch.data() + scratch.size() - field.density.gradient_size, 0, n);
+    auto run = [&](auto features) {
+        position_gradient<decltype(features)::value>(
+            *field.field, at.x.data(), at.y.data(), at.z.data(), work.level_weights.data(),
+            of_features, field.enc_stride, n, grad_unit);
+    };
+    if (field.field->features == 2) run(std::integral_constant<int, 2>());
+    if (field.field->features == 4) run(std::integral_constant<int, 4>());
+    if (field.field->features == 8) run(std::integral_constant<int, 8>());
+}
+
+} // namespace OTHERLANE_ISA
+} // namespace otherlane
