@@ -1,6 +1,6 @@
 """A recorded drive from end to end: held-out quality over seeds, and a labelled lane change.
 
-    python benchmarks/real_drive.py DRIVE OUT [--seeds 3] [--scale 0.25] [--size 621x188]
+    python benchmarks/real_drive.py DRIVE OUT [--budget 60s] [--seeds 3] [--no-lane-change]
 
 Prints a table in Markdown, with the machine and its load. What is in OUT already is not made
 again, so an interrupted run goes on. Nothing of a drive leaves OUT: mind the drive's licence.
@@ -31,6 +31,9 @@ def main(
     fmt: str = "kitti-tracking",
     scale: float = 0.25,
     seeds: int = 3,
+    recipe: str = "standard",
+    budget: str | None = None,
+    lane_change: bool = True,
     size: str = "621x188",
     workers: int = 2,
 ) -> None:
@@ -40,8 +43,17 @@ def main(
     rows = []
     for seed in range(seeds):
         scene = out / f"scene{seed}"
-        reconstruct(clip, out=scene, scale=scale, holdout=8, seed=seed)
+        reconstruct(
+            clip, out=scene, recipe=recipe, scale=scale, holdout=8, seed=seed, budget=budget
+        )
         rows.append(evaluate(scene))
+    print(_header())
+    print(_table(rows))
+    if lane_change:
+        _change_lane(clip, out, size, workers)
+
+
+def _change_lane(clip: Path, out: Path, size: str, workers: int) -> None:
     perturb(clip, request=REQUEST, out=out / "scenarios")
     began = time.perf_counter()
     made = render(
@@ -53,8 +65,6 @@ def main(
     )
     seconds = time.perf_counter() - began
     checked = verify(out / "lane_change")
-    print(_header())
-    print(_table(rows))
     print(
         f"\nLane change: {made['frames']} frames at {made['size']}, "
         f"{made['labelled_objects']} tight 2D boxes, formats {made['formats']}, "

@@ -33,7 +33,7 @@ class SamplingConfig:
     """Beyond this is sky [m]."""
     min_step_m: float = 0.1
     """Shortest step [m]."""
-    growth: float = 1.0 / 25.0
+    growth: float = 1.0 / 32.0
     """Length of a step over its distance, in training."""
     render_growth: float = 1.0 / 64.0
     """The same in rendering, where finer steps gain a little more."""

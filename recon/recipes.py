@@ -28,18 +28,18 @@ SMALLEST_TABLE, LARGEST_TABLE = 17, 20
 
 def standard(clip: Clip) -> ReconstructionConfig:
     """About a second for each picture on two cores, at about 320 pixels across."""
-    return _scaled(clip, "standard", steps_per_picture=100)
+    return _scaled(clip, "standard", steps_per_picture=50)
 
 
 def preview(clip: Clip) -> ReconstructionConfig:
     """A fifth of `standard`: to see whether a drive works."""
-    return _scaled(clip, "preview", steps_per_picture=20)
+    return _scaled(clip, "preview", steps_per_picture=10)
 
 
 def best(clip: Clip) -> ReconstructionConfig:
-    """Five times `standard`, with finer steps along the rays."""
-    config = _scaled(clip, "best", steps_per_picture=400)
-    sampling = replace(config.sampling, growth=1.0 / 32.0)
+    """Three times `standard`, with finer steps along the rays."""
+    config = _scaled(clip, "best", steps_per_picture=150)
+    sampling = replace(config.sampling, growth=1.0 / 40.0)
     return replace(config, sampling=sampling, samples_per_step=65536)
 
 

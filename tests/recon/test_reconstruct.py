@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,8 +12,9 @@ import recon.train
 from recon.commands import reconstruct
 from recon.evaluate import evaluate_scene
 from recon.kernels.backend import choose_backend
+from recon.model import drive_block
 from recon.progress import last_seconds
-from recon.recipes import recipe
+from recon.recipes import FINEST_CELL_M, recipe
 from recon.reconstruct import ReconstructRequest, parse_budget, reconstruct_clip, resolve
 from recon.scene import load_scene
 from scenes.clip import Clip
@@ -180,10 +182,33 @@ def test_recipes_fit_the_clip(made: tuple[Path, Path]) -> None:
     wide = replace(clip.cameras[0].camera, width=1280)
     clip = replace(clip, cameras=(replace(clip.cameras[0], camera=wide),))
     assert recipe("standard", clip).scale == 0.25
-    assert recipe("preview", clip).steps < recipe("standard", clip).steps
+    steps = [recipe(name, clip).steps for name in ("preview", "standard", "best")]
+    assert steps == sorted(set(steps))
     config = resolve(clip, ReconstructRequest(scale=0.8, holdout=0, seed=4))
     assert (config.scale, config.holdout, config.seed) == (0.8, 0, 4)
     assert config.backend == choose_backend(None)
+
+
+def test_a_longer_drive_gets_more_steps_and_a_larger_table_as_fine(made: tuple[Path, Path]) -> None:
+    clip = Clip.load(made[0])
+    poses = clip.ego.world_from_body.copy()
+    poses[:, 0, 3] *= 40.0
+    long = replace(clip, ego=replace(clip.ego, world_from_body=poses))
+    stream = clip.cameras[0]
+    files, times = stream.files * 2, np.arange(2 * len(stream.files)) * 100_000
+    many = replace(
+        stream, files=files, time_us=times, exposure=np.concatenate([stream.exposure] * 2)
+    )
+    assert (
+        recipe("standard", replace(clip, cameras=(many,))).steps
+        == 2 * recipe("standard", clip).steps
+    )
+    short_grid, long_grid = (recipe("standard", c).field.grid for c in (clip, long))
+    assert long_grid.log2_table > short_grid.log2_table
+    for drive, grid in ((clip, short_grid), (long, long_grid)):
+        cells = grid.scales[-1] + 1.0
+        finest_m = 4.0 * drive_block(drive, None).half_size_m / cells
+        assert finest_m == pytest.approx(FINEST_CELL_M, rel=1e-3)
 
 
 def test_the_command_says_what_it_made(made: tuple[Path, Path]) -> None:

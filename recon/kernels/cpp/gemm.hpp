@@ -86,7 +86,7 @@ static inline void outer_block(const float *a, int a_stride, const float *d, int
 template <int V>
 static inline void outer_panel(const float *a, int a_stride, const float *d, int columns, int inner,
                                float *g, int n) {
-    constexpr int B = kLanes == 16 ? (V == 1 ? 16 : V == 2 ? 8 : 4) : (V == 1 ? 8 : V == 2 ? 6 : 3);
+    constexpr int B = kLanes == 16 ? (V == 1 ? 16 : V == 2 ? 8 : 4) : (V == 1 ? 8 : 6);
     int k = 0;
     for (; k + B <= inner; k += B)
         outer_block<V, B>(a + k, a_stride, d, columns, g + k * columns, n);
@@ -98,11 +98,11 @@ static inline void outer_panel(const float *a, int a_stride, const float *d, int
 // G += A^T D, [inner, columns], over exactly `n` rows.
 static void accumulate_outer(const float *a, int a_stride, const float *d, int columns, int inner,
                              float *g, int n) {
-    constexpr int step = 4 * kLanes;
+    constexpr int step = kPanel * kLanes;
     int at = 0;
     for (; at + step <= columns; at += step)
-        outer_panel<4>(a, a_stride, d + at, columns, inner, g + at, n);
-    for (; at + 2 * kLanes <= columns; at += 2 * kLanes)
+        outer_panel<kPanel>(a, a_stride, d + at, columns, inner, g + at, n);
+    for (; at + 2 * kLanes <= columns && kPanel > 2; at += 2 * kLanes)
         outer_panel<2>(a, a_stride, d + at, columns, inner, g + at, n);
     for (; at < columns; at += kLanes)
         outer_panel<1>(a, a_stride, d + at, columns, inner, g + at, n);

@@ -57,27 +57,14 @@ template <int F>
 static void encode(const Field &field, const float *x, const float *y, const float *z,
                    const float *footprint, int n, float *out, int stride, float *weights) {
     const int levels = (int)field.levels.size();
-    Corners two[2];
+    Corners corners;
     alignas(64) float factor[kLanes];
-    // one group of points on one level is asked for while the one before it is worked on
-    auto ask = [&](int s, int l) {
-        const Level &level = field.levels[l];
-        Corners &corners = two[l & 1];
-        find_corners(level, x + s, y + s, z + s, corners);
-        if (level.dense) return; // small enough to be near
-        const uint16_t *table = field.table.data() + long(level.offset) * F;
-        for (int c = 0; c < 8; c++)
-            for (int k = 0; k < kLanes; k++)
-                __builtin_prefetch(table + long(corners.entry[c][k]) * F);
-    };
     for (int s = 0; s < n; s += kLanes) {
         const int lanes = std::min(kLanes, n - s);
-        ask(s, 0);
         for (int l = 0; l < levels; l++) {
-            if (l + 1 < levels) ask(s, l + 1);
-            const Corners &corners = two[l & 1];
             const Level &level = field.levels[l];
             const uint16_t *table = field.table.data() + long(level.offset) * F;
+            find_corners(level, x + s, y + s, z + s, corners);
             if (footprint) store(factor, level_weight(load<Vec>(footprint + s), level.scale));
             for (int k = 0; k < lanes; k++) {
                 Floats<F> low = {}, high = {};
