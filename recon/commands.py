@@ -20,7 +20,7 @@ def reconstruct(
     Args:
         clip: Folder of the clip.
         out: Folder of the scene; started again, an interrupted training goes on.
-        recipe: Which reconstruction recipe: standard or preview.
+        recipe: Which reconstruction recipe: preview, standard or best.
         scale: Image size to train at, as a share of the recorded size.
         holdout: Keep every n-th frame for evaluation; 0 keeps none.
         train_share: KITTI's 0.75, 0.5 or 0.25 of the frames train, instead of `holdout`.

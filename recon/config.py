@@ -35,7 +35,7 @@ class SamplingConfig:
     """Shortest step [m]."""
     growth: float = 1.0 / 32.0
     """Length of a step over its distance, in training."""
-    render_growth: float = 1.0 / 64.0
+    render_growth: float = 1.0 / 48.0
     """The same in rendering, where finer steps gain a little more."""
     bend_m: float = 40.0
     """Beyond this distance [m] steps grow with the square of distance."""

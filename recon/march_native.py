@@ -118,6 +118,21 @@ class NativeScene:
         (of_points,) = torch.autograd.grad(unit, points, gradient)
         return QueryOutput(density=density, linear=linear, density_gradient=of_points)
 
+    def transmittance(
+        self,
+        rays: Rays,
+        until_m: Float[Tensor, "rays"],
+        *,
+        sampling: SamplingConfig,
+        growth: float,
+    ) -> Float[Tensor, "rays"]:
+        """`recon.march.transmittance` with the parameters last taken over, without gradients."""
+        light = torch.empty(len(rays))
+        scene = self.placed(sampling, growth, 0.0)
+        arrays = (rays.origins_m, rays.directions, rays.pixel_angle, _shift(rays, None), until_m)
+        scene.transmittance(*(_array(x) for x in arrays), light, threads())
+        return light
+
 
 def march_native(
     field: RadianceField,

@@ -6,6 +6,7 @@ an `OtherlaneError` are problems the user can fix: exit code 2. A traceback is a
 """
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -39,6 +40,8 @@ Alone, --version prints the version. Exit codes: 0 done, 2 you can fix it, 1 a b
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0 is success, 2 is a problem the user can fix."""
+    # torch's idle threads would spin on the cores that the engine needs
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if argv is None else argv)
     if words == ["--version"]:
         from importlib.metadata import version

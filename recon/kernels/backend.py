@@ -27,6 +27,10 @@ class Backend(StrEnum):
     """tiny-cuda-nn on a CUDA device, where somebody has built it; float16. Speed unverified."""
 
 
+UNVERIFIED = frozenset({Backend.TRITON, Backend.TCNN})
+"""Never run on a GPU by us: they are used by those who name them."""
+
+
 class Precision(StrEnum):
     """Arithmetic of matrix products in Triton's kernels; other backends have one of their own."""
 
@@ -58,7 +62,7 @@ def usable_backends() -> tuple[Backend, ...]:
 
 
 def choose_backend(wanted: Backend | None) -> Backend:
-    """`wanted` if it works here, or the fastest when None.
+    """`wanted` if it works here, or the fastest of the verified ones when None.
 
     Raises:
         OtherlaneError: `wanted` does not work on this machine.
@@ -67,7 +71,7 @@ def choose_backend(wanted: Backend | None) -> Backend:
     if wanted is not None and wanted not in usable:
         wrong = f"does not work on this machine: {backend_problem(wanted)}"
         raise OtherlaneError(f"backend {wanted}", wrong, f"backend = {' or '.join(usable)}")
-    return wanted or usable[-1]
+    return wanted or [backend for backend in usable if backend not in UNVERIFIED][-1]
 
 
 def backend_named(name: str) -> Backend:

@@ -17,7 +17,7 @@ from recon.config import FieldConfig, SamplingConfig
 from recon.field import GridField, Instance, RadianceField
 from recon.kernels.hash_grid import HashGridSpec
 from recon.kernels.native import native_module, native_problem
-from recon.march import MarchOutput, march, query
+from recon.march import MarchOutput, march, query, transmittance
 from recon.march_native import NativeScene, march_native
 from recon.rays import Rays
 from recon.space import Block
@@ -288,6 +288,17 @@ def test_query_is_the_definition() -> None:
     agree(found.linear, wanted.linear.detach())
     off = (found.density_gradient - wanted.density_gradient).abs().amax(1)
     assert (off < 1e-3 * wanted.density_gradient.abs().max()).float().mean() > 0.98
+
+
+def test_transmittance_is_the_definition() -> None:
+    field, _ = make_scene(STANDARD, 0)
+    rays, until_m = make_rays(), torch.linspace(0.0, 90.0, RAYS)
+    found = NativeScene(field).transmittance(rays, until_m, sampling=SAMPLING, growth=GROWTH)
+    wide, _, wide_rays = in_double(field, [], rays)
+    with torch.no_grad():
+        wanted = transmittance(wide, wide_rays, until_m.double(), sampling=SAMPLING, growth=GROWTH)
+    agree(found, wanted)
+    assert float(found[0]) == 1.0
 
 
 def test_only_float32_is_taken() -> None:

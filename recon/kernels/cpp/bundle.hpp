@@ -112,6 +112,9 @@ struct Bundle {
     long evaluated = 0;
 
     void run(const Call &call, long first_ray, int ray_count);
+    // Share of light that the static scene lets through as far as `until_m`, by ray.
+    void light_until(const Call &call, long first_ray, int ray_count, const float *until_m,
+                     float *light);
     RaySamples samples(int ray) {
         const int at = ray_at[ray];
         return {ray_at[ray + 1] - at, &o_near[at], &o_far[at], &o_alpha[at], &o_through[at], &o_length[at],

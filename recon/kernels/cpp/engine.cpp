@@ -221,6 +221,14 @@ Losses train(const Scene &scene, const Sampling &sampling, const Rays &rays, con
     });
 }
 
+void transmittance(const Scene &scene, const Sampling &sampling, const Rays &rays,
+                   const float *until_m, float *light, int threads) {
+    const Call call(scene, sampling, rays);
+    for_bundles(rays.count, threads, [&](long first, int count, int) {
+        workspace().bundle.light_until(call, first, count, until_m, light);
+    });
+}
+
 void query(const Field &from, long count, const float *unit, const float *footprint,
            const float *directions, float *density, float *linear, float *grad_unit, int threads) {
     const PackedField field(const_cast<Field &>(from)); // only read
@@ -255,7 +263,7 @@ void halve(const float *from, uint16_t *to, long count, int threads) {
 
 extern const Engine table;
 const Engine table = {OTHERLANE_TEXT(OTHERLANE_ISA), march, march_backward, train,
-                      query, halve, lazy_adam};
+                      transmittance, query, halve, lazy_adam};
 
 } // namespace OTHERLANE_ISA
 } // namespace otherlane

@@ -99,6 +99,9 @@ struct Engine {
     Losses (*train)(const Scene &, const Sampling &, const Rays &, const Targets &, const Memory &,
                     float *grad_exposure, float *grad_origins, float *grad_directions,
                     int threads);
+    // Light that gets as far as `until_m` through the static scene (recon.march.transmittance).
+    void (*transmittance)(const Scene &, const Sampling &, const Rays &, const float *until_m,
+                          float *light, int threads);
     // Density, and where asked for radiance and the density's derivative, at points of the cube.
     void (*query)(const Field &, long count, const float *unit, const float *footprint,
                   const float *directions, float *density, float *linear, float *grad_unit,

@@ -268,6 +268,15 @@ void bind_scene(nb::module_ &m) {
             }
             return as_dict(counts);
         })
+        .def("transmittance", [](NativeScene &self, const In &origins, const In &directions,
+                                 const In &angle, const In &shift, const In &until_m,
+                                 const Out &light, int threads) {
+            const Rays rays = rays_of(origins, directions, angle, shift);
+            const float *until = sized(until_m, rays.count, "until_m");
+            float *to = sized(light, rays.count, "light");
+            nb::gil_scoped_release free;
+            engine().transmittance(self.scene, self.sampling, rays, until, to, threads);
+        })
         .def("march_backward", [](NativeScene &self, const In &origins, const In &directions,
                                   const In &angle, const In &shift, const In &linear,
                                   const In &opacity, const In &range_m, const In &expected_m,

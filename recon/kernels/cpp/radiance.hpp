@@ -92,5 +92,19 @@ inline void Bundle::run(const Call &call, long first_ray, int ray_count) {
     finish(call);
 }
 
+inline void Bundle::light_until(const Call &call, long first_ray, int ray_count,
+                                const float *until_m, float *light) {
+    first = first_ray, rays = ray_count;
+    owners.resize(call.owners());
+    walk(call);
+    std::array<float, kBundle> depth{};
+    for (long i = 0; i < owners[0].end; i++) {
+        const int r = places.ray[i];
+        const float metres = std::min(places.far_m[i], until_m[first + r]) - places.near_m[i];
+        depth[r] += sigma[i] * std::max(metres, 0.0f);
+    }
+    for (int r = 0; r < rays; r++) light[first + r] = std::exp(-depth[r]);
+}
+
 } // namespace OTHERLANE_ISA
 } // namespace otherlane
