@@ -21,7 +21,7 @@ BETTER = 16.0
 """How much smaller the squared residual of a one-sided window must be to be preferred: at a crease
 the full window mixes two planes, on a noisy plane it is the better average. And how much larger the
 pixel's own may be for it to lie on the plane of its neighbours."""
-BAND_ROWS, HALO_ROWS = 128, 2 * REACH
+BAND_ROWS, HALO_ROWS = 8, 2 * REACH
 """Pictures are worked on in bands, to bound memory; the halo makes the result the same."""
 FLOOR = 1e-6
 """Relative residual of inverse range that is rounding, not shape."""

@@ -301,6 +301,20 @@ def test_transmittance_is_the_definition() -> None:
     assert float(found[0]) == 1.0
 
 
+def test_what_is_no_number_breaks_nothing() -> None:
+    field, _ = make_scene(STANDARD, 0)
+    scene, rays = NativeScene(field), make_rays()
+    whole = scene.march(rays, sampling=SAMPLING, growth=GROWTH).linear
+    origins = rays.origins_m.clone()
+    origins[3] = torch.nan
+    broken = replace(rays, origins_m=origins)
+    found = scene.march(broken, sampling=SAMPLING, growth=GROWTH).linear
+    others = torch.arange(RAYS) != 3
+    assert torch.equal(found[others], whole[others])
+    points = torch.full((5, 3), torch.nan)
+    assert len(scene.query(points, torch.eye(3)[[0] * 5]).density) == 5
+
+
 def test_only_float32_is_taken() -> None:
     field, _ = make_scene(STANDARD, 0)
     with pytest.raises(ValueError, match="float32"):

@@ -19,7 +19,8 @@ struct Corners {
 
 static inline Words in_level(Words entry, const Level &level) {
     if (!level.dense) return entry & (level.size - 1);
-    return entry >= level.size ? entry - level.size : entry; // a vertex is below 2 size
+    entry = entry >= level.size ? entry - level.size : entry; // a vertex is below 2 size
+    return entry < level.size ? entry : Words{};              // unless its point was no number
 }
 
 static inline void find_corners(const Level &level, const float *x, const float *y, const float *z,
