@@ -46,16 +46,25 @@ def instance_map(moment: Moment) -> Int32[np.ndarray, "h w"]:
     points_m = surface_points(moment)
     found = np.zeros(points_m.shape[:2], dtype=np.int32)
     depth_m = np.full(found.shape, BOX_MARGIN_M)
-    solid = np.isfinite(points_m).all(axis=-1)
     for box in moment.boxes:
         if not box.rendered:
             continue
+        near = _near(points_m, box)
         outside_m = np.full(found.shape, np.inf)
-        outside_m[solid] = _outside_m(points_m[solid], box)
+        outside_m[near] = _outside_m(points_m[near], box)
         mine = outside_m <= depth_m
         mine[mine] = ~_stands_on(points_m[mine], box, moment.ground)
         found[mine], depth_m[mine] = box.index, outside_m[mine]
     return found
+
+
+def _near(points_m: Float64[np.ndarray, "h w 3"], box: ActorBox) -> Bool[np.ndarray, "h w"]:
+    """Points in the ball around the grown box: few are, and the others need no closer look."""
+    ball_m = np.linalg.norm(0.5 * box.actor.size_m + BOX_MARGIN_M) + 1e-3  # more than rounding
+    x, y, z = np.moveaxis(points_m, -1, 0)
+    centre_x, centre_y, centre_z = box.world_from_box[:3, 3]
+    squared = (x - centre_x) ** 2 + (y - centre_y) ** 2 + (z - centre_z) ** 2
+    return squared <= ball_m**2  # False where there is no surface
 
 
 def _in_box(points_m: Float64[np.ndarray, "n 3"], box: ActorBox) -> Float64[np.ndarray, "n 3"]:
