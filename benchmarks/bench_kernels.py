@@ -1,183 +1,193 @@
-"""Speed of the kernels, in millions of samples a second, forward and with gradients.
+"""The field's kernels: native, PyTorch and nerfstudio's own classes, in turns, on the same points.
 
-`python benchmarks/bench_kernels.py [--json]`. Every answer is checked against the kernel's
-reference before it is timed; seeds and sizes are fixed. Times are the best of several. Compare
-runs only where the load average printed beside them is below the number of idle cores.
+    python -m benchmarks.bench_kernels [--peer-python .venv-nerfstudio/bin/python]
+        [--sizes nerfacto] [--json-file FILE]
+
+One field for all: by default 8 levels of 4 x 2^17 numbers, resolutions 16 to 2048, networks with
+one and two hidden layers of 32 neurons. `density` is hash encoding and first network, `forward`
+the second network too, `both` that and the gradients of every parameter. Answers are checked
+before anything is timed. `make test-nerfstudio` builds an environment for the peer.
 """
 
-import argparse
 import json
-import os
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
 
-import torch
-from torch import Tensor
+import tyro
 
-from recon.kernels.compositing import (
-    distortion,
-    distortion_reference,
-    render_weights,
-    render_weights_reference,
+from benchmarks.kernels_field import (
+    NativeField,
+    TorchField,
+    ceiling_msamples,
+    check,
+    new_field,
+    work_of,
 )
-from recon.kernels.footprint import level_weights, level_weights_reference
-from recon.kernels.hash_grid import HashGridSpec, hash_grid, hash_grid_reference
-from recon.kernels.mlp import mlp, mlp_reference, mlp_shapes
-from recon.kernels.spherical_harmonics import spherical_harmonics, spherical_harmonics_reference
+from benchmarks.kernels_inputs import SIZES, WORKS, Inputs, inputs
+from benchmarks.machine import Cost, Report, Work, bar, clocked, interleaved, rooflines, scaling
 
-SAMPLES = 2**16
-RAY_SAMPLES = 64
-CHECKED = 2048
-REPEATS = 8
-GRID = HashGridSpec(per_level_scale=2.0)  # 8 levels of 4 x 2^17, finest 2048
+ROOT = Path(__file__).parents[1]
+FASTER, CORES = 15.0, 1.9
+"""Bars: times as fast as the peer; two threads as one."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
-    """A kernel, its reference and what goes in; gradients are taken of `wanted`."""
-
-    name: str
-    kernel: Callable[..., Tensor]
-    reference: Callable[..., Tensor]
-    batched: tuple[Tensor, ...]
-    """Inputs with one row a sample (or a ray)."""
-    shared: tuple[Tensor, ...] = ()
-    """Inputs that all samples share."""
-    per_row: int = 1
-    """Samples in a row."""
-    wanted: tuple[int, ...] = ()
-    """Which inputs need gradients, counted through batched and shared."""
+@contextmanager
+def peer(python: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The peer's process, ready."""
+    command = [str(python), "-W", "ignore", "-m", "benchmarks.kernels_peer", *arguments]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Timing:
-    """One line of the table."""
+def answer(process: subprocess.Popen[str]) -> dict[str, float]:
+    """Its next line.
 
-    name: str
-    threads: int
-    forward_msamples: float
-    both_msamples: float
-    load: float
-
-
-def cases() -> Iterator[Case]:
-    generator = torch.Generator().manual_seed(0)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator)
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator)
-
-    points, table = uniform(SAMPLES, 3), normal(GRID.entries, GRID.features)
-    factors = uniform(SAMPLES, GRID.levels)
-
-    def grid(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        return lambda p, w, t: kernel(p, t, GRID, w)
-
-    yield Case(
-        name="hash_grid", kernel=grid(hash_grid), reference=grid(hash_grid_reference),
-        batched=(points, factors), shared=(table,), wanted=(2,),
-    )  # fmt: skip
-    yield Case(
-        name="level_weights", kernel=lambda s: level_weights(s, GRID),
-        reference=lambda s: level_weights_reference(s, GRID), batched=(uniform(SAMPLES),),
-    )  # fmt: skip
-    directions = torch.nn.functional.normalize(normal(SAMPLES, 3))
-    yield Case(
-        name="spherical_harmonics", kernel=spherical_harmonics,
-        reference=spherical_harmonics_reference, batched=(directions,),
-    )  # fmt: skip
-    for name, shapes in (
-        ("mlp 32-32-16", mlp_shapes(32, 32, 1, 16)),
-        ("mlp 32-32-32-3", mlp_shapes(32, 32, 2, 3)),
-        ("mlp 32-64-64-3", mlp_shapes(32, 64, 2, 3)),
-    ):
-        weights = tuple(normal(*shape) / shape[1] ** 0.5 for shape in shapes)
-        yield Case(
-            name=name, kernel=lambda x, *w: mlp(x, w), reference=lambda x, *w: mlp_reference(x, w),
-            batched=(normal(SAMPLES, 32),), shared=weights, wanted=tuple(range(1 + len(weights))),
-        )  # fmt: skip
-    sigma, delta = uniform(SAMPLES // RAY_SAMPLES, RAY_SAMPLES), uniform(1, RAY_SAMPLES) / 8
-    delta = delta.expand_as(sigma).contiguous()
-    yield Case(
-        name="render_weights", kernel=render_weights, reference=render_weights_reference,
-        batched=(sigma, delta), per_row=RAY_SAMPLES, wanted=(0,),
-    )  # fmt: skip
-    far = torch.cumsum(delta, dim=-1)
-    yield Case(
-        name="distortion", kernel=distortion, reference=distortion_reference,
-        batched=(render_weights(sigma, delta), far - delta, far),
-        per_row=RAY_SAMPLES, wanted=(0,),
-    )  # fmt: skip
+    Raises:
+        RuntimeError: It has ended.
+    """
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError("the peer has ended: does its Python have nerfstudio? (see above)")
+    return json.loads(line)
 
 
-def check(case: Case) -> None:
-    """Values and gradients agree with the reference, on the first rows."""
-    rows = max(1, CHECKED // case.per_row)
-    inputs = [x[:rows].clone() for x in case.batched] + [x.clone() for x in case.shared]
-    wanted = [inputs[k].requires_grad_() for k in case.wanted]
-    got, expected = case.kernel(*inputs), case.reference(*inputs)
-    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
-    if wanted:
-        ours = torch.autograd.grad(got.square().sum(), wanted)
-        theirs = torch.autograd.grad(expected.square().sum(), wanted)
-        for mine, true in zip(ours, theirs, strict=True):
-            torch.testing.assert_close(mine, true, rtol=1e-3, atol=1e-4 * float(true.abs().max()))
+def of_peer(process: subprocess.Popen[str], work: str, threads: int) -> Work:
+    """The peer as a contestant."""
+
+    def run() -> Cost:
+        assert process.stdin is not None
+        print(json.dumps({"work": work, "threads": threads}), file=process.stdin, flush=True)
+        return Cost(**answer(process))
+
+    return run
 
 
-def best_seconds(work: Callable[[], object]) -> float:
-    work()
-    best = float("inf")
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-    return best
+def contestants(
+    native: NativeField, reference: TorchField, process: subprocess.Popen[str] | None,
+    at: Inputs, threads: tuple[int, ...],
+) -> dict[str, Work]:  # fmt: skip
+    """Everyone with every work, by "who work threads"."""
+    works = {}
+    for work in WORKS:
+        for count in threads:
+            works[f"native {work} {count}"] = clocked(work_of(native, work, at), count)
+            works[f"torch {work} {count}"] = clocked(work_of(reference, work, at), count)
+            if process is not None:
+                works[f"nerfstudio {work} {count}"] = of_peer(process, work, count)
+    return works
 
 
-def measure(case: Case, threads: int) -> Timing:
-    torch.set_num_threads(threads)
-    inputs = [x.clone() for x in (*case.batched, *case.shared)]
-    with torch.no_grad():
-        cotangent = torch.ones_like(case.kernel(*inputs))
-        forward = best_seconds(lambda: case.kernel(*inputs))
-    wanted = [inputs[k].requires_grad_() for k in case.wanted]
-    both = float("nan")
-    if wanted:
-        both = best_seconds(lambda: torch.autograd.grad(case.kernel(*inputs), wanted, cotangent))
-    return Timing(
-        name=case.name,
-        threads=threads,
-        forward_msamples=round(SAMPLES / forward / 1e6, 3),
-        both_msamples=round(SAMPLES / both / 1e6, 3),
-        load=round(os.getloadavg()[0], 2),
+def main(
+    peer_python: Path | None = None,
+    json_file: Path | None = None,
+    sizes: Literal["otherlane", "nerfacto"] = "otherlane",
+    samples: int = 2**17,
+    rounds: int = 7,
+    order: Literal["rays", "random"] = "rays",
+    threads: tuple[int, ...] = (1, 2),
+) -> None:
+    """Measure the kernels.
+
+    Args:
+        peer_python: Python of an environment with nerfstudio, to run beside.
+        json_file: Write the numbers there too.
+        sizes: Our field's, or nerfacto's (16 levels of 2 x 2^19 numbers, 64 neurons).
+        samples: Points at once.
+        rounds: Turns that count.
+        order: Points along rays, or anywhere.
+        threads: Numbers of threads.
+    """
+    report = Report(title=f"Kernels: {sizes}'s sizes, {samples} points ({order}), {rounds} rounds")
+    field, at = new_field(SIZES[sizes]), inputs(samples, in_rays=order == "rays")
+    native, reference = NativeField(field), TorchField(field.static)
+    error = check(native, reference, at)
+    spec, table = field.static.spec, field.static.table
+    level_bytes = 4 * spec.features * max(spec.sizes)
+    roofs = rooflines(table_bytes=2 * table.numel(), gradient_bytes=level_bytes)
+    about: dict[str, float] = {}
+    if peer_python is None:
+        costs = interleaved(contestants(native, reference, None, at, threads), rounds)
+    else:
+        with peer(peer_python, sizes, str(samples), order) as process:
+            about = answer(process)
+            costs = interleaved(contestants(native, reference, process, at, threads), rounds)
+    report.say(
+        f"Native and PyTorch agree to {error:.1e} of the largest value. Peer: {about or 'none'}"
+    )
+    _speeds(report, costs, samples, threads)
+    _scaling(report, costs, threads)
+    ceilings = {work: ceiling_msamples(work, SIZES[sizes], field.static, roofs) for work in WORKS}
+    _shares(report, costs, samples, roofs, ceilings)
+    report.numbers |= {"sizes": sizes, "samples": samples, "order": order, "parity": error}
+    report.numbers |= {"peer": about, "rooflines": roofs, "ceilings_msamples": ceilings}
+    report.numbers["seconds"] = {name: asdict(cost) for name, cost in costs.items()}
+    report.finish(json_file)
+
+
+def _speeds(report: Report, costs: dict[str, Cost], samples: int, threads: tuple[int, ...]) -> None:
+    head = ["work", "threads", "native Ms/s", "by CPU", "torch Ms/s", "nerfstudio Ms/s",
+        "native / torch", "native / nerfstudio", "by CPU time"]  # fmt: skip
+    rows = []
+    for work in WORKS:
+        for count in threads:
+            name = f"{work} {count}"
+            ours, torchs = costs[f"native {name}"], costs[f"torch {name}"]
+            row: list[object] = [work, count, samples / ours.wall_s / 1e6]
+            row += [samples * count / ours.cpu_s / 1e6, samples / torchs.wall_s / 1e6]
+            theirs = costs.get(f"nerfstudio {name}")
+            if theirs is None:
+                rows.append([*row, "", torchs.wall_s / ours.wall_s, "", ""])
+                continue
+            ratio, of_cpu = theirs.wall_s / ours.wall_s, theirs.cpu_s / ours.cpu_s
+            judged = work != "density"
+            row += [samples / theirs.wall_s / 1e6, torchs.wall_s / ours.wall_s]
+            rows.append([*row, *(bar(x, FASTER) if judged else x for x in (ratio, of_cpu))])
+    report.table("Million samples a second; native, times as fast", head, rows)
+
+
+def _scaling(report: Report, costs: dict[str, Cost], threads: tuple[int, ...]) -> None:
+    if threads != (1, 2):
+        return
+    head = ["work", "1 -> 2 threads, native", "at most, by CPU time", "torch", "nerfstudio"]
+    rows, kept = [], {}
+    for work in WORKS:
+        wall, cpu = scaling(costs[f"native {work} 1"], costs[f"native {work} 2"])
+        row: list[object] = [work, bar(wall, CORES), bar(cpu, CORES)]
+        for name in ("torch", "nerfstudio"):
+            one, two = costs.get(f"{name} {work} 1"), costs.get(f"{name} {work} 2")
+            row.append(scaling(one, two)[0] if one and two else "")
+        rows.append(row)
+        kept[work] = {"wall": wall, "cpu": cpu}
+    report.numbers["scaling"] = kept
+    report.table("From one thread to two", head, rows)
+
+
+def _shares(
+    report: Report, costs: dict[str, Cost], samples: int, roofs: dict[str, float],
+    ceilings: dict[str, float],
+) -> None:  # fmt: skip
+    rows: list[list[object]] = []
+    for work in WORKS:
+        cost = costs.get(f"native {work} 1")
+        if cost is None:
+            return
+        reached, most = samples / cost.cpu_s / 1e6, ceilings[work]
+        rows.append([work, reached, most, f"{100 * reached / most:.0f} %"])
+    head = ["work", "Ms/s of one core, by CPU time", "roofline", "share"]
+    shown = ", ".join(f"{name} {value:.0f}" for name, value in roofs.items())
+    report.table(
+        f"Share of the roofline (sgemm + gathers, one after the other): {shown}", head, rows
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
-    as_json = parser.parse_args().json
-    timings: list[Timing] = []
-    if not as_json:
-        print(f"{SAMPLES} samples, torch {torch.__version__}, {os.cpu_count()} cores; Msamples/s")
-        print(
-            f"{'kernel':20s} {'threads':>7s} {'forward':>9s} {'with gradients':>15s} {'load':>6s}"
-        )
-    for case in cases():
-        check(case)
-        for threads in (1, 2):
-            row = measure(case, threads)
-            timings.append(row)
-            if not as_json:
-                numbers = f"{row.forward_msamples:9.2f} {row.both_msamples:15.3f} {row.load:6.2f}"
-                print(f"{row.name:20s} {row.threads:7d} {numbers}", flush=True)
-    if as_json:
-        rows = [{k: v for k, v in asdict(row).items() if v == v} for row in timings]
-        print(json.dumps({"samples": SAMPLES, "torch": torch.__version__, "timings": rows}))
-
-
 if __name__ == "__main__":
-    main()
+    tyro.cli(main)

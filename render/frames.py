@@ -27,7 +27,7 @@ from scenes.images import MAX_PIXELS
 FRAMES, RECORDS, DATASET = "frames", "labels.jsonl", "dataset.json"
 ZLIB_LEVEL = 1
 """Part of what the bytes are. The noise of renderings hardly compresses: level 6 costs 2 to 8
-times as much, saves nothing on arrays and 12 % on pictures."""
+times as much, saves nothing on arrays and 15 % on pictures."""
 
 
 def frame_files(key: str) -> tuple[str, ...]:

@@ -21,8 +21,10 @@ BETTER = 16.0
 """How much smaller the squared residual of a one-sided window must be to be preferred: at a crease
 the full window mixes two planes, on a noisy plane it is the better average. And how much larger the
 pixel's own may be for it to lie on the plane of its neighbours."""
-BAND_ROWS, HALO_ROWS = 8, 2 * REACH
+BAND_ROWS, HALO_ROWS = 128, 2 * REACH
 """Pictures are worked on in bands, to bound memory; the halo makes the result the same."""
+STRIP_ROWS = 16
+"""Sums are gathered in strips of a band, so that they stay in the cache."""
 FLOOR = 1e-6
 """Relative residual of inverse range that is rounding, not shape."""
 
@@ -61,15 +63,18 @@ def _band_normals(
     inverse = torch.where(solid, inverse, torch.zeros_like(inverse))
     points = origins_m + directions * torch.where(solid, range_m.double(), 1.0)[..., None]
     axes = _local_axes(directions, pixel_angle)
-    across = axes.permute(3, 0, 1, 2).contiguous()  # sums over components run along memory
     reach = _connected(inverse, solid)
-    sums = {name: torch.zeros(11, *inverse.shape, dtype=torch.float64) for name in WINDOWS}
-    for (dy, dx), connected in reach.items():
-        terms = _terms(_shift(points, dy, dx) - origins_m, across) * connected
-        for name, (rows, columns) in WINDOWS.items():
-            if dy in rows and dx in columns:
-                sums[name] += terms
-    return _best_plane(sums, axes, directions, inverse)
+    # Components first, so that every sum over them runs along memory.
+    across, start = axes.permute(0, 3, 1, 2).contiguous(), origins_m.permute(2, 0, 1).contiguous()
+    padded = torch.nn.functional.pad(points.permute(2, 0, 1), (REACH,) * 4)
+    strips = []
+    for top in range(0, len(range_m), STRIP_ROWS):
+        rows = slice(top, top + STRIP_ROWS)
+        connected = {offset: found[rows] for offset, found in reach.items()}
+        near = padded[:, top : top + STRIP_ROWS + 2 * REACH]
+        sums = _window_sums(near, start[:, rows], across[:, :, rows], connected)
+        strips.append(_best_plane(sums, axes[:, rows], directions[rows], inverse[rows]))
+    return torch.cat(strips)
 
 
 WINDOWS = {
@@ -140,18 +145,51 @@ def _links(inverse: Float64[Tensor, "h w"], solid: Bool[Tensor, "h w"]) -> Bool[
     return solid & _shift(solid, 0, 1) & smooth
 
 
-def _terms(
-    offset_m: Float64[Tensor, "h w 3"], axes: Float64[Tensor, "component 3 h w"]
-) -> Float64[Tensor, "11 h w"]:
-    """What one neighbour adds to the normal equations of each pixel.
+def _window_sums(
+    points_m: Float64[Tensor, "3 padded_h padded_w"],
+    origins_m: Float64[Tensor, "3 h w"],
+    axes: Float64[Tensor, "3 3 h w"],
+    reach: dict[tuple[int, int], Bool[Tensor, "h w"]],
+) -> dict[str, Float64[Tensor, "11 h w"]]:
+    """Normal equations of each pixel over every window.
+
+    Windows overlap: neighbours are summed once, in the 3 x 3 parts of which all windows are made.
+    """
+    height, width = origins_m.shape[1:]
+    signs = (-1, 0, 1)
+    parts = {(y, x): torch.zeros(11, height, width).double() for y in signs for x in signs}
+    for (dy, dx), connected in reach.items():
+        y, x = REACH + dy, REACH + dx
+        offset = points_m[:, y : y + height, x : x + width] - origins_m
+        part = parts[(dy > 0) - (dy < 0), (dx > 0) - (dx < 0)]
+        _add_terms(part, offset, axes, connected.double())
+    sums = {}
+    for name, (rows, columns) in WINDOWS.items():
+        first, *others = [parts[y, x] for y in signs for x in signs if y in rows and x in columns]
+        sums[name] = first.clone()
+        for part in others:
+            sums[name] += part
+    return sums
+
+
+def _add_terms(
+    sums: Float64[Tensor, "11 h w"],
+    offset_m: Float64[Tensor, "3 h w"],
+    axes: Float64[Tensor, "component 3 h w"],
+    connected: Float64[Tensor, "h w"],
+) -> None:
+    """Add what one neighbour says to the normal equations of each pixel; nothing where it is 0.
 
     The neighbour is seen from the pixel's own origin, so a rolling shutter changes nothing.
     """
-    offset = offset_m.permute(2, 0, 1).contiguous()
-    w = (offset * offset).sum(0).clamp_min(1e-18).rsqrt()
-    a, b, c = (axes * offset[:, None]).sum(0) * w
-    one = torch.ones_like(w)
-    return torch.stack([a * a, a * b, a * c, b * b, b * c, c * c, a * w, b * w, c * w, w * w, one])
+    x, y, z = offset_m
+    squared = (x * x).addcmul_(y, y).addcmul_(z, z)
+    w = squared.clamp_min_(1e-18).rsqrt_().mul_(connected)
+    a, b, c = ((axis[0] * x).addcmul_(axis[1], y).addcmul_(axis[2], z).mul_(w) for axis in axes)
+    products = ((a, a), (a, b), (a, c), (b, b), (b, c), (c, c), (a, w), (b, w), (c, w), (w, w))
+    for total, (left, right) in zip(sums, products, strict=False):
+        total.addcmul_(left, right)
+    sums[10] += connected
 
 
 def _best_plane(

@@ -7,6 +7,7 @@
 #include "adam.hpp"
 #include "losses.hpp"
 #include "pool.hpp"
+#include "query_backward.hpp"
 #include "remember.hpp"
 #include "reverse.hpp"
 
@@ -263,7 +264,7 @@ void halve(const float *from, uint16_t *to, long count, int threads) {
 
 extern const Engine table;
 const Engine table = {OTHERLANE_TEXT(OTHERLANE_ISA), march, march_backward, train,
-                      transmittance, query, halve, lazy_adam};
+                      transmittance, query, query_backward, halve, lazy_adam};
 
 } // namespace OTHERLANE_ISA
 } // namespace otherlane

@@ -106,6 +106,10 @@ struct Engine {
     void (*query)(const Field &, long count, const float *unit, const float *footprint,
                   const float *directions, float *density, float *linear, float *grad_unit,
                   int threads);
+    // Gradients of the field's parameters, from those of the density and radiance at points.
+    void (*query_backward)(Field &, long count, const float *unit, const float *footprint,
+                           const float *directions, const float *of_density,
+                           const float *of_linear, int threads);
     void (*to_half)(const float *from, uint16_t *to, long count, int threads);
     // Lazy Adam (recon.adam): moves the touched rows of `table`, clears the gradient.
     void (*adam)(Field &, float *table, float *first, float *second, int32_t *count, float rate,

@@ -199,7 +199,19 @@ void bind_field(nb::module_ &m) {
             engine().query(self.field, (long)n, p, f, d, density.data(), l, g, threads);
         }, nb::arg("unit"), nb::arg("footprint").none(), nb::arg("directions").none(),
            nb::arg("density"), nb::arg("linear").none(), nb::arg("gradient").none(),
-           nb::arg("threads"));
+           nb::arg("threads"))
+        .def("query_backward", [](NativeField &self, const In &unit,
+                                  const std::optional<In> &footprint, const In &directions,
+                                  const In &of_density, const In &of_linear, int threads) {
+            const size_t n = of_density.size();
+            const float *p = sized(unit, 3 * n, "unit"), *f = sized(footprint, n, "footprint"),
+                        *d = sized(directions, 3 * n, "directions");
+            const float *l = sized(of_linear, n * self.field.channels, "of_linear");
+            nb::gil_scoped_release free;
+            engine().query_backward(self.field, (long)n, p, f, d, of_density.data(), l, threads);
+        }, nb::arg("unit"), nb::arg("footprint").none(), nb::arg("directions"),
+           nb::arg("of_density"), nb::arg("of_linear"), nb::arg("threads"),
+           "Gradients of the parameters (see read_gradients), the table's added up.");
     nb::class_<NativeSky>(m, "Sky", "Radiance by direction alone.")
         .def(nb::init<>())
         .def("set_network", [](NativeSky &self, const std::vector<In> &weights) {

@@ -1,0 +1,253 @@
+"""Rendering a scene with the whole table of labels: seconds a frame, where they go, what it costs.
+
+    python -m benchmarks.bench_render SCENE [--size 1242x375] [--json-file FILE] [--hot-spots]
+
+A frame is what `otherlane render` makes of one picture: rays marched, labels computed, files
+encoded and written. One worker renders on one thread, so two cores render two frames at once; that
+rate is measured too, with worker processes, from frame to frame. The pictures' quality is compared
+with fine steps on held-out pictures, at training resolution (needs the drive's pictures).
+"""
+
+import cProfile
+import pstats
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import tyro
+from jaxtyping import Float32
+from torch import Tensor
+
+from benchmarks.machine import Cost, Report, bar, median
+from recon.evaluate import compare
+from recon.evidence import camera_trajectory, select_frames
+from recon.march import MarchOutput
+from recon.metrics import affine_fit, psnr_db
+from recon.scene import Scene, load_scene
+from render.frames import encode_frame, write_atomically
+from render.jobs.job import RenderJob, Shot, render_shot
+from render.jobs.pool import TASKS, run_job
+from render.selection import parse_size
+from scenes.clip import Clip
+from scenes.ground import fit_ground
+from scenes.look import Look
+
+SLOWEST_S, LOSS_DB = 1.4, 0.3
+"""Bars: a frame on two cores; below fine steps."""
+FINE_GROWTH, FINE_TERMINATION = 1.0 / 128.0, 1e-4
+PARTS = ("march", "labels", "files")
+
+
+class Marching:
+    """A scene that keeps the time of its marches."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene, self.spent = scene, Cost(wall_s=0.0, cpu_s=0.0)
+
+    @property
+    def clip(self) -> Clip:
+        """Of the scene."""
+        return self.scene.clip
+
+    def render_rays(
+        self,
+        origins: Float32[Tensor, "n 3"],
+        directions: Float32[Tensor, "n 3"],
+        pixel_angle: Float32[Tensor, "n"],
+    ) -> MarchOutput:
+        """Of the scene, timed."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        out = self.scene.render_rays(origins, directions, pixel_angle)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        self.spent = Cost(wall_s=self.spent.wall_s + wall, cpu_s=self.spent.cpu_s + cpu)
+        return out
+
+    def display(
+        self, linear: Float32[Tensor, "n 3"], stream: int, time_us: int, exposure_ev: float = 0.0
+    ) -> Float32[Tensor, "n 3"]:
+        """Of the scene."""
+        return self.scene.display(linear, stream, time_us, exposure_ev)
+
+
+def job_of(folder: Path, scene: Scene, size: str | None, frames: Sequence[int]) -> RenderJob:
+    """The drive as it was recorded, at the recorded size when `size` is None."""
+    clip = scene.clip
+    images = clip.cameras[0]
+    camera = images.camera if size is None else images.camera.scaled(*parse_size(size))
+    return RenderJob(
+        load=partial(load_scene, folder.absolute(), str(scene.backend)),
+        identity={"benchmark": str(scene.backend)},
+        stamp={"licence": clip.licence},
+        shots=tuple(Shot(key=f"{i:06d}", time_us=int(images.time_us[i])) for i in frames),
+        stream=0,
+        camera=camera,
+        world_from_camera=camera_trajectory(clip, 0),
+        actors=clip.actors,
+        ground=fit_ground(clip),
+        look=Look(),
+    )
+
+
+def one_frame(job: RenderJob, scene: Scene, shot: Shot, folder: Path) -> dict[str, Cost]:
+    """What each part of a frame took."""
+    marching, at = Marching(scene), [(time.perf_counter(), time.process_time())]
+    frame = render_shot(job, marching, shot)
+    at.append((time.perf_counter(), time.process_time()))
+    for name, content in encode_frame(shot.key, frame.pixels).items():
+        write_atomically(folder / name, content, folder)
+    at.append((time.perf_counter(), time.process_time()))
+    seen, written = (
+        Cost(wall_s=after[0] - before[0], cpu_s=after[1] - before[1])
+        for before, after in zip(at[:-1], at[1:], strict=True)
+    )
+    march = marching.spent
+    labels = Cost(wall_s=seen.wall_s - march.wall_s, cpu_s=seen.cpu_s - march.cpu_s)
+    return {"march": march, "labels": labels, "files": written}
+
+
+def in_turns(
+    jobs: dict[str, tuple[RenderJob, Scene]], rounds: int
+) -> dict[str, list[dict[str, Cost]]]:
+    """Frames of every backend in turns; each renders one before anything counts."""
+    taken: dict[str, list[dict[str, Cost]]] = {name: [] for name in jobs}
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(-1, rounds):
+            for name, (job, scene) in jobs.items():
+                cost = one_frame(job, scene, job.shots[turn % len(job.shots)], Path(folder))
+                if turn >= 0:
+                    taken[name].append(cost)
+    return taken
+
+
+def seconds_with_workers(job: RenderJob, workers: int) -> float:
+    """Seconds from frame to frame of that many processes, their start left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        run_job(job, Path(folder), workers=workers)
+        done = sorted(
+            (Path(folder) / TASKS / f"{shot.key}.json").stat().st_mtime for shot in job.shots
+        )
+    # the first frame of each worker contains its start
+    return (done[-1] - done[workers - 1]) / (len(done) - workers)
+
+
+def quality(scene: Scene, pictures: int) -> dict[str, list[float]]:
+    """Mean PSNR and PSNR after a colour fit [dB] of held-out pictures, default and fine steps."""
+    sampling = replace(
+        scene.config.sampling, render_growth=FINE_GROWTH, termination=FINE_TERMINATION
+    )
+    fine = replace(scene, config=replace(scene.config, sampling=sampling))
+    trained, held = select_frames(scene.clip, scene.config, 0)
+    inside = [int(i) for i in held if trained.min() < i < trained.max()][:pictures]
+    found = {}
+    for name, one in (("default", scene), ("fine", fine)):
+        rows = []
+        for frame in inside:
+            shown = compare(one, 0, frame)
+            triple = shown.render, shown.photo, shown.counts
+            fitted = psnr_db(affine_fit(*triple), shown.photo, shown.counts)
+            rows.append([psnr_db(*triple), fitted])
+        found[name] = np.mean(rows, axis=0).tolist()
+    return found
+
+
+def hottest(job: RenderJob, scene: Scene, lines: int = 20) -> str:
+    """Where the processor time of one frame goes, by function."""
+    watch = cProfile.Profile(time.process_time)
+    with tempfile.TemporaryDirectory() as folder:
+        watch.runcall(one_frame, job, scene, job.shots[0], Path(folder))
+    rows = sorted(pstats.Stats(watch).stats.items(), key=lambda item: -item[1][2])  # pyright: ignore[reportAttributeAccessIssue]
+    shown = [
+        f"{own:8.3f} s alone {whole:8.3f} s in all {calls:6d} x  {Path(file).name}:{line} {name}"
+        for (file, line, name), (_, calls, own, whole, _) in rows[:lines]
+    ]
+    return "```\n" + "\n".join(shown) + "\n```"
+
+
+def main(
+    scene: Path,
+    /,
+    json_file: Path | None = None,
+    size: str | None = None,
+    backends: tuple[str, ...] = ("native", "torch"),
+    rounds: int = 3,
+    workers: int = 2,
+    frames_per_worker: int = 4,
+    held: int = 4,
+    hot_spots: bool = False,
+) -> None:
+    """Measure rendering.
+
+    Args:
+        scene: Folder of a scene.
+        json_file: Write the numbers there too.
+        size: Of the frames; the recorded size when left out.
+        backends: Which take turns.
+        rounds: Turns that count.
+        workers: Processes of the second measurement, on the first backend; 0 leaves it out.
+        frames_per_worker: Frames that each of them renders, at least 2.
+        held: Held-out pictures whose quality is compared; 0 leaves that out.
+        hot_spots: Print the functions that take the most time.
+    """
+    report = Report(title=f"Rendering {scene.name}")
+    scenes = {name: load_scene(scene, name) for name in backends}
+    first = scenes[backends[0]]
+    images = len(first.clip.cameras[0])
+    frames = np.linspace(0, images - 1, min(images, max(rounds, 1))).astype(int).tolist()
+    jobs = {name: (job_of(scene, one, size, frames), one) for name, one in scenes.items()}
+    taken = in_turns(jobs, rounds)
+    of_first = jobs[backends[0]][0]
+    camera = of_first.camera
+    report.title += f" at {camera.width}x{camera.height}"
+    _print_parts(report, taken, camera.width * camera.height)
+    if workers:
+        wanted = min(images, workers * frames_per_worker)
+        seconds = seconds_with_workers(job_of(scene, first, size, range(wanted)), workers)
+        report.numbers["seconds_per_frame"] = seconds
+        shown = bar(seconds, SLOWEST_S, at_least=False)
+        report.say(
+            f"{workers} processes, {backends[0]}: {shown} s from frame to frame, start left out."
+        )
+    if held:
+        _print_quality(report, {name: quality(one, held) for name, one in scenes.items()})
+    if hot_spots:
+        report.say(hottest(of_first, first))
+    report.finish(json_file)
+
+
+def _print_parts(report: Report, taken: dict[str, list[dict[str, Cost]]], pixels: int) -> None:
+    rows, kept = [], {}
+    for name, frames in taken.items():
+        parts = {part: median([frame[part] for frame in frames]) for part in PARTS}
+        whole = Cost(
+            wall_s=sum(part.wall_s for part in parts.values()),
+            cpu_s=sum(part.cpu_s for part in parts.values()),
+        )
+        for part, cost in {**parts, "frame": whole}.items():
+            rate = pixels / cost.cpu_s / 1e6 if part in ("march", "frame") else None
+            two = 0.5 * cost.cpu_s
+            judged = bar(two, SLOWEST_S, at_least=False) if part == "frame" else two
+            rows.append([name, part, cost.wall_s, cost.cpu_s, judged, rate])
+            kept[f"{name} {part}"] = asdict(cost)
+    report.numbers["parts"] = kept
+    head = ["backend", "part", "s", "CPU s", "s on two undisturbed cores", "Mrays/s of one core"]
+    report.table("A frame, one worker of one thread", head, rows)
+
+
+def _print_quality(report: Report, found: dict[str, dict[str, list[float]]]) -> None:
+    rows = []
+    for name, by_steps in found.items():
+        (raw, fitted), (fine, fine_fitted) = by_steps["default"], by_steps["fine"]
+        lost = bar(fine - raw, LOSS_DB, at_least=False)
+        rows.append([name, f"{raw:.3f}", f"{fine:.3f}", lost, f"{fine_fitted - fitted:.3f}"])
+    head = ["backend", "PSNR [dB]", "fine steps", "lost", "lost after a colour fit"]
+    fine = f"1/{1 / FINE_GROWTH:.0f}, light above {FINE_TERMINATION:g}"
+    report.table(f"Held-out pictures, default steps and fine ones ({fine})", head, rows)
+    report.numbers["quality"] = found
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
