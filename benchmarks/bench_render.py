@@ -36,8 +36,8 @@ from scenes.clip import Clip
 from scenes.ground import fit_ground
 from scenes.look import Look
 
-SLOWEST_S, LOSS_DB = 1.4, 0.3
-"""Bars: a frame on two cores; below fine steps."""
+SLOWEST_S, JUDGED_PIXELS, LOSS_DB = 1.4, 1242 * 375, 0.3
+"""Bars: a frame on two cores, if it is so large; below fine steps."""
 FINE_GROWTH, FINE_TERMINATION = 1.0 / 128.0, 1e-4
 PARTS = ("march", "labels", "files")
 
@@ -207,7 +207,7 @@ def main(
         wanted = min(images, workers * frames_per_worker)
         seconds = seconds_with_workers(job_of(scene, first, size, range(wanted)), workers)
         report.numbers["seconds_per_frame"] = seconds
-        shown = bar(seconds, SLOWEST_S, at_least=False)
+        shown = judge(seconds, camera.width * camera.height)
         report.say(
             f"{workers} processes, {backends[0]}: {shown} s from frame to frame, start left out."
         )
@@ -216,6 +216,13 @@ def main(
     if hot_spots:
         report.say(hottest(of_first, first))
     report.finish(json_file)
+
+
+def judge(seconds: float, pixels: int) -> str:
+    """Beside the bar, which is for large frames."""
+    if pixels < JUDGED_PIXELS:
+        return f"{seconds:.3g}"
+    return bar(seconds, SLOWEST_S, at_least=False)
 
 
 def _print_parts(report: Report, taken: dict[str, list[dict[str, Cost]]], pixels: int) -> None:
@@ -229,7 +236,7 @@ def _print_parts(report: Report, taken: dict[str, list[dict[str, Cost]]], pixels
         for part, cost in {**parts, "frame": whole}.items():
             rate = pixels / cost.cpu_s / 1e6 if part in ("march", "frame") else None
             two = 0.5 * cost.cpu_s
-            judged = bar(two, SLOWEST_S, at_least=False) if part == "frame" else two
+            judged = judge(two, pixels) if part == "frame" else two
             rows.append([name, part, cost.wall_s, cost.cpu_s, judged, rate])
             kept[f"{name} {part}"] = asdict(cost)
     report.numbers["parts"] = kept
