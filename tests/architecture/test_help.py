@@ -49,12 +49,21 @@ def test_help_loads_nothing_heavy() -> None:
 
 def test_help_takes_less_than_half_a_second() -> None:
     # Of the processor: beside other work, the clock on the wall says nothing about our imports.
-    seconds: list[float] = []
-    while len(seconds) < 5 and min(seconds, default=1.0) >= 0.5:
-        before = processor_seconds()
-        subprocess.run([sys.executable, "-c", HELP], capture_output=True, check=True)
-        seconds.append(processor_seconds() - before)
-    assert min(seconds) < 0.5, f"{seconds} s; find the slow import with python -X importtime"
+    # A shared processor may be half as fast as yesterday; what tyro alone takes says so (0.13 s
+    # of our 0.38 s where it is fast, 0.18 of 0.5 where it was slow).
+    allowed, seconds = 0.5, [1.0]
+    for _ in range(5):
+        allowed = max(allowed, 3.5 * spent("import tyro"))
+        seconds.append(spent(HELP))
+        if min(seconds) < allowed:
+            return
+    pytest.fail(f"{seconds} s, not {allowed}; find the slow import with python -X importtime")
+
+
+def spent(code: str) -> float:
+    before = processor_seconds()
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    return processor_seconds() - before
 
 
 def processor_seconds() -> float:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -55,9 +55,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def threads_as_before() -> Any:
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever is asked for: beside other tests, threads would only wait for each other."""
     before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     yield
+    monkeypatch.undo()
     torch.set_num_threads(before)
 
 
