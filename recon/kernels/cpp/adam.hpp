@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine.hpp"
+#include "grid.hpp"
 #include "pool.hpp"
 #include "simd.hpp"
 
@@ -65,9 +66,9 @@ static void lazy_adam(Field &field, float *table, float *first, float *second, i
     constexpr long chunk = 1 << 13;
     run_tasks(int((field.entries + chunk - 1) / chunk), threads, [&](int task, int) {
         const long begin = task * chunk, end = std::min(field.entries, begin + chunk);
-        if (field.features == 2) move_rows<2>(field, state, rate, begin, end);
-        if (field.features == 4) move_rows<4>(field, state, rate, begin, end);
-        if (field.features == 8) move_rows<8>(field, state, rate, begin, end);
+        with_features(field, [&](auto features) {
+            move_rows<decltype(features)::value>(field, state, rate, begin, end);
+        });
     });
 }
 

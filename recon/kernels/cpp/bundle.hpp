@@ -54,9 +54,7 @@ struct PackedField {
         auto run = [&](auto features) {
             encode<decltype(features)::value>(*field, x, y, z, foot, n, out, enc_stride, weights);
         };
-        if (field->features == 2) run(std::integral_constant<int, 2>());
-        if (field->features == 4) run(std::integral_constant<int, 4>());
-        if (field->features == 8) run(std::integral_constant<int, 8>());
+        with_features(*field, run);
     }
 };
 

@@ -69,16 +69,11 @@ Losses march(const Scene &scene, const Sampling &sampling, const Rays &rays, con
     return all;
 }
 
-void clear_gradient(std::vector<Layer> &layers) {
-    for (Layer &layer : layers) layer.gradient.assign(layer.weight.size(), 0.0f);
-}
-
 // Adds the lanes up, always in the same order.
-void gather(const Call &call, std::vector<Lane> &lanes, int used, int threads) {
+void gather(const Call &call, const std::vector<Lane> &lanes, int used, int threads) {
     size_t levels = 0;
     for (const PackedField &field : call.fields) {
-        clear_gradient(field.field->density), clear_gradient(field.field->colour);
-        field.field->table_gradient.resize(field.field->entries * field.field->features);
+        start_gradients(*field.field);
         levels = std::max(levels, field.field->levels.size());
     }
     clear_gradient(*call.scene.sky);
@@ -87,25 +82,11 @@ void gather(const Call &call, std::vector<Lane> &lanes, int used, int threads) {
         for (int k = 0; k < call.owners(); k++) {
             Field &field = *call.fields[k].field;
             if (l >= field.levels.size()) continue;
-            for (int i = 0; i < used; i++) {
-                const Lane::OfOwner &own = lanes[i].owners[k];
-                auto run = [&](auto features) {
-                    scatter<decltype(features)::value>(
-                        field.levels[l], own.x.data(), own.y.data(), own.z.data(),
-                        own.levels[l].data(), (long)own.x.size(), field.table_gradient.data());
-                };
-                if (field.features == 2) run(std::integral_constant<int, 2>());
-                if (field.features == 4) run(std::integral_constant<int, 4>());
-                if (field.features == 8) run(std::integral_constant<int, 8>());
-            }
+            for (int i = 0; i < used; i++) lanes[i].owners[k].scatter_level(field, l);
         }
     });
     for (int i = 0; i < used; i++) {
-        for (int k = 0; k < call.owners(); k++) {
-            const PackedField &field = call.fields[k];
-            unpack_gradient(field.density, lanes[i].owners[k].density.data(), field.field->density);
-            unpack_gradient(field.colour, lanes[i].owners[k].colour.data(), field.field->colour);
-        }
+        for (int k = 0; k < call.owners(); k++) lanes[i].owners[k].unpack(call.fields[k]);
         unpack_gradient(call.sky, lanes[i].sky.data(), *call.scene.sky);
     }
 }
@@ -241,11 +222,7 @@ void query(const Field &from, long count, const float *unit, const float *footpr
         const long first = long(task) * chunk;
         const int n = (int)std::min<long>(chunk, count - first);
         at.reserve(chunk), work.begin = 0, work.reserve(field, chunk);
-        for (int i = 0; i < n; i++) {
-            at.x[i] = unit[3 * (first + i)], at.y[i] = unit[3 * (first + i) + 1];
-            at.z[i] = unit[3 * (first + i) + 2];
-            at.footprint[i] = footprint ? footprint[first + i] : 0.0f;
-        }
+        place_points(at, n, unit + 3 * first, footprint ? footprint + first : nullptr);
         query_points(field, at, work, scratch, n, directions ? directions + 3 * first : nullptr,
                      density + first, linear ? linear + first * from.channels : nullptr,
                      grad_unit ? grad_unit + 3 * first : nullptr);

@@ -3,12 +3,20 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "engine.hpp"
 #include "simd.hpp"
 
 namespace otherlane {
 namespace OTHERLANE_ISA {
+
+// run(std::integral_constant<int, F>()) for the number of features of a field.
+template <class Run> static inline void with_features(const Field &field, Run run) {
+    if (field.features == 2) run(std::integral_constant<int, 2>());
+    if (field.features == 4) run(std::integral_constant<int, 4>());
+    if (field.features == 8) run(std::integral_constant<int, 8>());
+}
 
 // Table entries and trilinear weights of the corners of kLanes points on one level.
 struct Corners {

@@ -72,8 +72,6 @@ template <class A> auto *sized(const std::optional<A> &array, size_t size, const
     return array ? sized(*array, size, name) : nullptr;
 }
 
-using Shapes = std::vector<std::pair<int, int>>;
-
 // Owns what the engine borrows between calls: the table's half copy, weights, gradients.
 struct NativeField {
     Field field;
@@ -107,9 +105,6 @@ void read_gradient(const std::vector<Layer> &layers, const std::vector<Out> &int
 }
 
 struct NativeScene {
-    NativeField *field;
-    NativeSky *sky;
-    std::vector<NativeField *> of_instances;
     Scene scene;
     Sampling sampling;
     std::vector<float> edges;
@@ -234,7 +229,7 @@ void bind_scene(nb::module_ &m) {
                             const std::vector<float> &edges_m, float termination,
                             float colour_threshold, int instance_samples) {
             new (self) NativeScene;
-            self->field = &field, self->sky = &sky, self->edges = edges_m;
+            self->edges = edges_m;
             if (edges_m.size() < 3 || centre_m.size() != 3)
                 throw nb::value_error("need three edges and a centre");
             if (sky.layers.empty() || field.field.density.empty())

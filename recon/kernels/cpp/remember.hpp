@@ -95,6 +95,14 @@ static void remember(const Call &call, Bundle &bundle, const Memory &memory) {
     }
 }
 
+// The first `n` places: points of the unit cube, [n, 3], as wide as `footprint`, or none.
+static void place_points(Places &at, int n, const float *unit, const float *footprint) {
+    for (int i = 0; i < n; i++) {
+        at.x[i] = unit[3 * i], at.y[i] = unit[3 * i + 1], at.z[i] = unit[3 * i + 2];
+        at.footprint[i] = footprint ? footprint[i] : 0.0f;
+    }
+}
+
 // Density at `n` <= 512 points; radiance and the density's derivative where asked for.
 static void query_points(const PackedField &field, const Places &at, OwnerWork &work,
                          std::vector<float> &scratch, int n, const float *directions,
@@ -139,9 +147,7 @@ static void query_points(const PackedField &field, const Places &at, OwnerWork &
             *field.field, at.x.data(), at.y.data(), at.z.data(), work.level_weights.data(),
             of_features, field.enc_stride, n, grad_unit);
     };
-    if (field.field->features == 2) run(std::integral_constant<int, 2>());
-    if (field.field->features == 4) run(std::integral_constant<int, 4>());
-    if (field.field->features == 8) run(std::integral_constant<int, 8>());
+    with_features(*field.field, run);
 }
 
 } // namespace OTHERLANE_ISA

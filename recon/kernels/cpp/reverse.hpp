@@ -6,28 +6,71 @@
 namespace otherlane {
 namespace OTHERLANE_ISA {
 
-// What one lane of bundles adds up. A lane is always worked through in order by one thread, so the
-// sums do not depend on the number of threads.
+// What one lane of samples adds up about one field. A lane is always worked through in order by one
+// thread, and lanes are added up in order, so that sums do not depend on the number of threads.
+struct FieldLane {
+    std::vector<float> density, colour;     // gradients of the networks, packed
+    std::vector<float> x, y, z;             // of the samples
+    std::vector<std::vector<float>> levels; // gradients of their features, [samples, features]
+
+    void start(const PackedField &field) {
+        density.assign(field.density.gradient_size, 0.0f);
+        colour.assign(field.colour.gradient_size, 0.0f);
+        x.clear(), y.clear(), z.clear();
+        levels.resize(field.levels());
+        for (auto &level : levels) level.clear();
+    }
+    // Samples [begin, begin + n) of `at`; rows of `of_features` and `level_weights` begin at 0.
+    void take(const PackedField &field, const Places &at, long begin, int n,
+              const float *of_features, const float *level_weights) {
+        x.insert(x.end(), &at.x[begin], &at.x[begin + n]);
+        y.insert(y.end(), &at.y[begin], &at.y[begin + n]);
+        z.insert(z.end(), &at.z[begin], &at.z[begin + n]);
+        const int F = field.field->features, count = field.levels();
+        for (int l = 0; l < count; l++) {
+            const size_t start = levels[l].size();
+            levels[l].resize(start + size_t(n) * F);
+            float *to = levels[l].data() + start;
+            for (int i = 0; i < n; i++) {
+                const float factor = level_weights[long(i) * count + l];
+                const float *from = of_features + long(i) * field.enc_stride + l * F;
+                for (int f = 0; f < F; f++) *to++ = factor * from[f];
+            }
+        }
+    }
+    // Adds one level's gradients to the field's table.
+    void scatter_level(Field &field, size_t level) const {
+        with_features(field, [&](auto features) {
+            scatter<decltype(features)::value>(field.levels[level], x.data(), y.data(), z.data(),
+                                               levels[level].data(), (long)x.size(),
+                                               field.table_gradient.data());
+        });
+    }
+    void unpack(const PackedField &field) const {
+        unpack_gradient(field.density, density.data(), field.field->density);
+        unpack_gradient(field.colour, colour.data(), field.field->colour);
+    }
+};
+
+static void clear_gradient(std::vector<Layer> &layers) {
+    for (Layer &layer : layers) layer.gradient.assign(layer.weight.size(), 0.0f);
+}
+
+// Makes a field ready for lanes: its networks' gradients are of one call, its table's adds up.
+static void start_gradients(Field &field) {
+    clear_gradient(field.density), clear_gradient(field.colour);
+    field.table_gradient.resize(field.entries * field.features);
+}
+
+// What one lane of bundles adds up.
 struct alignas(128) Lane { // apart, so that threads do not fight for a cache line
-    struct OfOwner {
-        std::vector<float> density, colour;     // gradients of the networks, packed
-        std::vector<float> x, y, z;             // of the samples
-        std::vector<std::vector<float>> levels; // gradients of their features, [samples, features]
-    };
-    std::vector<OfOwner> owners;
+    std::vector<FieldLane> owners;
     std::vector<float> sky;
     Losses losses;
 
     void start(const Call &call) {
         owners.resize(call.owners());
-        for (int k = 0; k < call.owners(); k++) {
-            OfOwner &own = owners[k];
-            own.density.assign(call.fields[k].density.gradient_size, 0.0f);
-            own.colour.assign(call.fields[k].colour.gradient_size, 0.0f);
-            own.x.clear(), own.y.clear(), own.z.clear();
-            own.levels.resize(call.fields[k].levels());
-            for (auto &level : own.levels) level.clear();
-        }
+        for (int k = 0; k < call.owners(); k++) owners[k].start(call.fields[k]);
         sky.assign(call.sky.gradient_size, 0.0f);
         losses = Losses();
     }
@@ -107,26 +150,13 @@ inline void Reverse::colour(const Call &call, Bundle &bundle, int owner, Lane &l
 inline void Reverse::density(const Call &call, Bundle &bundle, int owner, Lane &lane) {
     const PackedField &field = call.fields[owner];
     OwnerWork &work = bundle.owners[owner];
-    Lane::OfOwner &own = lane.owners[owner];
-    const int n = int(work.end - work.begin), F = field.field->features, levels = field.levels();
+    const int n = int(work.end - work.begin);
     if (n == 0) return;
     of_features.resize(std::max(of_features.size(), size_t(n + kMaxRows) * field.enc_stride));
     backward(field.density, work.features.data(), field.enc_stride, work.density,
-             of_geometry.data(), of_features.data(), own.density.data(), 0, n);
-    const Places &at = bundle.places;
-    own.x.insert(own.x.end(), &at.x[work.begin], &at.x[work.end]);
-    own.y.insert(own.y.end(), &at.y[work.begin], &at.y[work.end]);
-    own.z.insert(own.z.end(), &at.z[work.begin], &at.z[work.end]);
-    for (int l = 0; l < levels; l++) {
-        const size_t start = own.levels[l].size();
-        own.levels[l].resize(start + size_t(n) * F);
-        float *to = own.levels[l].data() + start;
-        for (int i = 0; i < n; i++) {
-            const float factor = work.level_weights[long(i) * levels + l];
-            const float *from = &of_features[long(i) * field.enc_stride + l * F];
-            for (int f = 0; f < F; f++) *to++ = factor * from[f];
-        }
-    }
+             of_geometry.data(), of_features.data(), lane.owners[owner].density.data(), 0, n);
+    lane.owners[owner].take(field, bundle.places, work.begin, n, of_features.data(),
+                            work.level_weights.data());
 }
 
 // Gradients by the rays, through the positions of the static scene's samples alone.
@@ -142,9 +172,7 @@ inline void Reverse::positions(const Call &call, Bundle &bundle, float *origins,
             *field.field, at.x.data(), at.y.data(), at.z.data(), work.level_weights.data(),
             of_features.data(), field.enc_stride, n, of_position.data());
     };
-    if (field.field->features == 2) run(std::integral_constant<int, 2>());
-    if (field.field->features == 4) run(std::integral_constant<int, 4>());
-    if (field.field->features == 8) run(std::integral_constant<int, 8>());
+    with_features(*field.field, run);
     for (int i = 0; i < n; i++) {
         const float unit[3] = {at.x[i], at.y[i], at.z[i]};
         float world[3];
