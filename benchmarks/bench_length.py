@@ -71,8 +71,7 @@ def measured(clip: Path, frames: int, recipe: str, seed: int, quick: bool) -> di
     """Train on the first pictures, in this process, and score the held-out ones."""
     from recon.evaluate import evaluate_scene
     from recon.evidence import load_data
-    from recon.kernels.backend import Backend, choose_backend
-    from recon.march_native import NativeScene
+    from recon.kernels.backend import choose_backend
     from recon.model import drive_length_m
     from recon.recipes import RECIPES
     from recon.scene import Scene
@@ -90,8 +89,7 @@ def measured(clip: Path, frames: int, recipe: str, seed: int, quick: bool) -> di
     model = train(short, config, data=data)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = memory_mb("VmHWM")
-    native = NativeScene(model.field) if backend is Backend.NATIVE else None
-    scene = Scene(clip=short, config=config, model=model, backend=backend, native=native)
+    scene = Scene(clip=short, config=config, model=model, backend=backend)
     scores, _ = evaluate_scene(scene)
     return {
         "frames": frames,

@@ -17,10 +17,13 @@ from torch import Tensor
 
 from recon.config import ReconstructionConfig
 from recon.model import Model
+from recon.occupancy import FineOccupancy
 from recon.training import Training
 from scenes.errors import OtherlaneError
 
 AGAIN = "reconstruct the scene again with this version"
+FINE_BITS = "field.occupancy.bits"
+"""There where the field is trained and its occupancy refined."""
 AFRESH = "remove it; the training then starts afresh"
 
 
@@ -54,7 +57,11 @@ def load_model(path: Path, model: Model) -> None:
     Raises:
         OtherlaneError: The file is damaged, or of another shape; the tensor is named.
     """
-    _fill(path, model_tensors(model), _read(path, AGAIN), AGAIN)
+    tensors = _read(path, AGAIN)
+    if FINE_BITS in tensors:
+        model.field.occupancy = FineOccupancy(round((8 * len(tensors[FINE_BITS])) ** (1.0 / 3.0)))
+        model.field.occupancy.to(model.field.device)
+    _fill(path, model_tensors(model), tensors, AGAIN)
 
 
 def _read(path: Path, fix: str) -> dict[str, Tensor]:

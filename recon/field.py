@@ -19,7 +19,7 @@ from recon.kernels.hash_grid import HashGridSpec
 from recon.kernels.mlp import mlp_shapes
 from recon.kernels.primitives import Primitives, primitives
 from recon.kernels.spherical_harmonics import spherical_harmonics
-from recon.occupancy import OccupancyGrid
+from recon.occupancy import Occupancy, OccupancyGrid
 from recon.space import Block
 
 HARMONICS = 16
@@ -111,7 +111,9 @@ class RadianceField(nn.Module):
         self.primitives: Primitives = primitives(backend)
         self.static = GridField(config, generator, backend)
         self.sky = SkyField(config, generator, backend)
-        self.occupancy = OccupancyGrid(config.occupancy_resolution, config.initial_density)
+        self.occupancy: Occupancy = OccupancyGrid(
+            config.occupancy_resolution, config.initial_density
+        )
 
     @property
     def device(self) -> torch.device:

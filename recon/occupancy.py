@@ -5,6 +5,9 @@ enters a rendered value; it only places samples. Which cells count as occupied i
 then, not with every density that is seen: the mean of all cells takes part in it.
 """
 
+from functools import cached_property
+
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
@@ -17,12 +20,43 @@ DECAY = 0.6
 """Share of a cell's old density that survives a refresh: forgets fog within a few refreshes."""
 
 
-class OccupancyGrid(nn.Module):
-    """Densities on `resolution`^3 cells of the unit cube."""
+class Occupancy(nn.Module):
+    """Which of `resolution`^3 cells of the unit cube rays are looked at in."""
+
+    resolution: int
+    occupied: UInt8[Tensor, "cells"]
+    """1 where rays are looked at."""
+
+    def cells(self, unit: Float[Tensor, "*n 3"]) -> Tensor:
+        """Index of the cell of each point; int64 `*n`."""
+        return cell_index(unit, self.resolution)
+
+    def is_occupied(self, unit: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n"]:
+        """Whether points of the unit cube lie in occupied cells."""
+        return self.occupied[self.cells(unit)] > 0
+
+
+class FineOccupancy(Occupancy):
+    """The occupancy of a field that is not trained any more (`recon.refine`)."""
+
+    bits: UInt8[Tensor, "cells/8"]
+    """A bit a cell, the first of each byte highest."""
+
+    def __init__(self, resolution: int) -> None:
+        super().__init__()
+        self.resolution = resolution
+        self.register_buffer("bits", torch.full((resolution**3 // 8,), 255, dtype=torch.uint8))
+
+    @cached_property
+    def occupied(self) -> UInt8[Tensor, "cells"]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """1 where rays are looked at."""
+        return torch.from_numpy(np.unpackbits(self.bits.cpu().numpy())).to(self.bits.device)
+
+
+class OccupancyGrid(Occupancy):
+    """Densities on `resolution`^3 cells of the unit cube; training's."""
 
     density: Float[Tensor, "cells"]
-    occupied: UInt8[Tensor, "cells"]
-    """1 where rays are looked at, as last settled."""
 
     def __init__(self, resolution: int, initial_density: float) -> None:
         super().__init__()
@@ -30,17 +64,9 @@ class OccupancyGrid(nn.Module):
         self.register_buffer("density", torch.full((resolution**3,), initial_density))
         self.register_buffer("occupied", torch.ones(resolution**3, dtype=torch.uint8))
 
-    def cells(self, unit: Float[Tensor, "*n 3"]) -> Tensor:
-        """Index of the cell of each point; int64 `*n`."""
-        return cell_index(unit, self.resolution)
-
     def lookup(self, unit: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
         """Density remembered at points of the unit cube [1/m]."""
         return self.density[self.cells(unit)]
-
-    def is_occupied(self, unit: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n"]:
-        """Whether points of the unit cube lie in occupied cells."""
-        return self.occupied[self.cells(unit)] > 0
 
     def settle(self) -> None:
         """Decide which cells are occupied."""

@@ -18,6 +18,18 @@ def srgb(linear: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     return torch.where(low, linear * 12.92, bent)
 
 
+def in_time(
+    times_us: Int64[Tensor, "frames"], values: Float[Tensor, "frames n"], time_us: int
+) -> Float[Tensor, "n"]:
+    """A row of `values` at any time: linear between frames, held at the ends."""
+    right = int(torch.searchsorted(times_us, torch.tensor(time_us), right=True))
+    right = min(max(right, 1), len(times_us) - 1) if len(times_us) > 1 else 0
+    left = max(right - 1, 0)
+    span = max(int(times_us[right] - times_us[left]), 1)
+    share = min(max((time_us - int(times_us[left])) / span, 0.0), 1.0)
+    return values[left] * (1.0 - share) + values[right] * share
+
+
 class Photometry(nn.Module):
     """Log exposures of the training frames of each camera, by time."""
 
@@ -49,10 +61,4 @@ class Photometry(nn.Module):
 
     def gain_at(self, stream: int, time_us: int) -> Float[Tensor, "3"]:
         """Exposure at any time: linear in the logarithm between frames, held at the ends."""
-        times, gains = self.times(stream), self.log_gain[stream]
-        right = int(torch.searchsorted(times, torch.tensor(time_us), right=True))
-        right = min(max(right, 1), len(times) - 1) if len(times) > 1 else 0
-        left = max(right - 1, 0)
-        span = max(int(times[right] - times[left]), 1)
-        share = min(max((time_us - int(times[left])) / span, 0.0), 1.0)
-        return (gains[left] * (1.0 - share) + gains[right] * share).exp()
+        return in_time(self.times(stream), self.log_gain[stream], time_us).exp()

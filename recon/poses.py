@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from recon.photometry import in_time
+
 
 class PoseCorrection(nn.Module):
     """Twists of the training pictures of each camera, by time."""
@@ -38,13 +40,7 @@ class PoseCorrection(nn.Module):
     @torch.no_grad()
     def at(self, stream: int, time_us: int) -> Float[Tensor, "6"]:
         """Twist at any time: linear between training pictures, held at the ends."""
-        times, twists = self.get_buffer(f"time_us_{stream}"), self.twist[stream]
-        right = int(torch.searchsorted(times, torch.tensor(time_us), right=True))
-        right = min(max(right, 1), len(times) - 1) if len(times) > 1 else 0
-        left = max(right - 1, 0)
-        span = max(int(times[right] - times[left]), 1)
-        share = min(max((time_us - int(times[left])) / span, 0.0), 1.0)
-        return torch.lerp(twists[left], twists[right], share)
+        return in_time(self.get_buffer(f"time_us_{stream}"), self.twist[stream], time_us)
 
     @torch.no_grad()
     def fix_gauge(self) -> None:

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from recon.config import SamplingConfig
-from recon.occupancy import OccupancyGrid
+from recon.occupancy import Occupancy
 from recon.rays import Rays
 from recon.space import Block
 
@@ -72,7 +72,7 @@ def step_edges(config: SamplingConfig, growth: float) -> Float[Tensor, "edges"]:
 def choose_steps(
     rays: Rays,
     block: Block,
-    occupancy: OccupancyGrid,
+    occupancy: Occupancy,
     config: SamplingConfig,
     growth: float,
     shift: Float[Tensor, "rays"] | None,

@@ -47,7 +47,14 @@ class Scene:
     model: Model
     backend: Backend
     native: "NativeScene | None" = None
-    """The engine's copy of the field, on the native backend."""
+    """The engine's copy of the field, on the native backend: made when none is given, which would
+    be one that a training keeps up to date."""
+
+    def __post_init__(self) -> None:
+        if self.backend is Backend.NATIVE and self.native is None:
+            from recon.march_native import NativeScene
+
+            object.__setattr__(self, "native", NativeScene(self.model.field))
 
     @torch.no_grad()
     def render_rays(
@@ -144,14 +151,4 @@ def load_scene(folder: Path, backend: str | None = None) -> Scene:
     model.photometry.cpu()
     model.support.cpu()
     model.poses.cpu()
-    return Scene(
-        clip=clip, config=config, model=model, backend=chosen, native=_native(model, chosen)
-    )
-
-
-def _native(model: Model, backend: Backend) -> "NativeScene | None":
-    if backend is not Backend.NATIVE:
-        return None
-    from recon.march_native import NativeScene
-
-    return NativeScene(model.field)
+    return Scene(clip=clip, config=config, model=model, backend=chosen)

@@ -50,7 +50,7 @@ def torch_step(
     training.networks.step()
     if table.grad is not None:  # no ray of the step may have met anything
         training.table.step(table, table.grad, config.learning_rate * plan.rate)
-    model.field.occupancy.observe(samples.static.unit, samples.static.density)
+    training.occupancy.observe(samples.static.unit, samples.static.density)
     if plan.support:
         model.support.gather(batch.rays, samples, model.field.block)
     return {name: float(loss.detach()) for name, loss in losses.items()}, len(samples.static.ray)

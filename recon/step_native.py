@@ -41,7 +41,9 @@ def native_step(
     native, model = training.native, training.model
     assert native is not None
     frames = batch.frames()
-    exposure = [model.photometry.gain(pixels.stream, f).detach() for (pixels, _), f in frames]
+    exposure = torch.cat(
+        [model.photometry.gain(pixels.stream, f).detach() for (pixels, _), f in frames]
+    )
     of_exposure = torch.empty(batch.pixel_rays, 3)
     loss, support = config.loss, model.support
     moving = [x for x in (batch.rays.origins_m, batch.rays.directions) if x.requires_grad]
@@ -49,15 +51,15 @@ def native_step(
     rays, counted = batch.rays, support.arrays() if plan.support else None
     done = native.placed(config.sampling, plan.growth).train(
         rays.origins_m.detach(), rays.directions.detach(), rays.pixel_angle, plan.shift,
-        torch.cat(exposure), batch.shown(), batch.sky().to(torch.uint8), batch.depth_m,
+        exposure, batch.shown(), batch.sky().to(torch.uint8), batch.depth_m,
         config.sampling.far_m, [loss.depth, loss.empty, loss.distortion, loss.sky], of_exposure,
-        model.field.occupancy.density, support.resolution, counted, *of_rays, threads(),
+        training.occupancy.density, support.resolution, counted, *of_rays, threads(),
     )  # fmt: skip
     _move(training, config, plan)
     training.model.poses.zero_grad(set_to_none=True)
     if moving:
         torch.autograd.backward(moving, of_rays)
-    _expose(training, batch, torch.cat(exposure) * of_exposure)
+    _expose(training, batch, exposure * of_exposure)
     training.networks.step()
     native.scene.fill_networks()
     return {name: done[name] for name in LOSSES}, done["samples"]

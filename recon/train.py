@@ -6,20 +6,21 @@ one that ran through gives. Schedules count steps, never seconds.
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from recon.batch import draw_batch
 from recon.checkpoint import load_state, save_state
 from recon.config import ReconstructionConfig
 from recon.evidence import Data, load_data
-from recon.kernels.backend import Backend
 from recon.march_native import engine_first
 from recon.model import Model
+from recon.refine import refine
 from recon.step import StepPlan, torch_step
 from recon.step_native import native_step
 from recon.training import Training, new_training
@@ -83,8 +84,7 @@ def train(
     began = saved = time.perf_counter()
     recent = 0.0
     for step in range(start, config.steps):
-        with _cores_for(config):
-            losses = train_step(training, data, config, step)
+        losses = train_step(training, data, config, step)
         now = time.perf_counter()
         newest = losses["photometric"]
         recent = newest if step == start else 0.95 * recent + 0.05 * newest
@@ -101,6 +101,7 @@ def train(
         if checkpoint is not None and (last or now - saved > CHECKPOINT_SECONDS):
             save_state(checkpoint, training, config, step + 1, spent + now - began)
             saved = time.perf_counter()
+    _finish(training, data, config)
     return training.model
 
 
@@ -111,8 +112,7 @@ def steps_within(clip: Clip, config: ReconstructionConfig, seconds: float, data:
     times = []
     for step in range(CALIBRATION_STEPS):
         began = time.perf_counter()
-        with _cores_for(config):
-            train_step(training, data, config, step)
+        train_step(training, data, config, step)
         times.append(time.perf_counter() - began)
     typical = float(np.median(times[CALIBRATION_STEPS // 3 :]))
     return max(1, int(seconds / typical))
@@ -122,6 +122,15 @@ def train_step(
     training: Training, data: Data, config: ReconstructionConfig, step: int
 ) -> dict[str, float]:
     """One step; returns the losses."""
+    if training.native is None:
+        return _step(training, data, config, step)
+    with engine_first():
+        return _step(training, data, config, step)
+
+
+def _step(
+    training: Training, data: Data, config: ReconstructionConfig, step: int
+) -> dict[str, float]:
     generator = torch.Generator().manual_seed(_key(config.seed, step))
     batch = draw_batch(data, training.rays, config.loss.depth_share, generator)
     plan = StepPlan(
@@ -144,10 +153,6 @@ def train_step(
     return losses
 
 
-def _cores_for(config: ReconstructionConfig) -> AbstractContextManager[None]:
-    return engine_first() if config.backend == Backend.NATIVE else nullcontext()
-
-
 def _adapted(rays: int, samples: int, wanted: int) -> int:
     """Rays for the next step, changed by a third at the most."""
     ideal = rays * wanted / max(samples, 1)
@@ -161,21 +166,34 @@ def _growth(config: ReconstructionConfig, step: int) -> float:
 
 def _refresh(training: Training, step: int, generator: torch.Generator) -> None:
     """Look again at a share of the cells of the occupancy, and settle which are empty."""
-    occupancy = training.model.field.occupancy
+    occupancy = training.occupancy
     turn = (step // REFRESH_EVERY * 7) % REFRESH_STRIDE  # 7 visits all 16, spread out
     cells = torch.arange(turn, len(occupancy.density), REFRESH_STRIDE)
     # the CPU's random numbers, on every device
     points = occupancy.random_points(cells, generator).to(occupancy.density.device)
     cells = cells.to(points.device)
-    with torch.no_grad():
-        if training.native is None:
-            density = training.model.field.static.density(points, None)[0]
-        else:
-            density = training.native.density(points)
-        occupancy.refresh(cells, density)
-        # a cell once lost is never looked at again: where evidence ends, always look
-        occupancy.keep(training.known_cells)
-        occupancy.settle()
+    occupancy.refresh(cells, _density(training, points))
+    # a cell once lost is never looked at again: where evidence ends, always look
+    occupancy.keep(training.known_cells)
+    occupancy.settle()
+
+
+def _finish(training: Training, data: Data, config: ReconstructionConfig) -> None:
+    """Make the model ready for rendering."""
+    field = training.model.field
+    cameras_m = torch.cat([pixels.row_origin_m[:, 0] for pixels in data.pixels])
+    field.occupancy = refine(
+        training.occupancy, lambda unit: _density(training, unit), field.block, config.sampling,
+        cameras_m, _key(config.seed, config.steps),
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def _density(training: Training, unit: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]:
+    """Density of the static scene at points of the unit cube [1/m]."""
+    if training.native is not None:
+        return training.native.density(unit)
+    return training.model.field.static.density(unit, None)[0]
 
 
 def _rate(config: ReconstructionConfig, step: int) -> float:

@@ -12,6 +12,8 @@ from recon.config import ReconstructionConfig
 from recon.evidence import Data
 from recon.kernels.backend import Backend
 from recon.model import Model, new_model
+from recon.occupancy import OccupancyGrid
+from recon.space import cell_index
 from scenes.clip import Clip
 
 if TYPE_CHECKING:
@@ -36,6 +38,13 @@ class Training:
     native: "NativeTraining | None" = None
     """The engine's copy of the parameters, where the native backend trains; not saved."""
 
+    @property
+    def occupancy(self) -> OccupancyGrid:
+        """The static scene's, which training keeps up to date."""
+        grid = self.model.field.occupancy
+        assert isinstance(grid, OccupancyGrid)
+        return grid
+
     def take_up(self) -> None:
         """Tell the engine that the parameters were changed by others."""
         if self.native is not None:
@@ -58,7 +67,9 @@ def new_training(clip: Clip, config: ReconstructionConfig, data: Data) -> Traini
         table=LazyAdam(model.field.static.table),
         networks=_networks(model, config),
         rays=FIRST_RAYS,
-        known_cells=torch.unique(model.field.occupancy.cells(model.field.block.unit(ends))),
+        known_cells=torch.unique(
+            cell_index(model.field.block.unit(ends), config.field.occupancy_resolution)
+        ),
     )
 
 

@@ -91,19 +91,13 @@ class OtherlaneModel(HostModel):
         self.scene = self._scene(made)
 
     def _scene(self, made: Model) -> Scene:
-        native = None
-        if self.state is not None and self.state.native is not None:
-            native = self.state.native.scene
-        elif self.backend is Backend.NATIVE:
-            from recon.march_native import NativeScene
-
-            native = NativeScene(made.field)
+        training = None if self.state is None else self.state.native
         return Scene(
             clip=self.source.clip,
             config=self.settings,
             model=made,
             backend=self.backend,
-            native=native,
+            native=None if training is None else training.scene,
         )
 
     def get_param_groups(self) -> dict[str, list[nn.Parameter]]:

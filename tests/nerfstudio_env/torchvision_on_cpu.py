@@ -22,18 +22,18 @@ class _BeforeTorchvision:
             _declare()
 
 
-_library = []
+_declared = []
 """Operators live as long as the library that declared them."""
 
 
 def _declare() -> None:
-    import torch
+    from torch import library, version
 
-    if torch.version.cuda is None:
-        library = torch.library.Library("torchvision", "DEF")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _library.append(library)
+    if version.cuda is None:
+        declared = library.Library("torchvision", "DEF")
+        declared.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        declared.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _declared.append(declared)
 
 
 sys.meta_path.insert(0, _BeforeTorchvision())
