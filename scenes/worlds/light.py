@@ -74,7 +74,7 @@ class Light:
         self._face = (first // 3).astype(np.int32)
         self._place_m = mesh.corners_m().reshape(-1, 3)[first]
         self._gathered = np.full((len(first), 3), np.nan)
-        self._overhead = world.sun_irradiance * max(world.to_sun[2], 0.0)
+        self._overhead = world.lighting.sun_irradiance * max(world.lighting.to_sun[2], 0.0)
         everywhere = sky_radiance(world, cosine_directions(256))
         self._open_sky = np.pi * everywhere.mean(axis=0)
 
@@ -113,17 +113,17 @@ class Light:
     ) -> Float64[np.ndarray, "n 3"]:
         """Irradiance from the sun where nothing is in its way; leaves let some through."""
         world = self.tracer.world
-        cosine = hits.normal @ world.to_sun
+        cosine = hits.normal @ world.lighting.to_sun
         leaf = self.tracer.mesh.surface[hits.face] == Surface.LEAF
         through = leaf & (cosine < 0.0)
         share = np.where(through, -0.55 * cosine, np.maximum(cosine, 0.0))
         lit = np.flatnonzero(share > 0.0)
         side = np.where(through, -1.0, 1.0)[lit, None] * hits.normal[lit]
         start = points_m[lit] + SKIN_M * side
-        to_sun = np.broadcast_to(world.to_sun, start.shape).copy()
+        to_sun = np.broadcast_to(world.lighting.to_sun, start.shape).copy()
         share[lit[self.tracer.blocked(start, to_sun, time_us[lit])]] = 0.0
         tint = np.where(through[:, None], [1.1, 1.2, 0.5], 1.0)
-        return share[:, None] * tint * world.sun_irradiance
+        return share[:, None] * tint * world.lighting.sun_irradiance
 
     def _mirrored(
         self,

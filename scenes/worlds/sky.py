@@ -19,8 +19,8 @@ def sky_radiance(
     """Linear radiance from each unit direction; below the horizon it is the haze."""
     up = np.clip(directions[:, 2], 0.0, 1.0)
     haze = np.exp(-4.5 * up)[:, None]
-    clear = world.sky_radiance + haze * (_HAZE - world.sky_radiance)
-    near_sun = np.clip(directions @ world.to_sun, 0.0, 1.0)[:, None]
+    clear = world.lighting.sky_radiance + haze * (_HAZE - world.lighting.sky_radiance)
+    near_sun = np.clip(directions @ world.lighting.to_sun, 0.0, 1.0)[:, None]
     clear = clear + np.array([1.0, 0.9, 0.7]) * near_sun**24 + 0.2 * near_sun**4
     # Clouds lie in a layer, so they crowd together towards the horizon.
     u = directions[:, 0] / (up + 0.12) * 2.0 + 0.37 * world.seed

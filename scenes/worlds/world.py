@@ -7,13 +7,14 @@ coordinates are the straight street, world coordinates the gently winding one.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from scenes.actor import Actor
-from scenes.geometry import rigid, yaw_rotation
+from scenes.geometry import rigid, rotation_exp, yaw_rotation
 from scenes.trajectory import Trajectory
 from scenes.worlds.buildings import houses
 from scenes.worlds.furniture import furniture
+from scenes.worlds.lighting import Lighting
 from scenes.worlds.mesh import Mesh, join
 from scenes.worlds.plants import plants
 from scenes.worlds.roads import ONCOMING_M, ROAD_M, RoadDetails, ground, road_details
@@ -28,17 +29,54 @@ CLIP_US = 4_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Limb:
+    """A rigid part that swings about a hinge, as arms and legs do."""
+
+    mesh: Mesh
+    """In the frame of the body's box, as when it hangs straight."""
+    hinge_m: Float64[np.ndarray, "3"]
+    """A point of the hinge, in the same frame."""
+    axis: Float64[np.ndarray, "3"]
+    """Unit vector along the hinge."""
+    swing_rad: float
+    """How far it swings to either side."""
+    period_us: int
+    """Time of a swing there and back."""
+    phase: float = 0.0
+    """Where in its swing it is at time 0, 0 to 1."""
+
+    def box_from_limb(self, time_us: Int64[np.ndarray, "n"]) -> Float64[np.ndarray, "n 4 4"]:
+        """The turn about the hinge at each time."""
+        angle = self.swing_rad * np.sin(2.0 * np.pi * (time_us / self.period_us + self.phase))
+        turn = rotation_exp(angle[:, None] * self.axis)
+        return rigid(turn, self.hinge_m - turn @ self.hinge_m)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Body:
-    """One car: who it is, and its mesh in the frame of its box."""
+    """One road user: who it is, and its mesh in the frame of its box."""
 
     actor: Actor
     mesh: Mesh
+    limbs: tuple[Limb, ...] = ()
+    """What swings; the box holds it at all times."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class LaneLine:
+    """A painted line that separates or borders lanes."""
+
+    points_m: Float64[np.ndarray, "n 3"]
+    """A polyline along its middle, in the world, at most 1 m between points."""
+    dashed: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class World:
-    """A street, traced by `scenes.worlds.tracer`."""
+    """A place and who moves in it, traced by `scenes.worlds.tracer`."""
 
+    recipe: str
+    """Which recipe of `scenes.worlds.recipes` made it."""
     seed: int
     scenery: Mesh
     """What never moves, cars excepted."""
@@ -48,12 +86,12 @@ class World:
     """What is painted on the road."""
     ego: Trajectory
     """A drive along the right lane, 10 poses a second; x forward, on the ground."""
-    to_sun: Float64[np.ndarray, "3"]
-    """Unit vector towards the sun."""
-    sun_irradiance: Float64[np.ndarray, "3"]
-    """Of a surface that faces the sun, linear red, green, blue."""
-    sky_radiance: Float64[np.ndarray, "3"]
-    """At the zenith; `scenes.worlds.sky` says how it spreads."""
+    lighting: Lighting
+    lane_lines: tuple[LaneLine, ...] = ()
+    drivable_m: tuple[Float64[np.ndarray, "_ 2"], ...] = ()
+    """Polygons that cover the drivable surface, seen from above, in the world."""
+    wetness: float = 0.0
+    """How much water covers the road, 0 dry to 1 mirrors."""
 
 
 def bend_y_m(x_m: np.ndarray) -> np.ndarray:
@@ -153,12 +191,15 @@ def street(seed: int) -> World:
     to_sun = np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(height)])
     scenery = join([ground(seed), houses(seed), plants(seed), furniture(seed)])
     return World(
+        recipe="street",
         seed=seed,
         scenery=_bent(scenery),
         bodies=cars(seed),
         road=road_details(seed),
         ego=ego_drive(seed),
-        to_sun=to_sun,
-        sun_irradiance=np.array([7.2, 6.6, 5.6]),
-        sky_radiance=np.array([0.30, 0.50, 0.92]),
+        lighting=Lighting(
+            to_sun=to_sun,
+            sun_irradiance=np.array([7.2, 6.6, 5.6]),
+            sky_radiance=np.array([0.30, 0.50, 0.92]),
+        ),
     )

@@ -94,8 +94,8 @@ def test_the_ego_drives_smoothly_and_on_the_road(seed: int) -> None:
 
 
 def test_the_sun_is_up_and_nothing_is_below_the_plain(world: World) -> None:
-    assert world.to_sun[2] > 0.5
-    assert np.linalg.norm(world.to_sun) == pytest.approx(1.0)
+    assert world.lighting.to_sun[2] > 0.5
+    assert np.linalg.norm(world.lighting.to_sun) == pytest.approx(1.0)
     low, high = world.scenery.extent_m()
     assert low[2] > -2.0
     assert high[2] > 10.0
