@@ -4,11 +4,13 @@ Each mark is the share of a footprint that it covers, integrated exactly, so tha
 and smooth in the distance. Rest coordinates [m].
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float, Float64
 
 from scenes.worlds.noise import fractal, repeated, smoothstep, stripe
-from scenes.worlds.roads import CROSSING_M, FREE_M, LANE_M, ONCOMING_M, RoadDetails
+from scenes.worlds.roads import CROSSING_M, FREE_M, LANE_M, ONCOMING_M, Mark, RoadDetails
 
 DASH_M, DASH_PERIOD_M = 4.0, 10.0
 LINE_M = 0.13
@@ -23,6 +25,45 @@ def paint_coverage(
     road: RoadDetails,
 ) -> Float[np.ndarray, "n"]:
     """Share of each footprint (`along` x `across` [m]) under paint, had it not worn."""
+    if road.marks is None:
+        return _street_coverage(x, y, along, across, road)
+    cover = marks_coverage(x, y, along, across, road.marks)
+    for tail in road.arrows_m:
+        cover = np.maximum(cover, _arrow(x - tail[0], y - tail[1], along, across))
+    return np.clip(cover, 0.0, 1.0)
+
+
+def marks_coverage(
+    x: Float[np.ndarray, "n"],
+    y: Float[np.ndarray, "n"],
+    along: Float[np.ndarray, "n"],
+    across: Float[np.ndarray, "n"],
+    marks: Sequence[Mark],
+) -> Float[np.ndarray, "n"]:
+    """Share of each footprint under any of `marks`, had they not worn."""
+    cover = np.zeros(len(x))
+    for mark in marks:
+        (x0, y0), (x1, y1) = mark.low_m, mark.high_m
+        near = np.flatnonzero((x + along > x0) & (x - along < x1))
+        px, along_x, across_y = x[near], along[near], across[near]
+        py = y[near] - mark.drift_at(px)
+        inside = stripe(px, x0, x1, along_x) * stripe(py, y0, y1, across_y)
+        if mark.dash_m > 0.0 and mark.across:
+            inside *= repeated(py - y0, mark.period_m, mark.dash_m, across_y)
+        elif mark.dash_m > 0.0:
+            inside *= repeated(px - x0, mark.period_m, mark.dash_m, along_x)
+        cover[near] = np.maximum(cover[near], inside)
+    return cover
+
+
+def _street_coverage(
+    x: Float[np.ndarray, "n"],
+    y: Float[np.ndarray, "n"],
+    along: Float[np.ndarray, "n"],
+    across: Float[np.ndarray, "n"],
+    road: RoadDetails,
+) -> Float[np.ndarray, "n"]:
+    """The same for the street of `scenes.worlds.roads`."""
     half = 0.5 * LINE_M
     cover = repeated(x, DASH_PERIOD_M, DASH_M, along) * stripe(
         y, LANE_M / 2 - half, LANE_M / 2 + half, across

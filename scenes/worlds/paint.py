@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64, UInt8
 
-from scenes.worlds.markings import paint_coverage, worn
+from scenes.worlds.markings import marks_coverage, paint_coverage, worn
 from scenes.worlds.mesh import Surface
 from scenes.worlds.noise import band, fractal, smoothstep, stripe
-from scenes.worlds.roads import LANE_M, ONCOMING_M, RoadDetails
+from scenes.worlds.roads import RoadDetails
 
 _WHITE = np.array([0.62, 0.62, 0.58])
+_YELLOW = np.array([0.62, 0.42, 0.03])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -24,6 +25,7 @@ class Spots:
     surface: UInt8[np.ndarray, "n"]
     rest_m: Float64[np.ndarray, "n 3"]
     normal: Float64[np.ndarray, "n 3"]
+    """Unit normal in rest coordinates, on either side."""
     colour: Float[np.ndarray, "n 3"]
     across_m: Float64[np.ndarray, "n"]
     """Footprint across the line of sight [m]."""
@@ -67,7 +69,7 @@ def albedo(spots: Spots, road: RoadDetails) -> Float64[np.ndarray, "n 3"]:
 
 def _road(spots: Spots, road: RoadDetails) -> np.ndarray:
     x, y, seen = spots.rest_m[:, 0], spots.rest_m[:, 1], spots.seen_m()
-    shade = 0.135 * (1.0 + 0.10 * fractal(x, y, 11.0, 3, seen, seed=1))
+    shade = road.grey * (1.0 + 0.10 * fractal(x, y, 11.0, 3, seen, seed=1))
     grain = 0.26 * fractal(x, y, 0.16, 3, seen, seed=4) + 0.12 * fractal(x, y, 1.1, 2, seen, seed=9)
     for (x0, y0, x1, y1), factor in zip(road.patches_m, road.patch_shade, strict=True):
         near = np.flatnonzero((x > x0 - 0.5) & (x < x1 + 0.5) & (y > y0 - 0.5) & (y < y1 + 0.5))
@@ -75,10 +77,11 @@ def _road(spots: Spots, road: RoadDetails) -> np.ndarray:
         inside = stripe(px, x0, x1, fx) * stripe(py, y0, y1, fy)
         rim = stripe(px, x0 - 0.05, x1 + 0.05, fx) * stripe(py, y0 - 0.05, y1 + 0.05, fy) - inside
         shade[near] *= (1.0 + (factor - 1.0) * inside) * (1.0 - 0.55 * rim)
-    for lane in (0.0, LANE_M, ONCOMING_M):  # tyres polish two tracks, oil drips between them
+    for lane, low, high in road.lanes_m:  # tyres polish two tracks, oil drips between them
+        on = (x >= low) & (x < high)
         for wheel in (-0.8, 0.8):
-            shade *= 1.0 + 0.07 * np.exp(-(((y - lane - wheel) / 0.28) ** 2))
-        shade *= 1.0 - 0.12 * np.exp(-(((y - lane) / 0.3) ** 2))
+            shade *= 1.0 + on * 0.07 * np.exp(-(((y - lane - wheel) / 0.28) ** 2))
+        shade *= 1.0 - on * 0.12 * np.exp(-(((y - lane) / 0.3) ** 2))
     shade *= (1.0 + grain) * (1.0 - 0.6 * _cracks(x, y, seen))
     colour = shade[:, None] * [1.0, 0.985, 0.96]
     for lid_x, lid_y in road.manholes_m:
@@ -90,7 +93,12 @@ def _road(spots: Spots, road: RoadDetails) -> np.ndarray:
     cover = paint_coverage(x, y, spots.along_m, spots.across_m, road)
     cover = (cover * worn(x, y, seen, road.wear))[:, None]
     dirt = 1.0 + 0.12 * fractal(x, y, 0.5, 3, seen, seed=14)[:, None]
-    return colour + cover * (_WHITE * dirt - colour)
+    colour += cover * (_WHITE * dirt - colour)
+    yellow = [mark for mark in road.marks or () if mark.yellow]
+    if yellow:  # tape, which does not wear
+        cover = marks_coverage(x, y, spots.along_m, spots.across_m, yellow)[:, None]
+        colour += cover * (_YELLOW * dirt - colour)
+    return colour
 
 
 def _cracks(x: np.ndarray, y: np.ndarray, seen: np.ndarray) -> np.ndarray:

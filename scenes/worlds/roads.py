@@ -33,6 +33,33 @@ CROSSING_M = (47.0, 50.2)
 """The zebra crossing, in x."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """A painted rectangle along the axes of rest coordinates, or a row of them."""
+
+    low_m: tuple[float, float]
+    """Corner with the smaller x and y."""
+    high_m: tuple[float, float]
+    """The opposite one."""
+    dash_m: float = 0.0
+    """Length of each piece; 0 paints all of it."""
+    period_m: float = 1.0
+    """From the start of a piece to that of the next."""
+    across: bool = False
+    """Whether pieces follow each other along y, as in a zebra crossing, instead of along x."""
+    drift_m: float = 0.0
+    """How far y has moved, smoothly, at the end in x; for tapers and shifted lanes."""
+    yellow: bool = False
+    """Roadworks paint in yellow, over what is white."""
+    divides_lanes: bool = False
+    """Whether it separates or borders lanes."""
+
+    def drift_at(self, x_m: np.ndarray) -> np.ndarray:
+        """How far y has moved at `x_m`, without a kink at either end."""
+        share = np.clip((x_m - self.low_m[0]) / (self.high_m[0] - self.low_m[0]), 0.0, 1.0)
+        return self.drift_m * share**3 * (10.0 - 15.0 * share + 6.0 * share**2)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class RoadDetails:
     """What makes one road differ from another; rest coordinates [m]."""
@@ -47,6 +74,16 @@ class RoadDetails:
     """Tails of the painted arrows, which point along x."""
     wear: float
     """Share of the paint that is gone, 0 to 1."""
+    marks: tuple[Mark, ...] | None = None
+    """All that is painted, arrows apart; None for the street of this module."""
+    lanes_m: tuple[tuple[float, float, float], ...] = (
+        (0.0, -np.inf, np.inf),
+        (LANE_M, -np.inf, np.inf),
+        (ONCOMING_M, -np.inf, np.inf),
+    )
+    """Where tyres have polished the road: y of a lane's middle, and from where to where in x."""
+    grey: float = 0.135
+    """Albedo of the asphalt."""
 
 
 def road_details(seed: int) -> RoadDetails:

@@ -1,11 +1,12 @@
 """What rays meet in a world, at any time of the drive: exact geometry, classes and instances.
 
 Scenery and parked cars are one set of triangles. A car that moves is traced in the frame of its
-own box, at the time of each ray, so that rolling shutters and spinning lidars see it where it is.
+own box, at the time of each ray, so that rolling shutters and spinning lidars see it where it is;
+limbs that swing are traced in their own frames in turn.
 World coordinates, metres; directions are unit vectors.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int32, Int64, UInt8
@@ -13,7 +14,7 @@ from jaxtyping import Bool, Float, Float64, Int32, Int64, UInt8
 from scenes.geometry import invert
 from scenes.semantics import Semantic
 from scenes.worlds.markings import paint_coverage
-from scenes.worlds.mesh import Surface, join
+from scenes.worlds.mesh import Mesh, Surface, join
 from scenes.worlds.mitsuba_door import Triangles
 from scenes.worlds.paint import Spots, albedo
 from scenes.worlds.world import Body, World
@@ -64,20 +65,23 @@ class Tracer:
             OtherlaneError: Mitsuba is not installed.
         """
         self.world = world
-        self.moving: list[Body] = [body for body in world.bodies if body.actor.is_moving]
+        self.moving: list[Body] = [body for body in world.bodies if moves(body)]
         parked = [
             body.mesh.moved(body.actor.trajectory.world_from_body[0])
             for body in world.bodies
-            if not body.actor.is_moving
+            if not moves(body)
         ]
         still = join([world.scenery, *parked])
-        self.mesh = join([still, *(body.mesh for body in self.moving)])
+        rigid_parts = [_rigid_parts(body) for body in self.moving]
+        self.mesh = join([still, *(mesh for meshes in rigid_parts for mesh in meshes)])
         self.normals = self.mesh.normals()
+        self._rest_normals = replace(self.mesh, vertices_m=self.mesh.rest_m).normals()
         self._still = Triangles(still)
-        self._movers = [Triangles(body.mesh) for body in self.moving]
-        sizes = [len(still), *(len(body.mesh) for body in self.moving)]
+        self._movers = [[Triangles(mesh) for mesh in meshes] for meshes in rigid_parts]
+        sizes = [len(still), *(sum(map(len, meshes)) for meshes in rigid_parts)]
         self.first_face = np.cumsum([0, *sizes])
-        """First triangle of the still part and of each moving body; the end comes last."""
+        """First triangle of the still part and of each moving body, limbs included; the end
+        comes last."""
 
     def cast(
         self,
@@ -92,18 +96,22 @@ class Tracer:
         met = np.flatnonzero(face >= 0)
         range_m[met], weights[met] = self._still.meet(face[met], origins_m[met], directions[met])
         normal[met] = self.normals[face[met]]
-        for index, (body, triangles) in enumerate(zip(self.moving, self._movers, strict=True)):
-            rays, origin, direction, rotation = _rays_near(body, origins_m, directions, time_us)
-            found = triangles.first_hit(origin, direction)
-            keep = np.flatnonzero(found >= 0)
-            there, weight = triangles.meet(found[keep], origin[keep], direction[keep])
-            closer = there < range_m[rays[keep]]
-            keep, there, weight = keep[closer], there[closer], weight[closer]
-            ray = rays[keep]
-            face[ray] = found[keep] + self.first_face[1 + index]
-            range_m[ray], weights[ray] = there, weight
-            turned = self.normals[face[ray]]
-            normal[ray] = np.einsum("nij,nj->ni", rotation[keep], turned)
+        for index, (body, parts) in enumerate(zip(self.moving, self._movers, strict=True)):
+            near = _rays_near(body, origins_m, directions, time_us)
+            first = int(self.first_face[1 + index])
+            for part, triangles in enumerate(parts):
+                rays, origin, direction, rotation = _in_part(body, part, near, time_us)
+                found = triangles.first_hit(origin, direction)
+                keep = np.flatnonzero(found >= 0)
+                there, weight = triangles.meet(found[keep], origin[keep], direction[keep])
+                closer = there < range_m[rays[keep]]
+                keep, there, weight = keep[closer], there[closer], weight[closer]
+                ray = rays[keep]
+                face[ray] = found[keep] + first
+                range_m[ray], weights[ray] = there, weight
+                turned = self.normals[face[ray]]
+                normal[ray] = np.einsum("nij,nj->ni", rotation[keep], turned)
+                first += len(_rigid_parts(body)[part])
         away = np.einsum("ni,ni->n", normal, directions) > 0.0
         normal[away] *= -1.0
         return Hits(face=face, range_m=range_m, weights=weights, normal=normal)
@@ -116,9 +124,11 @@ class Tracer:
     ) -> Bool[np.ndarray, "n"]:
         """Whether anything stands on each ray."""
         hidden = self._still.blocked(origins_m, directions)
-        for body, triangles in zip(self.moving, self._movers, strict=True):
-            rays, origin, direction, _ = _rays_near(body, origins_m, directions, time_us)
-            hidden[rays] |= triangles.blocked(origin, direction)
+        for body, parts in zip(self.moving, self._movers, strict=True):
+            near = _rays_near(body, origins_m, directions, time_us)
+            for part, triangles in enumerate(parts):
+                rays, origin, direction, _ = _in_part(body, part, near, time_us)
+                hidden[rays] |= triangles.blocked(origin, direction)
         return hidden
 
     def spots(
@@ -131,7 +141,7 @@ class Tracer:
         return Spots(
             surface=self.mesh.surface[hits.face],
             rest_m=np.einsum("nk,nki->ni", hits.weights, corners),
-            normal=hits.normal,
+            normal=self._rest_normals[hits.face],
             colour=self.mesh.colour[hits.face],
             across_m=across,
             along_m=across / np.maximum(facing, 0.02),
@@ -192,17 +202,21 @@ def poses_at(body: Body, time_us: Int64[np.ndarray, "n"]) -> Float64[np.ndarray,
     return body.actor.trajectory.at(times)[which]
 
 
+_Rays = tuple[
+    Int64[np.ndarray, "k"],
+    Float64[np.ndarray, "k 3"],
+    Float64[np.ndarray, "k 3"],
+    Float[np.ndarray, "k 3 3"],
+]
+"""Which rays; their origins and directions in some frame; the rotations from it to the world."""
+
+
 def _rays_near(
     body: Body,
     origins_m: Float64[np.ndarray, "n 3"],
     directions: Float64[np.ndarray, "n 3"],
     time_us: Int64[np.ndarray, "n"],
-) -> tuple[
-    Int64[np.ndarray, "k"],
-    Float64[np.ndarray, "k 3"],
-    Float64[np.ndarray, "k 3"],
-    Float[np.ndarray, "k 3 3"],
-]:
+) -> _Rays:
     """Rays that meet the body's bounding sphere: which, in its frame, and its rotations."""
     radius = 0.5 * float(np.linalg.norm(body.actor.size_m)) + 0.05
     world_from_box = poses_at(body, time_us)
@@ -215,3 +229,25 @@ def _rays_near(
     origin = np.einsum("nij,nj->ni", rotation, origins_m[near]) + box_from_world[:, :3, 3]
     direction = np.einsum("nij,nj->ni", rotation, directions[near])
     return near, origin, direction, np.swapaxes(rotation, 1, 2)
+
+
+def _in_part(body: Body, part: int, near: _Rays, time_us: Int64[np.ndarray, "n"]) -> _Rays:
+    """The same rays in the frame of the body's mesh (part 0) or of one of its limbs."""
+    rays, origin, direction, rotation = near
+    if part == 0 or not len(rays):
+        return near
+    limb_from_box = invert(body.limbs[part - 1].box_from_limb(time_us[rays]))
+    turn = limb_from_box[:, :3, :3]
+    origin = np.einsum("nij,nj->ni", turn, origin) + limb_from_box[:, :3, 3]
+    direction = np.einsum("nij,nj->ni", turn, direction)
+    return rays, origin, direction, rotation @ np.swapaxes(turn, 1, 2)
+
+
+def _rigid_parts(body: Body) -> list[Mesh]:
+    """The body's own mesh, then its limbs, each in its own frame."""
+    return [body.mesh, *(limb.mesh for limb in body.limbs)]
+
+
+def moves(body: Body) -> bool:
+    """Whether a body is traced in its own frame: it drives, walks, or only waves."""
+    return body.actor.is_moving or len(body.limbs) > 0
