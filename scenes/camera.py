@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
+from scenes.fisheye import fisheye_directions, fisheye_plane
 from scenes.geometry import invert
 from scenes.trajectory import Trajectory
 
@@ -21,7 +22,7 @@ ROLLING_STEPS = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Camera:
-    """A pinhole camera with OpenCV's lens distortion and a readout time."""
+    """A camera with OpenCV's lens distortion, or a fisheye lens, and a readout time."""
 
     width: int
     """Image width [px]."""
@@ -36,9 +37,11 @@ class Camera:
     cy: float
     """Principal point, y [px]; pixel centres at +0.5."""
     distortion: tuple[float, ...] = ()
-    """OpenCV's k1 k2 p1 p2 [k3 [k4 k5 k6]]; empty for none."""
+    """OpenCV's k1 k2 p1 p2 [k3 [k4 k5 k6]], of a fisheye k1 k2 k3 k4; empty for none."""
     readout_us: int = 0
     """Time from the first row to the last [µs]; 0 is a global shutter."""
+    fisheye: bool = False
+    """Whether the lens is Kannala and Brandt's (`scenes.fisheye`), which may see behind itself."""
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
@@ -46,6 +49,8 @@ class Camera:
         numbers = (self.fx, self.fy, self.cx, self.cy, *self.distortion)
         if not np.all(np.isfinite(numbers)) or self.fx <= 0 or self.fy <= 0:
             raise ValueError(f"intrinsics must be finite, focal lengths positive, got {numbers}")
+        if self.fisheye and len(self.distortion) not in (0, 4):
+            raise ValueError(f"a fisheye takes 0 or 4 numbers, got {len(self.distortion)}")
         if len(self.distortion) not in (0, 4, 5, 8):
             raise ValueError(f"distortion takes 0, 4, 5 or 8 numbers, got {len(self.distortion)}")
         if self.readout_us < 0:
@@ -65,7 +70,13 @@ class Camera:
         )
 
     def project(self, points_camera: Float[np.ndarray, "*n 3"]) -> Float64[np.ndarray, "*n 2"]:
-        """Pixels of points in the camera's frame [px]; NaN where a point is not in front."""
+        """Pixels of points in the camera's frame [px]; NaN where the lens cannot see a point.
+
+        That is, where it is not in front, or beyond the angle to which a fisheye is one-to-one.
+        """
+        if self.fisheye:
+            landing = fisheye_plane(points_camera, self.distortion)
+            return landing * [self.fx, self.fy] + [self.cx, self.cy]
         z = points_camera[..., 2]
         with np.errstate(divide="ignore", invalid="ignore"):
             plane = points_camera[..., :2] / np.where(z > 0, z, np.nan)[..., None]
@@ -73,8 +84,14 @@ class Camera:
         return bent * [self.fx, self.fy] + [self.cx, self.cy]
 
     def unproject(self, pixels: Float[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 3"]:
-        """Directions of pixels in the camera's frame, scaled to z = 1 (multiply by z_m)."""
+        """Directions of pixels in the camera's frame, scaled to z = 1 (multiply by z_m).
+
+        Those of a fisheye are of unit length instead (multiply by range_m), because z may be 0
+        or less; NaN outside of its image circle.
+        """
         bent = (pixels - [self.cx, self.cy]) / [self.fx, self.fy]
+        if self.fisheye:
+            return fisheye_directions(bent, self.distortion)
         plane = _undistort(bent, self.distortion)
         return np.concatenate([plane, np.ones_like(plane[..., :1])], axis=-1)
 

@@ -195,8 +195,17 @@ def save_clip(clip: Clip, folder: Path) -> Path:
 def write_clip(clip: Clip, into: Path, folder: Path) -> None:
     """Write a clip's two files into `into`, which will later be called `folder`."""
     header, arrays = pack(clip, folder)
-    write_json(into / HEADER, msgspec.to_builtins(header))
+    write_json(into / HEADER, _plain(header))
     (into / ARRAYS).write_bytes(_npz(arrays))
+
+
+def _plain(header: Header) -> dict[str, Any]:
+    """JSON values; what most cameras are not is left out, so that older clips keep their hashes."""
+    plain = msgspec.to_builtins(header)
+    for stream in plain["cameras"]:
+        if not stream["camera"]["fisheye"]:
+            del stream["camera"]["fisheye"]
+    return plain
 
 
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:
@@ -210,7 +219,7 @@ def _content_hash(clip: Clip) -> str:
     import hashlib
 
     header, arrays = pack(clip)
-    digest = hashlib.sha256(msgspec.json.encode(msgspec.to_builtins(header)))
+    digest = hashlib.sha256(msgspec.json.encode(_plain(header)))
     for name in sorted(arrays):
         digest.update(name.encode() + arrays[name].tobytes())
     return digest.hexdigest()

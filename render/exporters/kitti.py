@@ -51,7 +51,7 @@ def export(frames_folder: Path, out: Path) -> Path:
         (out / name).mkdir(parents=True)
     for record in records:
         key = record["key"]
-        if record["camera"]["distortion"]:
+        if record["camera"]["distortion"] or record["camera"].get("fisheye", False):
             wrong = "KITTI's layout has no lens distortion, the camera of these frames does"
             raise OtherlaneError(frames_folder, wrong, "formats without kitti")
         shutil.copyfile(frames_folder / FRAMES / f"{key}.rgb.png", out / "image_2" / f"{key}.png")

@@ -8,10 +8,15 @@ from render.labels.moment import Moment
 def _camera(moment: Moment) -> Json:
     camera = moment.camera
     names = ("width", "height", "fx", "fy", "cx", "cy", "readout_us")
-    return {name: getattr(camera, name) for name in names} | {
-        "distortion": list(camera.distortion),
-        "name": moment.clip.cameras[moment.stream].name,
-    }
+    lens: dict[str, Json] = {"fisheye": True} if camera.fisheye else {}
+    return (
+        {name: getattr(camera, name) for name in names}
+        | lens
+        | {
+            "distortion": list(camera.distortion),
+            "name": moment.clip.cameras[moment.stream].name,
+        }
+    )
 
 
 OBJECT_LABELS: tuple[ObjectLabel, ...] = (

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from scenes.camera import Camera, camera_rays, project_world
+from scenes.fisheye import widest_rad
 from scenes.geometry import invert, rigid, transform_points
 from scenes.trajectory import Trajectory
 from tests.strategies import arrays, cameras, pixels, rides, transforms
@@ -82,6 +83,61 @@ def test_distortion_is_opencvs(count: int) -> None:
     assert_allclose(camera.project(points_camera), theirs[:, 0], rtol=0, atol=1e-9)
 
 
+FISHEYE = Camera(
+    width=640,
+    height=480,
+    fx=170.0,
+    fy=172.0,
+    cx=322.0,
+    cy=239.0,
+    distortion=(-0.02, 0.006, -0.002, 0.0002),
+    fisheye=True,
+)
+
+
+@given(arrays((20, 2), 0.0, 1.0), arrays((20, 1), 0.1, 1000.0))
+def test_a_fisheye_sees_points_where_their_rays_began(
+    share: np.ndarray, range_m: np.ndarray
+) -> None:
+    seen = share * [640.0, 480.0]
+    directions = FISHEYE.unproject(seen)
+    assert_allclose(np.linalg.norm(directions, axis=-1), 1.0, rtol=0, atol=1e-12)
+    assert_allclose(FISHEYE.project(directions * range_m), seen, rtol=0, atol=1e-9)
+
+
+@given(arrays((20, 1), 0.0, 0.95), arrays((20, 1), -np.pi, np.pi), st.booleans())
+def test_a_fisheye_sees_behind_itself(share: np.ndarray, turn: np.ndarray, bent: bool) -> None:
+    camera = FISHEYE if bent else replace(FISHEYE, distortion=())
+    theta = share * widest_rad(camera.distortion)
+    assert widest_rad(camera.distortion) > 0.5 * np.pi
+    flat = np.sin(theta)
+    directions = np.concatenate([flat * np.cos(turn), flat * np.sin(turn), np.cos(theta)], axis=1)
+    assert_allclose(camera.unproject(camera.project(directions)), directions, atol=1e-9)
+
+
+def test_a_fisheye_is_opencvs() -> None:
+    cv2 = pytest.importorskip("cv2")
+    points_camera = np.array([0.0, 0.0, 2.0]) + np.random.default_rng(0).uniform(-2, 2, (50, 3))
+    points_camera = points_camera[points_camera[:, 2] > 0.1]
+    matrix = np.array([[FISHEYE.fx, 0, FISHEYE.cx], [0, FISHEYE.fy, FISHEYE.cy], [0, 0, 1]])
+    theirs, _ = cv2.fisheye.projectPoints(
+        points_camera[:, None], np.zeros(3), np.zeros(3), matrix, np.array(FISHEYE.distortion)
+    )
+    assert_allclose(FISHEYE.project(points_camera), theirs[:, 0], rtol=0, atol=1e-9)
+
+
+def test_a_fisheye_is_blind_where_it_would_fold() -> None:
+    lens = (-0.1, 0.0, 0.0, 0.0)  # theta - 0.1 theta^3 turns back at sqrt(1 / 0.3)
+    camera = replace(FISHEYE, distortion=lens)
+    assert widest_rad(lens) == pytest.approx(np.sqrt(1.0 / 0.3))
+    theta = np.sqrt(1.0 / 0.3) + np.array([-0.01, 0.01])
+    points_camera = np.stack([np.sin(theta), 0 * theta, np.cos(theta)], axis=1)
+    assert np.isnan(camera.project(points_camera)).any(axis=1).tolist() == [False, True]
+    assert np.isnan(camera.project(np.zeros(3))).all()
+    assert np.isnan(camera.unproject(np.array([camera.cx + 1.3 * camera.fx, camera.cy]))).all()
+    assert_allclose(camera.unproject(np.array([camera.cx, camera.cy])), [0.0, 0.0, 1.0])
+
+
 @given(st.lists(st.floats(-5.0, 0.0), min_size=1, max_size=4))
 def test_what_is_not_in_front_has_no_pixel(z_m: list[float]) -> None:
     points_camera = np.stack([np.ones(len(z_m)), np.ones(len(z_m)), np.array(z_m)], axis=-1)
@@ -121,6 +177,7 @@ def test_a_pose_and_a_standing_trajectory_are_the_same(
         ({"distortion": (0.1, 0.2)}, "0, 4, 5 or 8"),
         ({"distortion": (float("inf"), 0.0, 0.0, 0.0)}, "finite"),
         ({"readout_us": -1}, "readout_us"),
+        ({"fisheye": True, "distortion": (0.1, 0.0, 0.0, 0.0, 0.0)}, "a fisheye takes 0 or 4"),
     ],
 )
 def test_impossible_cameras_are_refused(change: dict[str, object], message: str) -> None:
