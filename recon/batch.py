@@ -11,6 +11,9 @@ from recon.evidence import Data, Pixels
 from recon.poses import PoseCorrection
 from recon.rays import Rays
 
+VIRTUAL_SHARE = 0.5
+"""Share of the depth rays that start beside the recorded path, where there are any."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Batch:
@@ -72,15 +75,21 @@ def draw_batch(data: Data, count: int, depth_share: float, generator: torch.Gene
         usable_pick = pixels.usable[pick.to(device)]
         drawn.append((pixels, usable_pick))
         rays.append(pixels.rays(usable_pick))
-    pick = torch.randint(max(len(data.depth), 1), (depth_rays,), generator=generator).to(device)
-    # depth evidence is a thin beam or a point: its rays have no width
-    known = Rays(
-        origins_m=data.depth.origins_m[pick],
-        directions=data.depth.directions[pick],
-        pixel_angle=torch.zeros(depth_rays, device=device),
-    )
+    beside = int(depth_rays * VIRTUAL_SHARE) if len(data.virtual) else 0
+    known, ranges = [], []
+    for evidence, number in ((data.depth, depth_rays - beside), (data.virtual, beside)):
+        pick = torch.randint(max(len(evidence), 1), (number,), generator=generator).to(device)
+        ranges.append(evidence.range_m[pick])
+        known.append(
+            Rays(
+                origins_m=evidence.origins_m[pick],
+                directions=evidence.directions[pick],
+                # depth evidence is a thin beam or a point: its rays have no width
+                pixel_angle=torch.zeros(number, device=device),
+            )
+        )
     together = {
-        name: torch.cat([getattr(part, name) for part in (*rays, known)])
+        name: torch.cat([getattr(part, name) for part in (*rays, *known)])
         for name in ("origins_m", "directions", "pixel_angle")
     }
-    return Batch(rays=Rays(**together), pixels=tuple(drawn), depth_m=data.depth.range_m[pick])
+    return Batch(rays=Rays(**together), pixels=tuple(drawn), depth_m=torch.cat(ranges))

@@ -11,6 +11,7 @@ def reconstruct(
     scale: float | None = None,
     holdout: int = 8,
     train_share: float | None = None,
+    train_cameras: tuple[str, ...] = (),
     seed: int = 0,
     backend: str | None = None,
     budget: str | None = None,
@@ -24,6 +25,7 @@ def reconstruct(
         scale: Image size to train at, as a share of the recorded size.
         holdout: Keep every n-th frame for evaluation; 0 keeps none.
         train_share: KITTI's 0.75, 0.5 or 0.25 of the frames train, instead of `holdout`.
+        train_cameras: Only these cameras train, the others measure; all when left out.
         seed: Random seed.
         backend: Kernels to train with; the fastest that works here when left out.
         budget: Time to train, such as 60s or 5m; turned into a number of steps once.
@@ -38,6 +40,7 @@ def reconstruct(
         scale=scale,
         holdout=holdout,
         train_share=train_share,
+        train_cameras=train_cameras,
         seed=seed,
         backend=backend,
         budget=budget,

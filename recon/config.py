@@ -78,6 +78,8 @@ class ReconstructionConfig:
     """Every holdout-th picture is kept out of training, from the first on; 0 keeps none out."""
     train_share: float | None = None
     """Instead of `holdout`: the KITTI protocol's share, 0.75, 0.5 or 0.25 (`recon.split`)."""
+    train_cameras: tuple[str, ...] = ()
+    """Only these cameras train, and every picture of the others is held out; all when empty."""
     seed: int = 0
     backend: str = "torch"
     steps: int = 2500

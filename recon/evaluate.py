@@ -19,6 +19,7 @@ from recon.evidence import (
     pixel_angle,
     scaled_camera,
     select_frames,
+    when_trained,
 )
 from recon.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
 from recon.scene import Scene
@@ -34,6 +35,8 @@ class FrameScore:
     camera: str
     frame: int
     extrapolated: bool
+    beside_m: float | None
+    """Of a camera that did not train: how far from the path of one that did [m]."""
     psnr_db: float
     psnr_affine_db: float
     ssim: float
@@ -59,13 +62,15 @@ def evaluate_scene(scene: Scene) -> tuple[list[FrameScore], list[Comparison]]:
         OtherlaneError: The scene was trained on all its pictures, or they cannot be read.
     """
     scores, pictures = [], []
-    for stream in range(len(scene.clip.cameras)):
+    span = when_trained(scene.clip, scene.config)
+    for stream, images in enumerate(scene.clip.cameras):
         trained, held = select_frames(scene.clip, scene.config, stream)
         for frame in held:
             picture = compare(scene, stream, int(frame))
             pictures.append(picture)
-            outside = not trained.min() < frame < trained.max()
-            scores.append(_score(scene, stream, int(frame), picture, outside))
+            outside = not span[0] < images.time_us[frame] < span[-1]
+            beside_m = None if len(trained) else _beside_m(scene, stream, int(frame))
+            scores.append(_score(scene, stream, int(frame), picture, outside, beside_m))
     if not scores:
         fix = "reconstruct with --holdout 8"
         raise OtherlaneError(scene.clip.name, "no picture was kept out of training", fix)
@@ -97,13 +102,37 @@ def compare(scene: Scene, stream: int, frame: int) -> Comparison:
     )
 
 
-def _score(scene: Scene, stream: int, frame: int, picture: Comparison, outside: bool) -> FrameScore:
+def _beside_m(scene: Scene, stream: int, frame: int) -> float:
+    """How far a picture was taken from the nearest path of a camera that trained [m]."""
+    clip, nearest = scene.clip, np.inf
+    eye = clip.world_from_camera(stream, int(clip.cameras[stream].time_us[frame]))[:3, 3]
+    for other, images in enumerate(clip.cameras):
+        if len(select_frames(clip, scene.config, other)[0]) == 0:
+            continue
+        path = camera_trajectory(clip, other).at(images.time_us)[:, :3, 3]
+        steps = np.diff(path, axis=0)
+        length2 = np.maximum(np.sum(steps**2, axis=1), 1e-12)
+        share = np.clip(np.sum((eye - path[:-1]) * steps, axis=1) / length2, 0.0, 1.0)
+        foot = path[:-1] + share[:, None] * steps
+        nearest = min(nearest, float(np.linalg.norm(foot - eye, axis=1).min(initial=np.inf)))
+    return nearest
+
+
+def _score(
+    scene: Scene,
+    stream: int,
+    frame: int,
+    picture: Comparison,
+    outside: bool,
+    beside_m: float | None,
+) -> FrameScore:
     triple = picture.render, picture.photo, picture.counts
     fitted = affine_fit(*triple)
     return FrameScore(
         camera=scene.clip.cameras[stream].name,
         frame=frame,
         extrapolated=outside,
+        beside_m=beside_m,
         psnr_db=psnr_db(*triple),
         psnr_affine_db=psnr_db(fitted, picture.photo, picture.counts),
         ssim=ssim(*triple),
@@ -145,10 +174,11 @@ def result(scene: Scene, scores: list[FrameScore]) -> dict[str, object]:
     """What `otherlane evaluate --json` prints; NaN becomes null.
 
     The numbers at the top are means over the interpolated pictures, where there are any;
-    extrapolated ones stand apart, and `all` holds the mean over both.
+    extrapolated ones stand apart, and so do cameras that did not train (`beside`); `all` holds
+    the mean over everything.
     """
-    inside = [score for score in scores if not score.extrapolated]
-    outside = [score for score in scores if score.extrapolated]
+    inside = [s for s in scores if not s.extrapolated and s.beside_m is None]
+    outside = [s for s in scores if s.extrapolated and s.beside_m is None]
     camera = scaled_camera(scene.clip.cameras[0].camera, scene.config.scale)
     values: dict[str, object] = {
         **summary(inside or scores),
@@ -160,11 +190,23 @@ def result(scene: Scene, scores: list[FrameScore]) -> dict[str, object]:
         "seed": scene.config.seed,
         "extrapolation": {**summary(outside), "frames": len(outside)} if outside else None,
         "all": {**summary(scores), "frames": len(scores)},
+        "beside": _beside(scores),
         "per_frame": [asdict(score) for score in scores],
     }
     cleaned = without_nan(values)
     assert isinstance(cleaned, dict)
     return cleaned
+
+
+def _beside(scores: list[FrameScore]) -> dict[str, object] | None:
+    """Means over each camera that did not train."""
+    rows: dict[str, object] = {}
+    for name in dict.fromkeys(s.camera for s in scores if s.beside_m is not None):
+        mine = [s for s in scores if s.camera == name and not s.extrapolated]
+        apart = [s.beside_m for s in mine if s.beside_m is not None]
+        distance = float(np.mean(apart)) if apart else float("nan")
+        rows[name] = {**summary(mine), "beside_m": distance, "frames": len(mine)}
+    return rows or None
 
 
 def without_nan(value: object) -> object:

@@ -4,6 +4,7 @@ Pictures are averaged down in linear light. Poses are kept per image row, so a r
 costs nothing more. Only training pictures are opened.
 """
 
+import difflib
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -12,10 +13,11 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from recon.config import ReconstructionConfig
-from recon.masks import KNOWN_SLACK_US, moving_actor_mask, sky_mask
+from recon.depth import DepthEvidence, load_depth
+from recon.masks import moving_actor_mask, sky_mask
 from recon.rays import Rays
 from recon.split import training_frames
-from scenes.actor import Actor
+from recon.virtual import virtual_evidence
 from scenes.camera import Camera
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
@@ -24,8 +26,6 @@ from scenes.trajectory import Trajectory
 
 MASK_MARGIN_PX = 3.0
 """Moving actors' boxes are grown by this much [px of the recording]: labels are not exact."""
-LIDAR_MARGIN_M = 0.3
-"""And by this much where lidar returns from them are dropped [m]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -59,18 +59,6 @@ class Pixels:
             directions=torch.einsum("nij,nj->ni", turn, self.directions[pixel]),
             pixel_angle=self.pixel_angle[pixel],
         )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class DepthEvidence:
-    """Rays whose first surface is known."""
-
-    origins_m: Float[Tensor, "n 3"]
-    directions: Float[Tensor, "n 3"]
-    range_m: Float[Tensor, "n"]
-
-    def __len__(self) -> int:
-        return len(self.range_m)
 
 
 def pixel_angle(camera: Camera) -> Float[np.ndarray, "pixels"]:
@@ -135,88 +123,23 @@ def masked_pixels(clip: Clip, stream: int, frame: int, scale: float) -> Bool[np.
     return moving_actor_mask(camera, pose, clip.actors, middle_us, margin)
 
 
-def load_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> DepthEvidence:
-    """Depth evidence that training may see: lidar sweeps, else sparse points.
-
-    `trained` says which pictures of the first camera train. A sparse point counts from each
-    training picture that saw it. Sweeps taken nearest to a held-out picture are left out too.
-    """
-    parts = [_lidar_depth(clip, stream, trained) for stream in range(len(clip.lidars))]
-    if not parts and clip.points is not None:
-        parts = [_sparse_depth(clip, trained)]
-    nothing = np.zeros((0, 3))
-    origins = np.concatenate([nothing, *(origin for origin, _ in parts)])
-    along = np.concatenate([nothing, *(end for _, end in parts)]) - origins
-    distance = np.linalg.norm(along, axis=1)
-    keep = distance > 0.5
-    return DepthEvidence(
-        origins_m=torch.from_numpy(origins[keep]).float(),
-        directions=torch.from_numpy(along[keep] / distance[keep, None]).float(),
-        range_m=torch.from_numpy(distance[keep]).float(),
-    )
-
-
-def _sparse_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> tuple[np.ndarray, np.ndarray]:
-    points = clip.points
-    assert points is not None
-    images = clip.cameras[0]
-    centres = camera_trajectory(clip, 0).at(images.time_us)[:, :3, 3]
-    seen = trained[points.frame_index]
-    return centres[points.frame_index[seen]], points.position_m[points.point_index[seen]]
-
-
-def _lidar_depth(
-    clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"]
-) -> tuple[np.ndarray, np.ndarray]:
-    sweeps, times = clip.lidars[stream], clip.cameras[0].time_us
-    track = clip.ego.mounted(sweeps.ego_from_lidar)
-    origins, ends = [np.zeros((0, 3))], [np.zeros((0, 3))]
-    for index, start in enumerate(sweeps.time_us):
-        if not trained[np.argmin(np.abs(times - start))]:
-            continue
-        sweep = sweeps.read(index)
-        at = start + sweep.offset_us.astype(np.int64)
-        moments, which = np.unique(at, return_inverse=True)
-        poses = track.at(moments)[which]
-        hit = np.einsum("nij,nj->ni", poses[:, :3, :3], sweep.xyz_m) + poses[:, :3, 3]
-        static = np.ones(len(hit), dtype=bool)
-        for actor in clip.actors:
-            if actor.is_moving:
-                static &= ~_from_actor(actor, moments, which, hit)
-        origins.append(poses[static, :3, 3])
-        ends.append(hit[static])
-    return np.concatenate(origins), np.concatenate(ends)
-
-
-def _from_actor(
-    actor: Actor,
-    moments_us: Int64[np.ndarray, "moments"],
-    which: Int64[np.ndarray, "n"],
-    hit_m: Float[np.ndarray, "n 3"],
-) -> Bool[np.ndarray, "n"]:
-    """Which returns lie in the actor's (grown) box at their own time, `moments_us[which]`.
-
-    A fast car moves by more than a metre while the lidar turns once.
-    """
-    times = actor.trajectory.time_us
-    known = (moments_us >= times[0] - KNOWN_SLACK_US) & (moments_us <= times[-1] + KNOWN_SLACK_US)
-    poses = actor.trajectory.at(moments_us)[which]
-    in_box = np.einsum("nji,nj->ni", poses[:, :3, :3], hit_m - poses[:, :3, 3])
-    inside = np.all(np.abs(in_box) <= 0.5 * actor.size_m + LIDAR_MARGIN_M, axis=1)
-    return inside & known[which]
-
-
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Data:
     """What training sees of a clip."""
 
     pixels: tuple[Pixels, ...]
     depth: DepthEvidence
+    """From where the drive was recorded."""
+    virtual: DepthEvidence
+    """From beside it (`recon.virtual`); may be empty."""
 
     def to(self, device: torch.device) -> "Data":
         """The same on a device; where it is there already, without copies."""
         pixels = tuple(replace(p, **_tensors_on(p, device)) for p in self.pixels)
-        return Data(pixels=pixels, depth=replace(self.depth, **_tensors_on(self.depth, device)))
+        depth, virtual = (
+            replace(part, **_tensors_on(part, device)) for part in (self.depth, self.virtual)
+        )
+        return Data(pixels=pixels, depth=depth, virtual=virtual)
 
 
 def _tensors_on(part: Pixels | DepthEvidence, device: torch.device) -> dict[str, Tensor]:
@@ -227,10 +150,29 @@ def _tensors_on(part: Pixels | DepthEvidence, device: torch.device) -> dict[str,
 def select_frames(
     clip: Clip, config: ReconstructionConfig, stream: int
 ) -> tuple[Int64[np.ndarray, "trained"], Int64[np.ndarray, "held"]]:
-    """Indices of the pictures of a camera that train, and of those held out."""
+    """Indices of the pictures of a camera that train, and of those held out.
+
+    Raises:
+        OtherlaneError: Nothing would be left to train on, or the drive has no such camera.
+    """
+    names = [images.name for images in clip.cameras]
+    for name in config.train_cameras:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            fix = near[0] if near else f"one of {', '.join(names)}"
+            raise OtherlaneError(f"camera {name!r}", f"is not one of {clip.name}", fix)
     used = np.arange(0, len(clip.cameras[stream]), config.frame_stride)
     trains = training_frames(len(used), config.holdout, config.train_share)
+    if config.train_cameras and names[stream] not in config.train_cameras:
+        trains[:] = False
     return used[trains], used[~trains]
+
+
+def when_trained(clip: Clip, config: ReconstructionConfig) -> Int64[np.ndarray, "n"]:
+    """Times of all pictures that train [µs], of any camera, increasing."""
+    streams = range(len(clip.cameras))
+    times = [clip.cameras[i].time_us[select_frames(clip, config, i)[0]] for i in streams]
+    return np.unique(np.concatenate(times))
 
 
 def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
@@ -240,10 +182,19 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
         OtherlaneError: A picture or a sweep cannot be read, or nothing is left to train on.
     """
     chosen = [select_frames(clip, config, stream)[0] for stream in range(len(clip.cameras))]
+    pixels = tuple(
+        load_pixels(clip, stream, frames, config.scale)
+        for stream, frames in enumerate(chosen)
+        if len(frames)
+    )
+    # evidence goes by the first camera's pictures, even where another camera trains instead
     trained = np.zeros(len(clip.cameras[0]), dtype=bool)
-    trained[chosen[0]] = True
-    pixels = tuple(load_pixels(clip, stream, f, config.scale) for stream, f in enumerate(chosen))
+    trained[select_frames(clip, replace(config, train_cameras=()), 0)[0]] = True
     if not any(len(picture.usable) for picture in pixels):
         wrong = "has no pixel to train on: moving actors hide every training picture"
         raise OtherlaneError(clip.name, wrong, "another stretch of the drive, or --holdout 0")
-    return Data(pixels=pixels, depth=load_depth(clip, trained))
+    return Data(
+        pixels=pixels,
+        depth=load_depth(clip, trained),
+        virtual=virtual_evidence(clip, trained, config.seed),
+    )

@@ -20,23 +20,7 @@ DECAY = 0.6
 """Share of a cell's old density that survives a refresh: forgets fog within a few refreshes."""
 
 
-class Occupancy(nn.Module):
-    """Which of `resolution`^3 cells of the unit cube rays are looked at in."""
-
-    resolution: int
-    occupied: UInt8[Tensor, "cells"]
-    """1 where rays are looked at."""
-
-    def cells(self, unit: Float[Tensor, "*n 3"]) -> Tensor:
-        """Index of the cell of each point; int64 `*n`."""
-        return cell_index(unit, self.resolution)
-
-    def is_occupied(self, unit: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n"]:
-        """Whether points of the unit cube lie in occupied cells."""
-        return self.occupied[self.cells(unit)] > 0
-
-
-class FineOccupancy(Occupancy):
+class FineOccupancy(nn.Module):
     """The occupancy of a field that is not trained any more (`recon.refine`)."""
 
     bits: UInt8[Tensor, "cells/8"]
@@ -48,21 +32,27 @@ class FineOccupancy(Occupancy):
         self.register_buffer("bits", torch.full((resolution**3 // 8,), 255, dtype=torch.uint8))
 
     @cached_property
-    def occupied(self) -> UInt8[Tensor, "cells"]:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def occupied(self) -> UInt8[Tensor, "cells"]:
         """1 where rays are looked at."""
         return torch.from_numpy(np.unpackbits(self.bits.cpu().numpy())).to(self.bits.device)
 
 
-class OccupancyGrid(Occupancy):
+class OccupancyGrid(nn.Module):
     """Densities on `resolution`^3 cells of the unit cube; training's."""
 
     density: Float[Tensor, "cells"]
+    occupied: UInt8[Tensor, "cells"]
+    """1 where rays are looked at, as last settled."""
 
     def __init__(self, resolution: int, initial_density: float) -> None:
         super().__init__()
         self.resolution = resolution
         self.register_buffer("density", torch.full((resolution**3,), initial_density))
         self.register_buffer("occupied", torch.ones(resolution**3, dtype=torch.uint8))
+
+    def cells(self, unit: Float[Tensor, "*n 3"]) -> Tensor:
+        """Index of the cell of each point; int64 `*n`."""
+        return cell_index(unit, self.resolution)
 
     def lookup(self, unit: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
         """Density remembered at points of the unit cube [1/m]."""
@@ -94,3 +84,11 @@ class OccupancyGrid(Occupancy):
         z = cells.div(side * side, rounding_mode="floor")
         corner = torch.stack([x, y, z], dim=-1).float()
         return (corner + torch.rand(corner.shape, generator=generator)) / side
+
+
+Occupancy = OccupancyGrid | FineOccupancy
+
+
+def is_occupied(occupancy: Occupancy, unit: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n"]:
+    """Whether points of the unit cube lie in occupied cells."""
+    return occupancy.occupied[cell_index(unit, occupancy.resolution)] > 0

@@ -60,5 +60,11 @@ class Photometry(nn.Module):
         return self.log_gain[stream][frame].exp()
 
     def gain_at(self, stream: int, time_us: int) -> Float[Tensor, "3"]:
-        """Exposure at any time: linear in the logarithm between frames, held at the ends."""
+        """Exposure at any time: linear in the logarithm between frames, held at the ends.
+
+        A camera that did not train is taken to be set as the first that did.
+        """
+        if len(self.times(stream)) == 0:
+            cameras = range(len(self.log_gain))
+            stream = next(camera for camera in cameras if len(self.times(camera)))
         return in_time(self.times(stream), self.log_gain[stream], time_us).exp()

@@ -39,11 +39,17 @@ class PoseCorrection(nn.Module):
 
     @torch.no_grad()
     def at(self, stream: int, time_us: int) -> Float[Tensor, "6"]:
-        """Twist at any time: linear between training pictures, held at the ends."""
+        """Twist at any time: linear between training pictures, held at the ends.
+
+        Cameras that did not train keep the drive's poses.
+        """
+        if len(self.twist[stream]) == 0:
+            return torch.zeros(6)
         return in_time(self.get_buffer(f"time_us_{stream}"), self.twist[stream], time_us)
 
     @torch.no_grad()
     def fix_gauge(self) -> None:
         """Subtract the mean twist of each camera."""
         for twists in self.twist:
-            twists -= twists.mean(0)
+            if len(twists):
+                twists -= twists.mean(0)

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -42,6 +42,7 @@ class ReconstructRequest:
     scale: float | None = None
     holdout: int = 8
     train_share: float | None = None
+    train_cameras: tuple[str, ...] = ()
     seed: int = 0
     backend: str | None = None
     budget: str | None = None
@@ -56,7 +57,9 @@ def reconstruct_clip(folder: Path, out: Path, request: ReconstructRequest) -> Pa
     clip = Clip.load(folder)
     wanted = resolve(clip, request)  # a bad request must not wait behind hours of work
     made_from = Recipe(
-        kind="scene", inputs={"clip": folder_hash(folder, "clip")}, config=asdict(request)
+        kind="scene",
+        inputs={"clip": folder_hash(folder, "clip")},
+        config=msgspec.json.decode(msgspec.json.encode(request)),  # as a file gives it back
     )
     if is_finished(out, made_from):
         _tidy(out)
@@ -150,6 +153,7 @@ def resolve(clip: Clip, request: ReconstructRequest) -> ReconstructionConfig:
         scale=config.scale if request.scale is None else request.scale,
         holdout=request.holdout,
         train_share=request.train_share,
+        train_cameras=request.train_cameras,
         seed=request.seed,
         backend=str(choose_backend(wanted)),
     )

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from recon.config import SamplingConfig
-from recon.occupancy import Occupancy
+from recon.occupancy import Occupancy, is_occupied
 from recon.rays import Rays
 from recon.space import Block
 
@@ -83,5 +83,5 @@ def choose_steps(
     share = share.to(ends)[:, None]
     edges = torch.lerp(ends[:-1].expand(len(rays), -1), ends[1:].expand(len(rays), -1), share)
     unit = block.unit(rays.at(0.5 * (edges[:, :-1] + edges[:, 1:])))
-    looked_at = occupancy.is_occupied(unit)
+    looked_at = is_occupied(occupancy, unit)
     return Steps(edges_m=edges, looked_at=looked_at, unit=unit[looked_at])

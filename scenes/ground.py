@@ -74,7 +74,7 @@ class Ground:
     ) -> Float64[np.ndarray, "*n"]:
         """World z of the road at world x, y [m]; NaN where nothing supports an answer."""
         x, y = np.ravel(x_m), np.ravel(y_m)
-        station, left = _path_coordinates(np.stack([x, y], axis=-1), self)
+        station, left = path_coordinates(np.stack([x, y], axis=-1), self)
         slope = np.interp(station, self.station_m, self.cross_slope)
         height = np.interp(station, self.station_m, self.path_height_m) + slope * left
         # np.interp spreads NaN to the neighbours of an unsupported station, as it should.
@@ -94,7 +94,7 @@ def fit_ground(clip: Clip) -> Ground:
     """
     flat = _under_path(clip.ego)
     points = _evidence(clip)
-    station, left = _path_coordinates(points[:, :2], flat)
+    station, left = path_coordinates(points[:, :2], flat)
     guess = np.interp(station, flat.station_m, flat.path_height_m)
     near = (np.abs(left) <= HALF_WIDTH_M) & (np.abs(points[:, 2] - guess) <= GATE_M)
     near &= (station >= flat.station_m[0]) & (station <= flat.station_m[-1])
@@ -138,7 +138,7 @@ def _level(forward: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3"]:
     return forward / max(float(np.linalg.norm(forward[:2])), 1e-6)
 
 
-def _path_coordinates(
+def path_coordinates(
     xy_m: Float[np.ndarray, "n 2"], path: Ground
 ) -> tuple[Float64[np.ndarray, "n"], Float64[np.ndarray, "n"]]:
     """Path length at the nearest station's foot, and distance to the left of it [m]."""

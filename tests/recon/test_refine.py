@@ -9,7 +9,7 @@ from torch import Tensor
 from recon.checkpoint import load_model, save_model
 from recon.config import SamplingConfig
 from recon.model import new_model
-from recon.occupancy import FineOccupancy, OccupancyGrid
+from recon.occupancy import FineOccupancy, OccupancyGrid, is_occupied
 from recon.refine import ABSORBED, refine
 from recon.space import Block, cell_index
 from tests.scene_maker import make_drive, tiny_config
@@ -35,7 +35,7 @@ def refined(looked_at: bool = True) -> tuple[OccupancyGrid, FineOccupancy]:
 def test_empties_what_absorbs_nothing_and_keeps_the_wall() -> None:
     fine = refined()[1]
     points = torch.rand(20000, 3, generator=torch.Generator().manual_seed(1)) * 30.0 - 15.0
-    x, found = points[:, 0], fine.is_occupied(BLOCK.unit(points))
+    x, found = points[:, 0], is_occupied(fine, BLOCK.unit(points))
     cell_m = 4.0 * BLOCK.half_size_m / (2 * SIDE)
     assert bool(found[x > WALL_M].all())
     assert not bool(found[x < WALL_M - cell_m].any())
@@ -44,7 +44,7 @@ def test_empties_what_absorbs_nothing_and_keeps_the_wall() -> None:
 def test_leaves_the_horizon_as_it_was() -> None:
     fine = refined()[1]
     far = torch.tensor([[400.0, 3.0, 1.0], [-400.0, 3.0, 1.0], [0.0, 0.0, 90.0]])
-    assert bool(fine.is_occupied(BLOCK.unit(far)).all())
+    assert bool(is_occupied(fine, BLOCK.unit(far)).all())
 
 
 def test_never_adds_a_cell() -> None:

@@ -1,0 +1,98 @@
+"""Depth evidence of a drive: rays from its sensors whose first surface is known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from recon.masks import KNOWN_SLACK_US
+from scenes.actor import Actor
+from scenes.clip import Clip
+
+LIDAR_MARGIN_M = 0.3
+"""And by this much where lidar returns from them are dropped [m]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class DepthEvidence:
+    """Rays whose first surface is known."""
+
+    origins_m: Float[Tensor, "n 3"]
+    directions: Float[Tensor, "n 3"]
+    range_m: Float[Tensor, "n"]
+
+    def __len__(self) -> int:
+        return len(self.range_m)
+
+
+def load_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> DepthEvidence:
+    """Depth evidence that training may see: lidar sweeps, else sparse points.
+
+    `trained` says which pictures of the first camera train. A sparse point counts from each
+    training picture that saw it. Sweeps taken nearest to a held-out picture are left out too.
+    """
+    parts = [_lidar_depth(clip, stream, trained) for stream in range(len(clip.lidars))]
+    if not parts and clip.points is not None:
+        parts = [_sparse_depth(clip, trained)]
+    nothing = np.zeros((0, 3))
+    origins = np.concatenate([nothing, *(origin for origin, _ in parts)])
+    along = np.concatenate([nothing, *(end for _, end in parts)]) - origins
+    distance = np.linalg.norm(along, axis=1)
+    keep = distance > 0.5
+    return DepthEvidence(
+        origins_m=torch.from_numpy(origins[keep]).float(),
+        directions=torch.from_numpy(along[keep] / distance[keep, None]).float(),
+        range_m=torch.from_numpy(distance[keep]).float(),
+    )
+
+
+def _sparse_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> tuple[np.ndarray, np.ndarray]:
+    points = clip.points
+    assert points is not None
+    images = clip.cameras[0]
+    centres = clip.ego.mounted(images.ego_from_camera).at(images.time_us)[:, :3, 3]
+    seen = trained[points.frame_index]
+    return centres[points.frame_index[seen]], points.position_m[points.point_index[seen]]
+
+
+def _lidar_depth(
+    clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"]
+) -> tuple[np.ndarray, np.ndarray]:
+    sweeps, times = clip.lidars[stream], clip.cameras[0].time_us
+    track = clip.ego.mounted(sweeps.ego_from_lidar)
+    origins, ends = [np.zeros((0, 3))], [np.zeros((0, 3))]
+    for index, start in enumerate(sweeps.time_us):
+        if not trained[np.argmin(np.abs(times - start))]:
+            continue
+        sweep = sweeps.read(index)
+        at = start + sweep.offset_us.astype(np.int64)
+        moments, which = np.unique(at, return_inverse=True)
+        poses = track.at(moments)[which]
+        hit = np.einsum("nij,nj->ni", poses[:, :3, :3], sweep.xyz_m) + poses[:, :3, 3]
+        static = np.ones(len(hit), dtype=bool)
+        for actor in clip.actors:
+            if actor.is_moving:
+                static &= ~_from_actor(actor, moments, which, hit)
+        origins.append(poses[static, :3, 3])
+        ends.append(hit[static])
+    return np.concatenate(origins), np.concatenate(ends)
+
+
+def _from_actor(
+    actor: Actor,
+    moments_us: Int64[np.ndarray, "moments"],
+    which: Int64[np.ndarray, "n"],
+    hit_m: Float[np.ndarray, "n 3"],
+) -> Bool[np.ndarray, "n"]:
+    """Which returns lie in the actor's (grown) box at their own time, `moments_us[which]`.
+
+    A fast car moves by more than a metre while the lidar turns once.
+    """
+    times = actor.trajectory.time_us
+    known = (moments_us >= times[0] - KNOWN_SLACK_US) & (moments_us <= times[-1] + KNOWN_SLACK_US)
+    poses = actor.trajectory.at(moments_us)[which]
+    in_box = np.einsum("nji,nj->ni", poses[:, :3, :3], hit_m - poses[:, :3, 3])
+    inside = np.all(np.abs(in_box) <= 0.5 * actor.size_m + LIDAR_MARGIN_M, axis=1)
+    return inside & known[which]
