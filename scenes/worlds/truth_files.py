@@ -1,6 +1,8 @@
-"""Exact truth on disk, small: PNG files of ids, ranges in logarithmic steps, lossless pictures.
+"""Exact truth on disk, small: a picture to look at, one page of JSON, one file of arrays a view.
 
-A range is kept to 0.01 % as a whole number of equal steps of its logarithm.
+Views that came with older recordings hold less: PNG files of ids, and ranges to 0.01 % as whole
+numbers of equal steps of their logarithm. Both read as `TruthView`; what an older view does not
+hold is None.
 """
 
 import json
@@ -8,24 +10,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, UInt8
+from jaxtyping import Bool, Float16, Float32, Float64, Int32, UInt8
 
 from scenes.camera import Camera
 from scenes.images import read_image
+from scenes.worlds.truth_objects import ObjectTruth
 from scenes.worlds.view import View
+from scenes.worlds.world import LaneLine
 
 _NEAR_M, _FAR_M, _STEPS = 0.5, 1000.0, 65_000
 _SKY = 65_535
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class SweepTruth:
+    """One turn of a lidar that has no noise and loses nothing within its range."""
+
+    xyz_m: Float32[np.ndarray, "n 3"]
+    """Where each beam ended, in the sensor's frame at its own time [m]."""
+    offset_us: Int32[np.ndarray, "n"]
+    """Time of each after the start of the turn [µs]."""
+    semantic: UInt8[np.ndarray, "n"]
+    """A `scenes.semantics.Semantic` each."""
+    instance: Int32[np.ndarray, "n"]
+    """Id of the actor, -1 for none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class TruthView:
-    """A view of a world from a known pose, at exposure 1."""
+    """A view of a world from a known pose at one moment (no rolling shutter), at exposure 1.
+
+    Everything but colour is of the point that the ray through the pixel's centre meets.
+    """
 
     time_us: int
     """Clip time [µs]."""
     shift_m: float
-    """How far the rig stands left of the recorded path [m]."""
+    """How far the ego stands left of where it was recorded at that time [m]."""
     world_from_camera: Float64[np.ndarray, "4 4"]
     """Pose [m]."""
     rgb: UInt8[np.ndarray, "h w 3"]
@@ -36,11 +57,41 @@ class TruthView:
     """A `scenes.semantics.Semantic` each, at the pixel's centre."""
     instance: Int32[np.ndarray, "h w"]
     """Id of the actor at the pixel's centre, -1 for none."""
+    axis: str | None = None
+    """What is not as it was recorded; a name of `scenes.worlds.perturbations.AXES`."""
+    amount: float | None = None
+    """By how much, in the unit of the axis."""
+    frame: int | None = None
+    """Which frame of the recording was taken at that time."""
+    path_m: float | None = None
+    """Distance of the camera from the nearest place at which it recorded a frame [m]."""
+    camera: Camera | None = None
+    linear: Float16[np.ndarray, "h w 3"] | None = None
+    """Linear radiance, the mean over each pixel."""
+    normal: Float32[np.ndarray, "h w 3"] | None = None
+    """Unit normal, world, towards the camera; 0 for the sky."""
+    albedo: Float16[np.ndarray, "h w 3"] | None = None
+    """Linear; 0 for the sky."""
+    flow_px: Float32[np.ndarray, "h w 2"] | None = None
+    """How far each surface point moves in the picture to the next frame of the same drive, x
+    right, y down; NaN where there is no surface, or it will be where the lens cannot see."""
+    stays: Bool[np.ndarray, "h w"] | None = None
+    """Whether that point is in the next frame too, with nothing in front of it."""
+    shadow: Bool[np.ndarray, "h w"] | None = None
+    """Whether the surface faces the sun and something stands between; False without a sun."""
+    seen: Bool[np.ndarray, "h w"] | None = None
+    """Whether some recorded frame of the clip saw this point; of the sky, this direction."""
+    lane_lines: tuple[LaneLine, ...] | None = None
+    """Runs of lane lines whose points lie in the picture, in the world; hidden ones count."""
+    objects: tuple[ObjectTruth, ...] | None = None
+    """Road users that would be in the picture were nothing in front of them."""
+    sweep: SweepTruth | None = None
+    """What a lidar on the ego would return in the turn that starts now."""
 
     def z_m(self, camera: Camera) -> Float64[np.ndarray, "h w"]:
         """Distance along the optical axis [m]."""
         directions = camera.unproject(camera.pixel_centres())
-        return self.range_m / np.linalg.norm(directions, axis=-1)
+        return self.range_m * directions[..., 2] / np.linalg.norm(directions, axis=-1)
 
     def boxes(self) -> dict[int, tuple[int, int, int, int]]:
         """Of every visible actor: the pixels it spans, left, top, right, bottom (exclusive)."""
@@ -78,7 +129,7 @@ def read_instances(path: Path) -> Int32[np.ndarray, "h w"]:
 def write_view(
     folder: Path, index: int, rgb: UInt8[np.ndarray, "h w 3"], truth: View, about: dict[str, object]
 ) -> None:
-    """Four pictures and a page about them."""
+    """Four pictures and a page about them, as beside a recording."""
     from PIL import Image
 
     stem = folder / f"view_{index}"

@@ -1,0 +1,205 @@
+"""Exact truth of worlds off their recorded drives, on disk: write it, read it.
+
+`write_truth` fills a folder with views of perturbed worlds, one by one; what is there is not made
+again, so it can be killed, and asked for more axes later. `read_truth` reads what is there.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from scenes.errors import OtherlaneError
+from scenes.folders import write_json
+from scenes.infeasible import InfeasibleError
+from scenes.worlds import recorder
+from scenes.worlds.light import Light
+from scenes.worlds.mitsuba_door import limit_threads
+from scenes.worlds.perturbations import AXES
+from scenes.worlds.recorder import Recording
+from scenes.worlds.seen import Eye
+from scenes.worlds.tracer import Tracer
+from scenes.worlds.truth_files import TruthView, read_view
+from scenes.worlds.truth_store import LAYOUT, is_whole_view, read_whole_view, write_whole_view
+from scenes.worlds.truth_view import Rig, Stage, is_clear, stage_of, view_at
+from scenes.worlds.world import World, street
+
+ABOUT = "truth.json"
+"""What was recorded; beside the views."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Want:
+    """The views of one axis at one amount."""
+
+    axis: str
+    amount: float
+    views: int
+
+    def names(self) -> tuple[str, ...]:
+        """Of their files, without an ending."""
+        return tuple(f"{self.axis}_{self.amount:+g}_{slot}" for slot in range(self.views))
+
+
+def wanted(axes: Sequence[str] | None, views: int) -> tuple[Want, ...]:
+    """What `write_truth` makes of the same arguments.
+
+    Args:
+        axes: Names of axes, all of them when None; `lateral=0,3` takes only these amounts.
+        views: Views of each amount.
+
+    Raises:
+        OtherlaneError: There is no such axis, or an amount is not a number.
+    """
+    wants = []
+    for text in AXES if axes is None else axes:
+        name, _, amounts = text.partition("=")
+        if name not in AXES:
+            near = get_close_matches(name, AXES, 1) or sorted(AXES)
+            raise OtherlaneError(name, "is not an axis", " or ".join(near))
+        try:
+            chosen = [float(amount) for amount in amounts.split(",")] if amounts else None
+        except ValueError as error:
+            raise OtherlaneError(text, "amounts are numbers", f"{name}=1,2") from error
+        amounts_now = AXES[name].amounts if chosen is None else chosen
+        wants += [Want(axis=name, amount=amount, views=views) for amount in amounts_now]
+    return tuple(wants)
+
+
+def write_truth(
+    recording: Recording,
+    out: Path,
+    axes: Sequence[str] | None = None,
+    views: int = 2,
+    workers: int = 1,
+) -> tuple[str, ...]:
+    """Write exact views of a recording's perturbed worlds into `out`; returns their names.
+
+    The views of an amount spread over the drive; a place where a camera cannot be (in a parked
+    car, in a wall) gives way to the nearest frame that is free, or to no view at all, and its
+    JSON says why. The result does not depend on `workers`.
+
+    Args:
+        recording: What was recorded: world, camera, frames.
+        out: Folder of the truth of this recording.
+        axes: As `wanted` takes them.
+        views: Views of each amount.
+        workers: Processes.
+
+    Raises:
+        OtherlaneError: Mitsuba is not installed, `out` holds the truth of another recording, or
+            there is no such axis.
+    """
+    wants = wanted(axes, views)
+    _claim(recording, out)
+    left = [want for want in wants if not all(_is_there(out, name) for name in want.names())]
+    if workers <= 1 or len(left) <= 1:
+        _work(recording, out, left)
+    else:
+        # The expensive axes lie side by side, so every worker takes its share of them.
+        runs = [left[start::workers] for start in range(min(workers, len(left)))]
+        with ProcessPoolExecutor(len(runs), mp_context=get_context("spawn")) as pool:
+            _drain(pool.map(partial(_work_apart, recording, out), runs))
+    names = (name for want in wants for name in want.names())
+    return tuple(name for name in names if is_whole_view(out / f"{name}.json"))
+
+
+def read_truth(folder: Path) -> tuple[TruthView, ...]:
+    """Every view in a folder of truth, by axis, then amount, then time; also an older folder's.
+
+    Raises:
+        OtherlaneError: The folder holds no truth, or a view is damaged.
+    """
+    older = len(list(folder.glob("view_*.json")))
+    found = [read_view(folder, index) for index in range(older)]
+    order = {name: index for index, name in enumerate(AXES)}
+    pages = [page for page in sorted(folder.glob("*_*.json")) if is_whole_view(page)]
+    whole = [read_whole_view(folder, page.stem) for page in pages]
+    found += sorted(whole, key=lambda v: (order.get(v.axis or "", 99), v.amount, v.time_us))
+    if not found:
+        raise OtherlaneError(folder, "holds no views", "write_truth, or a recorded street's truth")
+    return tuple(found)
+
+
+def rig_of(recording: Recording, world: World) -> Rig:
+    """What recorded the world: its first camera takes the truth views, all of them saw."""
+    time_us = recording.time_us()
+    mounted = recorder.ego_from_camera()
+    camera = recording.camera()
+    return Rig(
+        camera=camera,
+        ego_from_camera=mounted,
+        lidar=recording.lidar(),
+        ego_from_lidar=recorder.ego_from_lidar(),
+        eyes=(Eye(camera=camera, path=world.ego.mounted(mounted), time_us=time_us),),
+        time_us=time_us,
+        frame_us=recorder.FRAME_US,
+        seed=recording.seed,
+    )
+
+
+def _claim(recording: Recording, out: Path) -> None:
+    about = json.loads(json.dumps({"layout": LAYOUT, "recording": asdict(recording)}))
+    page = out / ABOUT
+    if page.is_file():
+        was = json.loads(page.read_text(encoding="utf-8"))
+        if was != about:
+            raise OtherlaneError(out, "holds the truth of another recording", "another folder")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(page, about)
+
+
+def _is_there(out: Path, name: str) -> bool:
+    return (out / f"{name}.json").is_file()
+
+
+def _drain(results: Iterable[None]) -> None:
+    for _ in results:
+        pass
+
+
+def _work_apart(recording: Recording, out: Path, wants: list[Want]) -> None:
+    limit_threads(1)
+    _work(recording, out, wants)
+
+
+def _work(recording: Recording, out: Path, wants: Sequence[Want]) -> None:
+    if not wants:
+        return
+    world = street(recording.seed)
+    rig, light = rig_of(recording, world), Light(Tracer(world))
+    for want in wants:
+        try:
+            perturbed = AXES[want.axis].apply(world, want.amount)
+        except InfeasibleError as error:
+            for name in want.names():
+                _skip(out, name, str(error))
+            continue
+        _views(stage_of(rig, light, perturbed), out, want)
+
+
+def _views(stage: Stage, out: Path, want: Want) -> None:
+    frames = len(stage.rig.time_us)
+    asked = np.linspace(0, frames - 1, want.views + 2)[1:-1].round().astype(int).tolist()
+    taken: set[int] = set()
+    for name, wish in zip(want.names(), asked, strict=True):
+        near = sorted(set(range(frames)) - taken, key=lambda i: (abs(i - wish), i))
+        free = (i for i in near if is_clear(stage, int(stage.rig.time_us[i])))
+        frame = next(free, None)
+        if frame is None:
+            _skip(out, name, "no frame at which a camera has room")
+            continue
+        taken.add(frame)  # one frame, one view
+        if not _is_there(out, name):
+            write_whole_view(out, name, view_at(stage, frame))
+
+
+def _skip(out: Path, name: str, why: str) -> None:
+    write_json(out / f"{name}.json", {"layout": LAYOUT, "skipped": why})
