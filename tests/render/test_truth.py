@@ -1,10 +1,12 @@
 """Scores off the path compare like with like: a perfect scene has perfect scores."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from render.truth import _at_centres, _grown, _overlaps
+from render.prove.objects import overlaps
+from render.prove.target import grown, target_of
 from scenes.actor import Actor
 from scenes.camera import Camera
 from scenes.trajectory import Trajectory
@@ -38,7 +40,7 @@ def view_of(camera: Camera) -> TruthView:
 
 def test_truth_at_half_the_size_is_that_of_the_smaller_pixels() -> None:
     small = CAMERA.scaled(32, 16)
-    range_m, _ = _at_centres(view_of(CAMERA), 32, 16)
+    range_m = target_of(view_of(CAMERA), small).range_m
     exact = road_range_m(small)
     assert np.array_equal(np.isfinite(range_m), np.isfinite(exact))
     near = exact < 10.0  # further away, neighbouring rows are too different to interpolate
@@ -49,7 +51,7 @@ def test_truth_at_half_the_size_is_that_of_the_smaller_pixels() -> None:
 def test_truth_at_its_own_size_and_at_a_third_is_untouched() -> None:
     view = view_of(CAMERA.scaled(66, 33))
     for step, first in ((1, 0), (3, 1)):
-        range_m, _ = _at_centres(view, 66 // step, 33 // step)
+        range_m = target_of(view, CAMERA.scaled(66 // step, 33 // step)).range_m
         np.testing.assert_allclose(range_m, view.range_m[first::step, first::step], rtol=1e-9)
 
 
@@ -59,23 +61,27 @@ def standing(number: int) -> Actor:
     return replace(car, trajectory=Trajectory(time_us=np.array([0]), world_from_body=pose))
 
 
+def box_ious(*of: Any) -> list[float]:
+    return [overlap.box_iou for overlap in overlaps(*of)]
+
+
 def test_what_a_moving_car_hides_does_not_spoil_the_box_behind_it() -> None:
     actors = standing(3), driving_car(7)
     shown = np.zeros((20, 40), dtype=np.uint16)
     shown[5:15, 5:30] = 1  # the first of the actors, and nothing that moves
     truth = np.where(shown == 1, np.int32(3), np.int32(-1))
     counts = np.ones(truth.shape, dtype=bool)
-    assert _overlaps(actors, truth, shown, counts) == [1.0]
+    assert box_ious(actors, truth, shown, counts) == [1.0]
     truth[:, 18:], counts[:, 18:] = 7, False
-    assert _overlaps(actors, truth, shown, counts) == [1.0]
+    assert box_ious(actors, truth, shown, counts) == [1.0]
     shown[:, 5:10] = 0
-    assert _overlaps(actors, truth, shown, counts) == [8 / 13]
+    assert box_ious(actors, truth, shown, counts) == [8 / 13]
 
 
 def test_a_mask_grows_by_whole_pixels_and_not_around_the_picture() -> None:
     mask = np.zeros((9, 12), dtype=bool)
     mask[0, 0] = mask[5, 6] = True
-    grown = _grown(mask, 2)
+    found = grown(mask, 2)
     wanted = np.zeros_like(mask)
     wanted[:3, :3] = wanted[3:8, 4:9] = True
-    assert np.array_equal(grown, wanted)
+    assert np.array_equal(found, wanted)

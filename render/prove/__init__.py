@@ -1,0 +1,1 @@
+"""The proving ground: worlds reconstructed from their recordings alone, scored against truth."""

@@ -1,0 +1,171 @@
+"""Scores of one view of a scene against exact truth, on what was observed and what was not.
+
+Every number is given for all pixels that count and, where truth says which surfaces the recorded
+pictures show, for those (`seen`) and for the others (`unseen`) separately.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool
+
+from recon.evaluate import Comparison
+from recon.evidence import select_frames
+from recon.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
+from recon.scene import Scene
+from render.prove.marks import RoadGrid, f1, found_paint, road_grid
+from render.prove.metrics import abs_rel_median, gradient_ssim, large_surfaces, normal_error_deg
+from render.prove.objects import Overlap, overlaps
+from render.prove.target import Target
+from render.view import Frame, render_view
+from scenes.actor import Actor
+from scenes.ground import Ground
+from scenes.look import Look
+
+Region = Literal["all", "seen", "unseen"]
+REGIONS: tuple[Region, ...] = ("all", "seen", "unseen")
+MIN_REGION_PX = 150
+"""Smaller regions have no score."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegionScore:
+    """Scores of one view on one region; NaN where there is nothing to score."""
+
+    region: Region
+    share: float
+    """Of the pixels of the picture."""
+    psnr_db: float
+    psnr_affine_db: float
+    """After a colour fit to the whole picture (`recon.metrics.affine_fit`)."""
+    ssim: float
+    flip: float
+    gradient_ssim: float
+    depth_abs_rel: float
+    """Mean relative error of the range to the surface, each at most 1."""
+    depth_abs_rel_median: float
+    normal_deg: float
+    """Median error of normals on surfaces of more than 0.25 m2."""
+    mask_iou: float
+    """Mean over standing road users of at least 40 px; those are seen that mostly are."""
+    box_iou: float
+    objects: int
+    """How many they are."""
+    marks_f1: float
+    """Of the lane marks found in the render."""
+    marks_f1_true: float
+    """Of the lane marks that the same detector finds in the true picture."""
+
+
+def exposure_ev(scene: Scene, time_us: int) -> float:
+    """Stops from the scene's exposure at a time to truth's, which is 1 on the drive's own scale.
+
+    The scene's mean log exposure is 0 by gauge, the drive's is that of its training frames.
+    """
+    frames = select_frames(scene.clip, scene.config, 0)[0]
+    mean = float(np.log2(scene.clip.cameras[0].exposure[frames]).mean())
+    now = scene.model.photometry.gain_at(0, time_us).mean().item()
+    return -mean - float(np.log2(now))
+
+
+def render_target(scene: Scene, target: Target, ground: Ground) -> tuple[Frame, Comparison]:
+    """The view as the scene shows it, labels and all, and beside truth."""
+    frame = render_view(
+        scene,
+        target.camera,
+        target.world_from_camera,
+        time_us=target.time_us,
+        look=Look(exposure_ev=exposure_ev(scene, target.time_us)),
+        ground=ground,
+    )
+    comparison = Comparison(
+        photo=target.photo,
+        render=frame.rgb.astype(np.float32) / 255.0,
+        counts=target.counts(scene.clip.actors),
+    )
+    return frame, comparison
+
+
+def score_view(
+    frame: Frame, shown: Comparison, target: Target, actors: Sequence[Actor], ground: Ground
+) -> list[RegionScore]:
+    """Scores on every region that is there.
+
+    Args:
+        frame: What `render_target` rendered.
+        shown: The same beside truth.
+        target: Truth.
+        actors: The clip's road users.
+        ground: Where the road is, for the lane marks.
+    """
+    fitted = affine_fit(shown.render, shown.photo, shown.counts)
+    grid = road_grid(target, ground, shown.counts)
+    marks = found_paint(shown.render, grid), found_paint(shown.photo, grid)
+    found = overlaps(actors, target.instance, frame.instance, shown.counts, target.seen)
+    scores = []
+    for region, mask in _masks(shown.counts, target.seen).items():
+        if mask.sum() < MIN_REGION_PX:
+            continue
+        mine = [x for x in found if region == "all" or (x.seen_share >= 0.5) == (region == "seen")]
+        scores.append(
+            RegionScore(
+                region=region,
+                share=float(mask.mean()),
+                psnr_affine_db=psnr_db(fitted, shown.photo, mask),
+                **_pictures(shown, mask),
+                **_geometry(frame, target, mask),
+                **_overlap_means(mine),
+                objects=len(mine),
+                **_marks(grid, marks, region),
+            )
+        )
+    return scores
+
+
+def _masks(
+    counts: Bool[np.ndarray, "h w"], seen: Bool[np.ndarray, "h w"] | None
+) -> dict[Region, Bool[np.ndarray, "h w"]]:
+    if seen is None:
+        return {"all": counts}
+    return {"all": counts, "seen": counts & seen, "unseen": counts & ~seen}
+
+
+def _pictures(shown: Comparison, mask: Bool[np.ndarray, "h w"]) -> dict[str, float]:
+    triple = shown.render, shown.photo, mask
+    numbers = (psnr_db, ssim, flip, gradient_ssim)
+    return {number.__name__: number(*triple) for number in numbers}
+
+
+def _geometry(frame: Frame, target: Target, mask: Bool[np.ndarray, "h w"]) -> dict[str, float]:
+    solid = mask & np.isfinite(target.range_m)
+    pair = frame.range_m[solid].astype(np.float64), target.range_m[solid]
+    angle = np.zeros(0)
+    if target.normal is not None:
+        large = solid & large_surfaces(target.normal, target.range_m, target.camera)
+        angle = normal_error_deg(frame.normal[large], target.normal[large])
+    return {
+        "depth_abs_rel": abs_rel(*pair),
+        "depth_abs_rel_median": abs_rel_median(*pair),
+        "normal_deg": float(np.median(angle)) if len(angle) else float("nan"),
+    }
+
+
+def _overlap_means(found: list[Overlap]) -> dict[str, float]:
+    names = ("mask_iou", "box_iou")
+    return {name: _mean([getattr(x, name) for x in found]) for name in names}
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def _marks(
+    grid: RoadGrid,
+    marks: tuple[Bool[np.ndarray, "r c"], Bool[np.ndarray, "r c"]],
+    region: Region,
+) -> dict[str, float]:
+    parts = {"all": grid.valid, "seen": grid.valid & grid.seen, "unseen": grid.valid & ~grid.seen}
+    render, true = (f1(found, grid.paint, parts[region]) for found in marks)
+    return {"marks_f1": render, "marks_f1_true": true}
