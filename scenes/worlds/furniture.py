@@ -12,7 +12,7 @@ from scenes.worlds.roads import GRASS_M, KERB_M, ROAD_M
 _STEEL = (0.30, 0.31, 0.32)
 
 
-def _lamp(x: float, y: float, inward: float) -> Mesh:
+def lamp_post(x: float, y: float, inward: float) -> Mesh:
     """A post with an arm over the road."""
     z = np.linspace(0.0, 7.2, 8)
     post = np.stack([np.full(8, x), np.full(8, y), KERB_M + z], axis=1)
@@ -48,7 +48,7 @@ def _polygon(
     return triangles(vertices, fan, Surface.SIGN, colour)
 
 
-def _sign(kind: int, x: float, y: float) -> list[Mesh]:
+def sign_faces(kind: int, x: float, y: float) -> list[Mesh]:
     """The faces of one sign: speed limit, warning, parking or a direction."""
     top = np.array([x, y, KERB_M + 2.35])
     red, white, blue, black = (
@@ -100,13 +100,13 @@ def furniture(seed: int) -> Mesh:
     rng = np.random.default_rng([seed, 4])
     posts, faces = [_bollards(seed)], []
     for x in np.arange(-42.0, 205.0, 24.0):
-        posts.append(_lamp(x + rng.uniform(-1, 1), ROAD_M[0] - 0.55, 1.0))
-        posts.append(_lamp(x + 12.0 + rng.uniform(-1, 1), ROAD_M[1] + 0.55, -1.0))
+        posts.append(lamp_post(x + rng.uniform(-1, 1), ROAD_M[0] - 0.55, 1.0))
+        posts.append(lamp_post(x + 12.0 + rng.uniform(-1, 1), ROAD_M[1] + 0.55, -1.0))
     for index, x in enumerate(np.arange(12.0, 170.0, 15.5)):
         at, side = x + rng.uniform(-3, 3), ROAD_M[1] + 0.5 if index % 4 == 3 else ROAD_M[0] - 0.6
         pole = np.array([[at + 0.04, side, KERB_M], [at + 0.04, side, KERB_M + 2.75]])
         posts.append(tube(pole, np.array([0.035, 0.035]), Surface.PLAIN, _STEEL, 8))
-        faces += _sign(int(rng.integers(4)), at, side)
+        faces += sign_faces(int(rng.integers(4)), at, side)
     return join(
         [
             join(posts).labelled(Semantic.POLE),

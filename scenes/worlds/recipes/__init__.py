@@ -1,0 +1,34 @@
+"""Seeded places: each recipe is a pure function of its seed that returns a complete world."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from scenes.errors import OtherlaneError
+from scenes.worlds.recipes.town import curve, night_street, parking_row, tree_avenue, wet_street
+from scenes.worlds.world import World, street
+
+RECIPES: dict[str, Callable[[int], World]] = {
+    "street": street,
+    "curve": curve,
+    "tree_avenue": tree_avenue,
+    "parking_row": parking_row,
+    "night_street": night_street,
+    "wet_street": wet_street,
+}
+"""By name; all but the first also take how many seconds the drive lasts."""
+
+
+def make_world(recipe: str, seed: int, seconds: float = 4.0) -> World:
+    """The world of a recipe and a seed: the same arguments, the same bytes.
+
+    Raises:
+        OtherlaneError: There is no such recipe, or it does not last that long.
+    """
+    if recipe not in RECIPES:
+        near = get_close_matches(recipe, RECIPES, 1, 0.0)[0]
+        raise OtherlaneError(recipe, "is no recipe", f"{near}, or one of {', '.join(RECIPES)}")
+    if recipe == "street":
+        if seconds > 4.0:
+            raise OtherlaneError("street", f"lasts 4 s, not {seconds}", "any other recipe")
+        return street(seed)
+    return RECIPES[recipe](seed, seconds)  # pyright: ignore[reportCallIssue]
