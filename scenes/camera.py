@@ -117,7 +117,7 @@ def camera_rays(
     the time of the first row; a single pose is a camera that stands still meanwhile.
     """
     directions = camera.unproject(pixels)
-    directions = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+    directions /= np.sqrt(np.einsum("ni,ni->n", directions, directions))[:, None]
     if isinstance(world_from_camera, Trajectory):
         at = time_us + np.round(camera.row_offset_us(pixels[:, 1])).astype(np.int64)
         poses = world_from_camera.at(at)

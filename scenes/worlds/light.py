@@ -1,54 +1,41 @@
-"""The light that rays bring back: sun, sky and light from other surfaces, integrated apart.
+"""The light that rays bring back: sun, lamps, sky and light from other surfaces, apart.
 
-The sun is one shadow ray. Light from the sky and from sunlit surfaces around changes slowly, so
-it is gathered once at each corner of a triangle that is ever seen, with the same directions
-everywhere, and interpolated: pictures then have no noise but that of their own pixels. Windows
-and cars mirror what one more ray meets. Linear radiance; metres; world coordinates.
+Sun and lamps are shadow rays, one for every ray. All else changes slowly from ray to ray, so rays
+of one pixel that meet the same triangle share it: the colour there (filtered over the share of the
+pixel that they stand for), what is gathered around (`scenes.worlds.gathering`), and what glass,
+cars and wet roads mirror. Fog lies between. Linear radiance; metres; world coordinates.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Float64, Int32, Int64
+from jaxtyping import Bool, Float64, Int32, Int64
 
-from scenes.geometry import transform_points
+from scenes.worlds.gathering import Gathering
+from scenes.worlds.lamps import bulbs, lamp_irradiance
 from scenes.worlds.mesh import Surface
-from scenes.worlds.paint import albedo
-from scenes.worlds.sky import sky_radiance
+from scenes.worlds.noise import band, fractal, smoothstep
+from scenes.worlds.paint import Spots, albedo
+from scenes.worlds.sky import sky_radiance, sun_irradiance, through_air
+from scenes.worlds.sunshine import SKIN_M, sunlight
 from scenes.worlds.tracer import Hits, Tracer, pick_hits, poses_at
-from scenes.worlds.world import CLIP_US
 
-GATHER_RAYS = 48
-"""Directions in which a corner looks for light."""
-LEAF_RAYS = 16
-"""The same for a leaf, which is smaller than a pixel."""
-CLUMP_M = 0.35
-"""Leaves within a cell of this size share what they gather."""
-SKIN_M = 2e-3
-"""Secondary rays start this far off their surface."""
-
-_MEAN = {Surface.ROAD: 0.14, Surface.PAVEMENT: 0.29, Surface.GRASS: 0.10}
-"""Mean albedo of surfaces whose colour is not in the mesh."""
 _MIRROR = {Surface.GLASS: 0.075, Surface.CAR_GLASS: 0.06, Surface.CAR_PAINT: 0.045}
 """Reflectance at normal incidence of what mirrors."""
+_WATER = 0.02
+"""The same of water."""
+RIPPLE = 0.012
+"""Slope of the water on a wet road."""
 
 
-def cosine_directions(count: int) -> Float64[np.ndarray, "count 3"]:
-    """Directions about z, as dense as the cosine to it (a Fibonacci spiral on the disc)."""
-    index = np.arange(count) + 0.5
-    radius, turn = np.sqrt(index / count), index * np.pi * (3.0 - np.sqrt(5.0))
-    return np.stack(
-        [radius * np.cos(turn), radius * np.sin(turn), np.sqrt(1.0 - radius**2)], axis=1
-    )
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Bundle:
+    """Rays that share their slow light: means over the rays of each group."""
 
-
-def frames_about(normal: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3 3"]:
-    """Orthonormal frames whose third column is `normal` (Duff et al. 2017)."""
-    x, y, z = np.moveaxis(normal, -1, 0)
-    sign = np.where(z >= 0.0, 1.0, -1.0)
-    a = -1.0 / (sign + z)
-    b = x * y * a
-    first = np.stack([1.0 + sign * x * x * a, sign * b, -sign * x], axis=-1)
-    second = np.stack([b, sign + y * y * a, -y], axis=-1)
-    return np.stack([first, second, normal], axis=-1)
+    hits: Hits
+    points_m: Float64[np.ndarray, "g 3"]
+    directions: Float64[np.ndarray, "g 3"]
+    time_us: Int64[np.ndarray, "g"]
 
 
 class Light:
@@ -57,26 +44,15 @@ class Light:
     def __init__(self, tracer: Tracer) -> None:
         """Find out which corners of triangles can share their light."""
         self.tracer = tracer
-        mesh, world = tracer.mesh, tracer.world
-        self._mean = mesh.colour.astype(np.float64)
-        for surface, grey in _MEAN.items():
-            self._mean[mesh.surface == surface] = grey
-        leaf = mesh.surface == Surface.LEAF
-        position = np.round(mesh.corners_m() / 2e-3).astype(np.int64)
-        facing = np.round(tracer.normals * 40.0).astype(np.int64)[:, None, :]
-        primes = np.array([73856093, 19349663, 83492791], np.int64)
-        key = (position * primes).sum(-1) * 1_000_003 + (facing * primes[::-1] * 7).sum(-1)
-        # Leaves are too many and too small: those of one clump share one light.
-        clump = np.round(mesh.corners_m()[leaf].mean(axis=1) / CLUMP_M).astype(np.int64)
-        key[leaf] = (clump * primes[::-1]).sum(-1)[:, None]
-        _, first, self._corner = np.unique(key.ravel(), return_index=True, return_inverse=True)
-        self._corner = self._corner.reshape(-1, 3)
-        self._face = (first // 3).astype(np.int32)
-        self._place_m = mesh.corners_m().reshape(-1, 3)[first]
-        self._gathered = np.full((len(first), 3), np.nan)
-        self._overhead = world.lighting.sun_irradiance * max(world.lighting.to_sun[2], 0.0)
-        everywhere = sky_radiance(world, cosine_directions(256))
-        self._open_sky = np.pi * everywhere.mean(axis=0)
+        self._gathering = Gathering(tracer)
+        # Rays come with their 64th of a pixel; mirrors share within it, others within a quarter,
+        # and leaves, which are of one colour, within the pixel.
+        shift = np.full(256, 4, np.int64)
+        shift[[int(surface) for surface in _MIRROR]] = 0
+        if tracer.world.wetness > 0.0:
+            shift[int(Surface.ROAD)] = 0
+        shift[int(Surface.LEAF)] = 6
+        self._shift = np.append(shift[tracer.mesh.surface], 4)  # the last is the sky's, face -1
 
     def radiance(
         self,
@@ -84,66 +60,160 @@ class Light:
         directions: Float64[np.ndarray, "n 3"],
         time_us: Int64[np.ndarray, "n"],
         footprint_rad: float,
+        cell: Int64[np.ndarray, "n"] | None = None,
     ) -> Float64[np.ndarray, "n 3"]:
-        """Linear radiance along each ray; `footprint_rad` is the angle between neighbours."""
-        hits = self.tracer.cast(origins_m, directions, time_us)
-        out = np.empty((len(origins_m), 3))
-        left = np.flatnonzero(~hits.met)
-        out[left] = sky_radiance(self.tracer.world, directions[left])
-        met = np.flatnonzero(hits.met)
-        hits, when, ray = pick_hits(hits, met), time_us[met], directions[met]
-        points = origins_m[met] + hits.range_m[:, None] * ray
-        spots = self.tracer.spots(hits, ray, footprint_rad)
-        sun = self._sun(hits, points, when)
-        around = np.einsum("nk,nki->ni", hits.weights, self._around(hits.face))
-        around *= self._under_cars(points, when, hits.face)[:, None]
-        light = albedo(spots, self.tracer.world.road) / np.pi * (sun + around)
-        for surface, mirror in _MIRROR.items():
-            pick = np.flatnonzero(spots.surface == surface)
-            normal, look = hits.normal[pick], ray[pick]
-            facing = np.abs(np.einsum("ni,ni->n", normal, look))
-            share = (mirror + (1.0 - mirror) * (1.0 - facing) ** 5)[:, None]
-            mirrored = self._mirrored(points[pick], look, normal, when[pick], footprint_rad)
-            light[pick] = (1.0 - share) * light[pick] + share * mirrored
-        out[met] = light
-        return out
+        """Linear radiance along each ray.
 
-    def _sun(
-        self, hits: Hits, points_m: Float64[np.ndarray, "n 3"], time_us: Int64[np.ndarray, "n"]
-    ) -> Float64[np.ndarray, "n 3"]:
-        """Irradiance from the sun where nothing is in its way; leaves let some through."""
+        Args:
+            origins_m: Where the rays start [m].
+            directions: Unit vectors.
+            time_us: Clip time of each ray.
+            footprint_rad: Angle that the rays of a group stand for, across [rad].
+            cell: 64 times the pixel that each ray belongs to, plus its place on a grid of 2 x 2
+                (times 16) of 4 x 4; rays of a cell may share light. None: each is alone.
+        """
         world = self.tracer.world
-        cosine = hits.normal @ world.lighting.to_sun
-        leaf = self.tracer.mesh.surface[hits.face] == Surface.LEAF
-        through = leaf & (cosine < 0.0)
-        share = np.where(through, -0.55 * cosine, np.maximum(cosine, 0.0))
-        lit = np.flatnonzero(share > 0.0)
-        side = np.where(through, -1.0, 1.0)[lit, None] * hits.normal[lit]
-        start = points_m[lit] + SKIN_M * side
-        to_sun = np.broadcast_to(world.lighting.to_sun, start.shape).copy()
-        share[lit[self.tracer.blocked(start, to_sun, time_us[lit])]] = 0.0
-        tint = np.where(through[:, None], [1.1, 1.2, 0.5], 1.0)
-        return share[:, None] * tint * world.lighting.sun_irradiance
+        hits = self.tracer.cast(origins_m, directions, time_us)
+        first, group, bundle = self._bundled(hits, origins_m, directions, time_us, cell)
+        out = np.empty((len(first), 3))
+        left, met = np.flatnonzero(~bundle.hits.met), np.flatnonzero(bundle.hits.met)
+        out[left] = sky_radiance(world, bundle.directions[left])
+        share, fixed = np.zeros((len(first), 3)), out
+        share[met], fixed[met] = self._slow(_picked(bundle, met), footprint_rad)
+        colour = fixed[group]
+        rays = np.flatnonzero(hits.met)
+        points = origins_m[rays] + hits.range_m[rays, None] * directions[rays]
+        colour[rays] += share[group[rays]] * self._direct(
+            pick_hits(hits, rays), points, time_us[rays]
+        )
+        if world.lighting.lamps:
+            colour += bulbs(self.tracer, origins_m, directions, hits.range_m, time_us)
+        return colour
 
-    def _mirrored(
+    def in_sun(
         self,
         points_m: Float64[np.ndarray, "n 3"],
-        directions: Float64[np.ndarray, "n 3"],
-        normal: Float64[np.ndarray, "n 3"],
+        normals: Float64[np.ndarray, "n 3"],
         time_us: Int64[np.ndarray, "n"],
-        footprint_rad: float,
+    ) -> Bool[np.ndarray, "n"]:
+        """Whether each surface point faces the sun (where there is one) and nothing hides it."""
+        to_sun = self.tracer.world.lighting.to_sun
+        lit = normals @ to_sun > 0.0
+        if not sun_irradiance(self.tracer.world.lighting).any():
+            return np.zeros(len(lit), bool)
+        pick = np.flatnonzero(lit)
+        start = points_m[pick] + SKIN_M * normals[pick]
+        towards = np.broadcast_to(to_sun, start.shape).copy()
+        lit[pick] = ~self.tracer.blocked(start, towards, time_us[pick])
+        return lit
+
+    def _bundled(
+        self,
+        hits: Hits,
+        origins_m: np.ndarray,
+        directions: np.ndarray,
+        time_us: np.ndarray,
+        cell: np.ndarray | None,
+    ) -> tuple[Int64[np.ndarray, "g"], Int64[np.ndarray, "n"], _Bundle]:
+        """A ray of each group, the group of each ray, and the groups."""
+        range_m = np.where(hits.met, hits.range_m, 0.0)
+        points = origins_m + range_m[:, None] * directions
+        if cell is None:
+            every = np.arange(len(time_us))
+            whole = _Bundle(hits=hits, points_m=points, directions=directions, time_us=time_us)
+            return every, every, whole
+        faces = len(self.tracer.mesh) + 1
+        key = (cell >> self._shift[hits.face]) * faces + hits.face + 1
+        order = np.argsort(key, kind="stable")
+        new = np.flatnonzero(np.diff(key[order], prepend=-1))
+        group = np.empty(len(key), np.int64)
+        group[order] = np.repeat(np.arange(len(new)), np.diff(new, append=len(key)))
+        first, size = order[new], np.diff(new, append=len(key))[:, None]
+        stacked = np.concatenate([hits.weights, points, directions, range_m[:, None]], axis=1)
+        mean = np.add.reduceat(stacked[order], new, axis=0) / size
+        towards = mean[:, 6:9] / np.linalg.norm(mean[:, 6:9], axis=1, keepdims=True)
+        shared = Hits(
+            face=hits.face[first],
+            range_m=mean[:, 9],
+            weights=mean[:, :3],
+            normal=hits.normal[first],
+        )
+        bundle = _Bundle(
+            hits=shared, points_m=mean[:, 3:6], directions=towards, time_us=time_us[first]
+        )
+        return first, group, bundle
+
+    def _direct(
+        self, hits: Hits, points_m: Float64[np.ndarray, "n 3"], time_us: Int64[np.ndarray, "n"]
+    ) -> Float64[np.ndarray, "n 3"]:
+        """Irradiance from sun and lamps."""
+        light = sunlight(self.tracer, hits.face, hits.normal, points_m, time_us)
+        if self.tracer.world.lighting.lamps:
+            light += lamp_irradiance(self.tracer, points_m, hits.normal, time_us, SKIN_M)
+        return light
+
+    def _slow(
+        self, bundle: _Bundle, footprint_rad: float
+    ) -> tuple[Float64[np.ndarray, "g 3"], Float64[np.ndarray, "g 3"]]:
+        """Radiance per direct irradiance, and the radiance without any, at the rays' origins."""
+        world, hits = self.tracer.world, bundle.hits
+        spots = self.tracer.spots(hits, bundle.directions, footprint_rad)
+        around = np.einsum("nk,nki->ni", hits.weights, self._gathering.around(hits.face))
+        around *= self._under_cars(bundle.points_m, bundle.time_us, hits.face)[:, None]
+        share = albedo(spots, world.road) / np.pi
+        normal, base = hits.normal.copy(), np.zeros(len(share))
+        for surface, mirror in _MIRROR.items():
+            base[spots.surface == surface] = mirror
+        smooth = (base > 0.0).astype(np.float64)
+        if world.wetness > 0.0:
+            self._wet(spots, share, normal, base, smooth)
+        fixed = share * around
+        pick = np.flatnonzero(smooth > 0.0)
+        facing = np.abs(np.einsum("ni,ni->n", normal[pick], bundle.directions[pick]))
+        mirror = smooth[pick] * (base[pick] + (1.0 - base[pick]) * (1.0 - facing) ** 5)
+        mirrored = self._mirrored(_picked(bundle, pick), normal[pick], footprint_rad)
+        share[pick] *= 1.0 - mirror[:, None]
+        fixed[pick] += mirror[:, None] * (mirrored - fixed[pick])
+        kept = np.exp(-world.lighting.fog_per_m * hits.range_m)[:, None]
+        return kept * share, through_air(world.lighting, fixed, bundle.directions, hits.range_m)
+
+    def _wet(
+        self,
+        spots: Spots,
+        share: np.ndarray,
+        normal: np.ndarray,
+        base: np.ndarray,
+        smooth: np.ndarray,
+    ) -> None:
+        """Water on roads, in place: it darkens, and where it stands it mirrors, with ripples."""
+        road = np.flatnonzero(spots.surface == Surface.ROAD)
+        x, y = spots.rest_m[road, 0], spots.rest_m[road, 1]
+        seen, wetness = spots.seen_m()[road], self.tracer.world.wetness
+        low = fractal(x, y, 2.6, 3, seen, seed=71) + 0.25 * fractal(x, y, 0.3, 2, seen, seed=75)
+        stands = smoothstep(low + 2.0 * wetness - 1.2, -0.5, 0.5)
+        share[road] *= 1.0 - (0.55 * wetness * (0.5 + 0.5 * stands))[:, None]
+        base[road], smooth[road] = _WATER, wetness * (0.12 + 0.88 * stands)
+        for axis, seed in ((0, 80), (1, 83)):
+            normal[road, axis] += RIPPLE * band(x, y, 0.11, seen, seed)
+        normal[road] /= np.linalg.norm(normal[road], axis=1, keepdims=True)
+
+    def _mirrored(
+        self, bundle: _Bundle, normal: Float64[np.ndarray, "n 3"], footprint_rad: float
     ) -> Float64[np.ndarray, "n 3"]:
         """Radiance from the mirror direction; what is seen there is lit more simply."""
-        world = self.tracer.world
-        turned = directions - 2.0 * np.einsum("ni,ni->n", directions, normal)[:, None] * normal
-        start = points_m + SKIN_M * normal
-        hits = self.tracer.cast(start, turned, time_us)
-        out = sky_radiance(world, turned)
+        world, look, when = self.tracer.world, bundle.directions, bundle.time_us
+        turned = look - 2.0 * np.einsum("ni,ni->n", look, normal)[:, None] * normal
+        start = bundle.points_m + SKIN_M * bundle.hits.normal
+        hits = self.tracer.cast(start, turned, when)
+        range_m, out = hits.range_m, sky_radiance(world, turned)
         met = np.flatnonzero(hits.met)
         hits = pick_hits(hits, met)
         there = start[met] + hits.range_m[:, None] * turned[met]
         colour = albedo(self.tracer.spots(hits, turned[met], 3.0 * footprint_rad), world.road)
-        out[met] = colour / np.pi * (self._sun(hits, there, time_us[met]) + 0.45 * self._open_sky)
+        light = self._direct(hits, there, when[met]) + 0.45 * self._gathering.open_sky
+        out[met] = through_air(world.lighting, colour / np.pi * light, turned[met], hits.range_m)
+        if world.lighting.lamps:
+            out += bulbs(self.tracer, start, turned, range_m, when)
         return out
 
     def _under_cars(
@@ -158,8 +228,9 @@ class Light:
             first, last = self.tracer.first_face[1 + index : 3 + index]
             pose = poses_at(body, time_us)
             offset = points_m - pose[:, :3, 3]
+            reach = 6.0 + max(0.5 * float(np.linalg.norm(body.actor.size_m)) - 3.0, 0.0)
             near = np.flatnonzero(
-                (np.linalg.norm(offset, axis=1) < 6.0) & ~((face >= first) & (face < last))
+                (np.linalg.norm(offset, axis=1) < reach) & ~((face >= first) & (face < last))
             )
             local = np.einsum("nji,nj->ni", pose[near, :3, :3], offset[near])
             outside = np.maximum(np.abs(local) - 0.5 * body.actor.size_m, 0.0)
@@ -168,55 +239,12 @@ class Light:
             open_share[near] *= 1.0 - 0.85 * np.where(low, dark, 0.0)
         return open_share
 
-    def _around(self, face: Int32[np.ndarray, "n"]) -> Float64[np.ndarray, "n 3 3"]:
-        """Irradiance at the corners of triangles, gathered when first asked for."""
-        corner = self._corner[face]
-        wanted = np.unique(corner[np.isnan(self._gathered[corner, 0])])
-        leaf = self.tracer.mesh.surface[self._face[wanted]] == Surface.LEAF
-        for pick, rays in ((wanted[leaf], LEAF_RAYS), (wanted[~leaf], GATHER_RAYS)):
-            for start in range(0, len(pick), 8192):
-                part = pick[start : start + 8192]
-                self._gathered[part] = self._gather(part, rays, leaf=rays == LEAF_RAYS)
-        return self._gathered[corner]
 
-    def _gather(
-        self, corner: Int64[np.ndarray, "n"], rays: int, leaf: bool
-    ) -> Float64[np.ndarray, "n 3"]:
-        """Irradiance from sky and surfaces at each corner, over `rays` directions."""
-        place, normal, when = self._corners_in_world(corner)
-        if leaf:  # both sides count
-            half = cosine_directions(rays // 2)
-            pattern = np.concatenate([half, -half])
-        else:
-            pattern = cosine_directions(rays)
-        directions = np.einsum("nij,kj->nki", frames_about(normal), pattern).reshape(-1, 3)
-        side = np.sign(np.einsum("nki,ni->nk", directions.reshape(len(corner), rays, 3), normal))
-        start = place[:, None] + SKIN_M * side[..., None] * normal[:, None]
-        start, when = start.reshape(-1, 3), np.repeat(when, rays)
-        hits = self.tracer.cast(start, directions, when)
-        light = np.empty_like(directions)
-        left, met = np.flatnonzero(~hits.met), np.flatnonzero(hits.met)
-        light[left] = sky_radiance(self.tracer.world, directions[left])
-        hits = pick_hits(hits, met)
-        there = start[met] + hits.range_m[:, None] * directions[met]
-        # The second bounce and what follows is a share of the open sky.
-        bounced = self._sun(hits, there, when[met]) + 0.35 * self._open_sky + 0.03 * self._overhead
-        light[met] = self._mean[hits.face] / np.pi * bounced
-        return np.pi * light.reshape(len(corner), rays, 3).mean(axis=1)
-
-    def _corners_in_world(
-        self, corner: Int64[np.ndarray, "n"]
-    ) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"], Int64[np.ndarray, "n"]]:
-        """Place (a little inside its triangle), normal and time; moving cars halfway through."""
-        face = self._face[corner]
-        centre = self.tracer.mesh.vertices_m[self.tracer.mesh.faces[face]].mean(axis=1)
-        place = self._place_m[corner] + 0.02 * (centre - self._place_m[corner])
-        normal = self.tracer.normals[face].copy()
-        half = np.array([CLIP_US // 2], np.int64)
-        for index, body in enumerate(self.tracer.moving):
-            first, last = self.tracer.first_face[1 + index : 3 + index]
-            mine = (face >= first) & (face < last)
-            world_from_box = body.actor.trajectory.at(half)[0]
-            place[mine] = transform_points(world_from_box, place[mine])
-            normal[mine] = normal[mine] @ world_from_box[:3, :3].T
-        return place, normal, np.full(len(corner), half[0])
+def _picked(bundle: _Bundle, pick: Int64[np.ndarray, "k"]) -> _Bundle:
+    """The chosen groups."""
+    return _Bundle(
+        hits=pick_hits(bundle.hits, pick),
+        points_m=bundle.points_m[pick],
+        directions=bundle.directions[pick],
+        time_us=bundle.time_us[pick],
+    )

@@ -48,13 +48,21 @@ def _chunks(count: int) -> list[slice]:
     return [slice(start, start + _CHUNK) for start in range(0, count, _CHUNK)]
 
 
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """What `np.cross` says of vectors in rows, in half the time."""
+    (ax, ay, az), (bx, by, bz) = a.T, b.T
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=1)
+
+
 class Triangles:
     """The triangles of one mesh, ready to be hit."""
 
     def __init__(self, mesh: Mesh) -> None:
         """Build the hierarchy; takes about a second for half a million triangles."""
         self._mitsuba, self._arrays = load_mitsuba()
-        self._corners_m = mesh.corners_m()
+        corners_m = mesh.corners_m()
+        self._a = corners_m[:, 0].copy()
+        self._ab, self._ac = corners_m[:, 1] - self._a, corners_m[:, 2] - self._a
         shape = self._mitsuba.Mesh("triangles", len(mesh.vertices_m), len(mesh.faces))
         parameters = self._mitsuba.traverse(shape)
         parameters["vertex_positions"] = mesh.vertices_m.astype(np.float32).ravel()
@@ -73,7 +81,7 @@ class Triangles:
         found = np.empty(len(origins_m), np.int32)
         for part in _chunks(len(origins_m)):
             rays = self._rays(origins_m[part], directions[part])
-            hit = self._scene.ray_intersect_preliminary(rays, coherent=False)
+            hit = self._scene.ray_intersect_preliminary(rays, coherent=True)
             # One result, because each array that is fetched traces all rays again.
             face = self._mitsuba.Int32(hit.prim_index)
             face[~hit.is_valid()] = -1
@@ -81,18 +89,23 @@ class Triangles:
         return found
 
     def blocked(
-        self, origins_m: Float64[np.ndarray, "n 3"], directions: Float64[np.ndarray, "n 3"]
+        self,
+        origins_m: Float64[np.ndarray, "n 3"],
+        directions: Float64[np.ndarray, "n 3"],
+        reach_m: Float64[np.ndarray, "n"] | None = None,
     ) -> Bool[np.ndarray, "n"]:
-        """Whether each ray hits any triangle; faster than asking which."""
+        """Whether each ray hits any triangle, within `reach_m`; faster than asking which."""
+        reach_m = np.full(len(origins_m), np.inf) if reach_m is None else reach_m
         if not self._arrays:
-            rays = zip(origins_m.tolist(), directions.tolist(), strict=True)
+            rays = zip(origins_m.tolist(), directions.tolist(), reach_m.tolist(), strict=True)
             ray, test = self._mitsuba.Ray3f, self._scene.ray_test
-            return np.fromiter((test(ray(*one)) for one in rays), bool, len(origins_m))
+            found = (test(ray(origin, towards, reach, 0.0, [])) for origin, towards, reach in rays)
+            return np.fromiter(found, bool, len(origins_m))
         found = np.empty(len(origins_m), bool)
         for part in _chunks(len(origins_m)):
-            found[part] = np.array(
-                self._scene.ray_test(self._rays(origins_m[part], directions[part]))
-            )
+            rays = self._rays(origins_m[part], directions[part])
+            rays.maxt = self._mitsuba.Float(reach_m[part].astype(np.float32))
+            found[part] = np.array(self._scene.ray_test(rays, coherent=True))
         return found
 
     def _rays(self, origins_m: np.ndarray, directions: np.ndarray):
@@ -111,10 +124,8 @@ class Triangles:
         directions: Float64[np.ndarray, "n 3"],
     ) -> tuple[Float64[np.ndarray, "n"], Float64[np.ndarray, "n 3"]]:
         """Distance [m] to each ray's triangle in float64, and weights of its three corners."""
-        a, b, c = np.moveaxis(self._corners_m[face], 1, 0)
-        ab, ac, to_a = b - a, c - a, origins_m - a
-        p = np.cross(directions, ac)
-        q = np.cross(to_a, ab)
+        ab, ac, to_a = self._ab[face], self._ac[face], origins_m - self._a[face]
+        p, q = _cross(directions, ac), _cross(to_a, ab)
         volume = np.einsum("ni,ni->n", ab, p)
         volume = np.where(np.abs(volume) < 1e-14, 1e-14, volume)
         v = np.clip(np.einsum("ni,ni->n", to_a, p) / volume, 0.0, 1.0)

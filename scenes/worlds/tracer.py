@@ -121,14 +121,16 @@ class Tracer:
         origins_m: Float64[np.ndarray, "n 3"],
         directions: Float64[np.ndarray, "n 3"],
         time_us: Int64[np.ndarray, "n"],
+        reach_m: Float64[np.ndarray, "n"] | None = None,
     ) -> Bool[np.ndarray, "n"]:
-        """Whether anything stands on each ray."""
-        hidden = self._still.blocked(origins_m, directions)
+        """Whether anything stands on each ray, within `reach_m`."""
+        reach_m = np.full(len(origins_m), np.inf) if reach_m is None else reach_m
+        hidden = self._still.blocked(origins_m, directions, reach_m)
         for body, parts in zip(self.moving, self._movers, strict=True):
             near = _rays_near(body, origins_m, directions, time_us)
             for part, triangles in enumerate(parts):
                 rays, origin, direction, _ = _in_part(body, part, near, time_us)
-                hidden[rays] |= triangles.blocked(origin, direction)
+                hidden[rays] |= triangles.blocked(origin, direction, reach_m[rays])
         return hidden
 
     def spots(

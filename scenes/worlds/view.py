@@ -1,25 +1,28 @@
 """Pictures and exact truth of a world, through any `scenes.camera.Camera`, from any pose.
 
-A picture averages stratified rays in every pixel, more where they disagree; truth is one ray
-through the centre of each pixel, because averaged depths and classes belong to nothing.
+A picture averages rays of a scrambled Sobol sequence in every pixel, more where they disagree;
+truth is one ray through the centre of each pixel, because averaged depths and classes belong to
+nothing. A camera with a readout time sees each row, and who moves, at the row's own time; its pose
+may be a trajectory. Where a fisheye sees nothing, pictures are black and truth says UNKNOWN.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, UInt8
+from jaxtyping import Float, Float32, Float64, Int32, Int64, UInt8, UInt64
 
 from scenes.camera import Camera, camera_rays
 from scenes.images import srgb_from_linear
+from scenes.semantics import Semantic
+from scenes.trajectory import Trajectory
 from scenes.worlds.light import Light
 from scenes.worlds.tracer import Tracer
 
-FIRST_GRID = 3
-"""Rays along each side of every pixel."""
-MORE_GRIDS = ((0.008, 5), (0.02, 10))
-"""Rays along each side of a pixel, beyond the first, where the standard error of their mean
-exceeds a bound (sRGB): edges take more, foliage most."""
+ROUNDS = (16, 64, 256)
+"""Rays of a pixel after each round; every pixel takes the first."""
+WORTH = 6e-7
+"""A pixel takes another round where its expected squared error (sRGB) per ray is more than this."""
 _BATCH = 400_000
 """Rays shaded at once; bounds the memory."""
 
@@ -42,80 +45,145 @@ class View:
     """Id of the actor, -1 for none."""
 
 
+def rays_at(
+    camera: Camera,
+    pixels: Float64[np.ndarray, "n 2"],
+    world_from_camera: Float64[np.ndarray, "4 4"] | Trajectory,
+    time_us: int,
+) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"], Int64[np.ndarray, "n"]]:
+    """Origins, unit directions (NaN where the lens sees nothing) and times of rays.
+
+    `time_us` is the time of the first row.
+    """
+    origins, directions = camera_rays(camera, pixels, world_from_camera, time_us)
+    offset = np.round(camera.row_offset_us(pixels[:, 1])).astype(np.int64)
+    return origins, directions, time_us + offset
+
+
 def true_view(
-    tracer: Tracer, camera: Camera, world_from_camera: Float64[np.ndarray, "4 4"], time_us: int
+    tracer: Tracer,
+    camera: Camera,
+    world_from_camera: Float64[np.ndarray, "4 4"] | Trajectory,
+    time_us: int,
 ) -> View:
-    """What is at the centre of each pixel, at one moment."""
+    """What is at the centre of each pixel, at the time of its row."""
     pixels = camera.pixel_centres().reshape(-1, 2)
-    origins, directions = camera_rays(camera, pixels, world_from_camera)
-    truth = tracer.truth(origins, directions, np.full(len(pixels), time_us, np.int64))
+    origins, directions, when = rays_at(camera, pixels, world_from_camera, time_us)
+    blind = np.isnan(directions[:, 0])
+    directions[blind] = [0.0, 0.0, 1.0]
+    truth = tracer.truth(origins, directions, when)
     shape = (camera.height, camera.width)
-    z_m = truth.range_m * (directions @ world_from_camera[:3, 2])
+    local = camera.unproject(pixels)
+    z_m = truth.range_m * (local[:, 2] / np.linalg.norm(local, axis=1))
+
+    def image(values: np.ndarray, where_blind: float | int, dtype: type) -> np.ndarray:
+        values = values.astype(dtype)
+        values[blind] = where_blind
+        return values.reshape(*shape, *values.shape[1:])
+
     return View(
-        range_m=truth.range_m.reshape(shape).astype(np.float32),
-        z_m=z_m.reshape(shape).astype(np.float32),
-        normal=truth.normal.reshape(*shape, 3).astype(np.float32),
-        albedo=truth.albedo.reshape(*shape, 3).astype(np.float32),
-        semantic=truth.semantic.reshape(shape),
-        instance=truth.instance.reshape(shape),
+        range_m=image(truth.range_m, np.inf, np.float32),
+        z_m=image(z_m, np.inf, np.float32),
+        normal=image(truth.normal, 0.0, np.float32),
+        albedo=image(truth.albedo, 0.0, np.float32),
+        semantic=image(truth.semantic, int(Semantic.UNKNOWN), np.uint8),
+        instance=image(truth.instance, -1, np.int32),
     )
 
 
 def photograph(
     light: Light,
     camera: Camera,
-    world_from_camera: Float64[np.ndarray, "4 4"],
+    world_from_camera: Float64[np.ndarray, "4 4"] | Trajectory,
     time_us: int,
     seed: int,
     pixels: Float64[np.ndarray, "n 2"] | None = None,
 ) -> Float32[np.ndarray, "n 3"]:
     """Mean linear radiance of each pixel (all of them, row by row, unless their centres are given).
 
-    The same arguments give the same bytes; another `seed` moves the rays within their strata.
+    A pixel's value depends on the arguments alone, whatever other pixels are asked for; another
+    `seed` scrambles the rays within each pixel in another way.
     """
     if pixels is None:
         pixels = camera.pixel_centres().reshape(-1, 2)
-    rng = np.random.default_rng([seed, time_us])
+    key = _keys(pixels, seed, time_us)
 
-    def shoot(at: np.ndarray, grid: int) -> np.ndarray:
-        rays = camera_rays(camera, at, world_from_camera)
-        when = np.full(len(at), time_us, np.int64)
-        return light.radiance(*rays, when, 1.0 / (camera.fx * grid))
+    def shoot(at: Float64[np.ndarray, "m 2"], cell: Int64[np.ndarray, "m"]) -> np.ndarray:
+        origins, directions, when = rays_at(camera, at, world_from_camera, time_us)
+        seen = np.flatnonzero(~np.isnan(directions[:, 0]))
+        colour = np.zeros((len(at), 3))
+        rays = origins[seen], directions[seen], when[seen]
+        colour[seen] = light.radiance(*rays, 0.4 / camera.fx, cell[seen])
+        return colour
 
-    picture, error = _mean_of(shoot, pixels, FIRST_GRID, rng)
-    bounds = [*(bound for bound, _ in MORE_GRIDS), np.inf]
-    for (low, grid), high in zip(MORE_GRIDS, bounds[1:], strict=True):
-        rough = np.flatnonzero((error > low) & (error <= high))
-        if len(rough):
-            more, _ = _mean_of(shoot, pixels[rough], grid, rng)
-            share = grid**2 / (FIRST_GRID**2 + grid**2)
-            picture[rough] += share * (more - picture[rough])
+    picture, error = np.zeros((len(pixels), 3)), np.full(len(pixels), np.inf)
+    for start, end in zip((0, *ROUNDS), ROUNDS, strict=False):
+        rough = np.flatnonzero(error > WORTH)
+        step = max(_BATCH // (end - start), 1)
+        for first in range(0, len(rough), step):
+            part = rough[first : first + step]
+            mean, spread = _round(shoot, pixels[part], key[part], start, end)
+            picture[part] += (end - start) / end * (mean - picture[part])
+            error[part] = _shown_error(picture[part], spread) / end
     return picture.astype(np.float32)
 
 
-def _mean_of(
-    shoot: Callable[[np.ndarray, int], np.ndarray],
+def _round(
+    shoot: Callable[[np.ndarray, np.ndarray], np.ndarray],
     pixels: Float64[np.ndarray, "n 2"],
-    grid: int,
-    rng: np.random.Generator,
-) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n"]]:
-    """Mean of `grid` x `grid` stratified rays in each pixel, and its standard error in sRGB."""
-    cell = np.stack(np.meshgrid(np.arange(grid), np.arange(grid)), axis=-1).reshape(-1, 2)
-    mean, error = np.empty((len(pixels), 3)), np.empty(len(pixels))
-    step = max(_BATCH // grid**2, 1)
-    for start in range(0, len(pixels), step):
-        part = pixels[start : start + step]
-        jitter = rng.uniform(size=(len(part), grid**2, 2))
-        at = (part[:, None] - 0.5 + (cell + jitter) / grid).reshape(-1, 2)
-        colour = shoot(at, grid).reshape(len(part), grid**2, 3)
-        mean[start : start + step] = colour.mean(axis=1)
-        shown = srgb_from_linear(np.clip(colour, 0.0, 1.0)).mean(axis=2)
-        error[start : start + step] = shown.std(axis=1) / grid
-    return mean, error
+    key: UInt64[np.ndarray, "n"],
+    start: int,
+    end: int,
+) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"]]:
+    """Mean over a stretch of each pixel's sequence, and the expected squared error with it."""
+    place = _sobol(end)[start:]
+    scramble = np.stack([key >> np.uint64(32), key & np.uint64(0xFFFFFFFF)], axis=-1)
+    place = place[None] ^ scramble.astype(np.uint32)[:, None]
+    eighth = (place >> np.uint32(29)).astype(np.int64)
+    quarter, fine = eighth >> 2, eighth & 3
+    cell = 16 * (2 * quarter[..., 1] + quarter[..., 0]) + 4 * fine[..., 1] + fine[..., 0]
+    cell += 64 * np.arange(len(pixels))[:, None]
+    at = pixels[:, None] - 0.5 + (place + 0.5) / 2.0**32
+    colour = shoot(at.reshape(-1, 2), cell.ravel()).reshape(len(pixels), end - start, 3)
+    # Quarters of the stretch are well spread each, so they say how far their mean can be trusted;
+    # they are few, so it is never trusted much more than as many independent rays would be.
+    quarters = colour.reshape(len(pixels), 4, -1, 3).mean(axis=2)
+    spread = quarters.var(axis=1) / 3.0
+    spread = np.maximum(spread, 0.15 * colour.var(axis=1) / (end - start))
+    return colour.mean(axis=1), spread * ((end - start) / end)
+
+
+def _shown_error(mean: np.ndarray, spread: np.ndarray) -> Float64[np.ndarray, "n"]:
+    """Expected squared error in sRGB; none where the mean is far beyond white."""
+    level = np.clip(mean, 0.0031308, 1.0)
+    slope = 1.055 / 2.4 * level ** (1.0 / 2.4 - 1.0)
+    white = mean > 1.0 + 3.0 * np.sqrt(spread)
+    return np.where(white, 0.0, slope**2 * spread).mean(axis=1)
+
+
+def _sobol(count: int) -> np.ndarray:
+    """The first points of Sobol's sequence in two dimensions, as 32 bits each."""
+    index = np.arange(count, dtype=np.uint32)
+    out, direction = np.zeros((count, 2), np.uint32), [1 << 31, 1 << 31]
+    for bit in range(int(count - 1).bit_length()):
+        odd = (index >> np.uint32(bit)) & np.uint32(1)
+        out ^= odd[:, None] * np.array(direction, np.uint32)
+        direction = [direction[0] >> 1, direction[1] ^ (direction[1] >> 1)]
+    return out
+
+
+def _keys(pixels: Float64[np.ndarray, "n 2"], seed: int, time_us: int) -> UInt64[np.ndarray, "n"]:
+    """64 random bits of each pixel (the finalizer of splitmix64)."""
+    salt = int(np.random.default_rng([seed, time_us]).integers(1 << 63))
+    place = np.round(pixels * 256.0).astype(np.int64).astype(np.uint64)
+    key = (place[:, 0] << np.uint64(32)) ^ place[:, 1] ^ np.uint64(salt)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        key = (key ^ (key >> np.uint64(shift))) * np.uint64(factor)
+    return key ^ (key >> np.uint64(31))
 
 
 def developed(
-    radiance: Float32[np.ndarray, "*n 3"], exposure: float = 1.0
+    radiance: Float[np.ndarray, "*n 3"], exposure: float = 1.0
 ) -> UInt8[np.ndarray, "*n 3"]:
     """The sRGB picture that a camera makes of linear radiance; white is radiance 1 / exposure."""
     shown = srgb_from_linear(np.clip(radiance.astype(np.float64) * exposure, 0.0, 1.0))

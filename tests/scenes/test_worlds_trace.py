@@ -14,7 +14,8 @@ from scenes.geometry import transform_points
 from scenes.semantics import Semantic
 from scenes.trajectory import Trajectory
 from scenes.worlds import mitsuba_door
-from scenes.worlds.light import Light, cosine_directions, frames_about
+from scenes.worlds.gathering import cosine_directions, frames_about
+from scenes.worlds.light import Light
 from scenes.worlds.recorder import Recording, camera_pose, ego_from_camera, ego_from_lidar
 from scenes.worlds.scanner import scan
 from scenes.worlds.tracer import Tracer
