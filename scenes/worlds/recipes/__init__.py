@@ -4,6 +4,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from scenes.errors import OtherlaneError
+from scenes.worlds.recipes.open_road import motorway, roadworks, slip_road, tunnel_mouth
 from scenes.worlds.recipes.town import curve, night_street, parking_row, tree_avenue, wet_street
 from scenes.worlds.world import World, street
 
@@ -14,6 +15,10 @@ RECIPES: dict[str, Callable[[int], World]] = {
     "parking_row": parking_row,
     "night_street": night_street,
     "wet_street": wet_street,
+    "motorway": motorway,
+    "slip_road": slip_road,
+    "roadworks": roadworks,
+    "tunnel_mouth": tunnel_mouth,
 }
 """By name; all but the first also take how many seconds the drive lasts."""
 

@@ -1,0 +1,312 @@
+"""Roads without houses: motorway, slip road, roadworks, the mouth of a tunnel.
+
+Each recipe is a pure function of its seed and of how many seconds it lasts. The ego's lane is
+d = 0, the one to its left d = 3.7; the other carriageway lies beyond the median [m].
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from scenes.semantics import Semantic
+from scenes.worlds.lighting import Lamp
+from scenes.worlds.mesh import Mesh, join
+from scenes.worlds.recipes.centre_line import CentreLine, from_curvature
+from scenes.worlds.recipes.plan import ASPHALT, Plan, lawn, strip_distance
+from scenes.worlds.recipes.road import Road, details, lane_lines, line_mark, outline
+from scenes.worlds.recipes.roadside import hedge_row, horizon, sign, strip_ground, tree_row, tufts
+from scenes.worlds.recipes.sun import daylight
+from scenes.worlds.recipes.traffic import body, ego_drive, steady
+from scenes.worlds.recipes.works import (
+    barricade,
+    beacon,
+    concrete_wall,
+    cone,
+    gantry,
+    guard_rail,
+    tunnel,
+)
+from scenes.worlds.roads import Mark
+from scenes.worlds.world import Body, World
+
+LANE_M = 3.7
+NEAR_M = (-4.6, 6.3)
+"""Edges of the ego's carriageway: hard shoulder, two lanes, a strip."""
+FAR_M = (9.3, 20.2)
+"""Edges of the other one."""
+BEHIND_M = 60.0
+_DASHES = (6.0, 18.0)
+
+
+def _line(seed: int, length_m: float, stream: int) -> CentreLine:
+    """A fast road: bends of about a kilometre."""
+    rng = np.random.default_rng([seed, 80, stream])
+    s, bend = [-BEHIND_M - 60.0, 0.0], [0.0, 0.0]
+    while s[-1] < length_m:
+        s += [s[-1] + 60.0, s[-1] + 140.0, s[-1] + 200.0]
+        turn = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.0006, 0.0012))
+        bend += [turn, turn, 0.0]
+    return from_curvature(s, bend)
+
+
+def _two_ways(at: np.ndarray) -> np.ndarray:
+    """Distance to either carriageway."""
+    d = at[:, 1]
+    return np.minimum(strip_distance(d, *NEAR_M), strip_distance(d, *FAR_M))
+
+
+def _roads(line: CentreLine, span_m: tuple[float, float]) -> list[Road]:
+    """Both carriageways with their lines."""
+    near = [
+        line_mark(span_m, -0.5 * LANE_M, width_m=0.2),
+        line_mark(span_m, 0.5 * LANE_M, dashes=_DASHES, width_m=0.15),
+        line_mark(span_m, 1.5 * LANE_M, width_m=0.2),
+    ]
+    first = FAR_M[0] + 0.75
+    far = [
+        line_mark(span_m, first, width_m=0.2),
+        line_mark(span_m, first + LANE_M, dashes=_DASHES, width_m=0.15),
+        line_mark(span_m, first + 2 * LANE_M, width_m=0.2),
+    ]
+    lanes = (first + 0.5 * LANE_M, first + 1.5 * LANE_M)
+    return [
+        Road(line=line, span_m=span_m, edge_m=NEAR_M, marks=tuple(near), lanes_m=(0.0, LANE_M)),
+        Road(line=line, span_m=span_m, edge_m=FAR_M, marks=tuple(far), lanes_m=lanes),
+    ]
+
+
+def _verges(
+    seed: int,
+    line: CentreLine,
+    span_m: tuple[float, float],
+    right_m: float = NEAR_M[0],
+    rail_from_m: float | None = None,
+) -> list[Mesh]:
+    """Rails, grass, bushes, trees and the horizon beside a motorway."""
+    near = (-10.0, span_m[1] - 60.0)
+    rail = (span_m[0] if rail_from_m is None else rail_from_m, span_m[1])
+    blades = int(30 * (near[1] - near[0]))
+    return [
+        guard_rail(line, rail, right_m - 0.9, 1.0),
+        guard_rail(line, span_m, NEAR_M[1] + 0.8, -1.0),
+        guard_rail(line, span_m, FAR_M[0] - 0.8, 1.0),
+        guard_rail(line, span_m, FAR_M[1] + 0.9, -1.0),
+        tufts(seed, line, near, (right_m - 4.0, right_m - 0.1), blades, -0.03, 2.0),
+        tufts(seed, line, near, (NEAR_M[1] + 0.1, FAR_M[0] - 0.1), blades, -0.03, 1.6),
+        hedge_row(seed, line, (span_m[0], span_m[1]), right_m - 7.0, 1.6),
+        hedge_row(seed, line, (span_m[0], span_m[1]), FAR_M[1] + 6.0, 1.9),
+        tree_row(seed, line, span_m, (right_m - 15.0, right_m - 8.5), 8.0, near, 1.2),
+        tree_row(seed, line, span_m, (FAR_M[1] + 8.0, FAR_M[1] + 15.0), 9.0, (0.0, 0.0), 1.3),
+        horizon(seed, (60.0, 0.0), max(1.0, span_m[1] / 230.0)),
+    ]
+
+
+def _flow(
+    seed: int,
+    line: CentreLine,
+    seconds: float,
+    speed_mps: float,
+    places: Sequence[tuple[Semantic, float, float, float]],
+) -> list[Body]:
+    """Road users as (kind, start s, d, speed relative to the ego's; negative comes towards it)."""
+    rng = np.random.default_rng([seed, 81])
+    bodies = []
+    for index, (kind, start, d, pace) in enumerate(places):
+        path = steady(seconds, start + float(rng.uniform(-2, 2)), pace * speed_mps)
+        made = int(rng.integers(1000))
+        bodies.append(body(1 + index, kind, made, line, path, d, reverse=pace < 0))
+    return bodies
+
+
+_FAR_SLOW, _FAR_FAST = FAR_M[0] + 0.75 + 1.5 * LANE_M, FAR_M[0] + 0.75 + 0.5 * LANE_M
+_MOTORWAY = (
+    (Semantic.CAR, 34.0, 0.0, 1.02),
+    (Semantic.TRUCK, 62.0, 0.0, 1.01),
+    (Semantic.CAR, 20.0, LANE_M, 1.08),
+    (Semantic.VAN, -18.0, LANE_M, 1.05),
+    (Semantic.TRUCK, 95.0, _FAR_SLOW, -0.85),
+    (Semantic.CAR, 150.0, _FAR_FAST, -1.1),
+    (Semantic.BUS, 140.0, _FAR_SLOW, -0.85),
+    (Semantic.CAR, 210.0, _FAR_FAST, -1.1),
+)
+
+
+def _world(
+    recipe: str,
+    seed: int,
+    seconds: float,
+    speed_mps: float,
+    line: CentreLine,
+    roads: list[Road],
+    scenery: list[Mesh],
+    bodies: Sequence[Body],
+    lamps: tuple[Lamp, ...] = (),
+) -> World:
+    return World(
+        recipe=recipe,
+        seed=seed,
+        scenery=join(scenery),
+        bodies=tuple(bodies),
+        road=details(seed, roads, wear=0.3, grey=0.15, repairs_per_m=0.09),
+        ego=ego_drive(line, seed, seconds, speed_mps),
+        lighting=daylight(seed, lamps=lamps),
+        lane_lines=lane_lines(roads),
+        drivable_m=tuple(outline(road.line, road.span_m, *road.edge_m) for road in roads),
+    )
+
+
+def motorway(seed: int, seconds: float = 4.0) -> World:
+    """Two carriageways with rails between them, a gantry, trucks, and cars that overtake."""
+    speed = 28.0
+    span = (-BEHIND_M, speed * seconds + 160.0)
+    line = _line(seed, span[1] + 40.0, 0)
+    reach, bands = (NEAR_M[0] - 8.0, FAR_M[1] + 8.0), [ASPHALT, lawn(9.0, -0.03)]
+    scenery = [strip_ground(line, span, reach, _two_ways, bands)]
+    scenery += _verges(seed, line, span)
+    scenery.append(gantry(line, 120.0, (NEAR_M[0] - 1.8, NEAR_M[1] + 1.5), 2))
+    bodies = _flow(seed, line, seconds, speed, _MOTORWAY)
+    roads = _roads(line, span)
+    return _world("motorway", seed, seconds, speed, line, roads, scenery, bodies)
+
+
+def _slip_plan(start_m: float, drift_m: float, long_m: float) -> Plan:
+    """Two carriageways, of which the right edge of the nearer one is pushed out by a slip road."""
+    edge = Mark(low_m=(start_m, 0.0), high_m=(start_m + long_m, 1.0), drift_m=drift_m)
+
+    def plan(at: np.ndarray) -> np.ndarray:
+        s, d = at[:, 0], at[:, 1]
+        low = NEAR_M[0] + edge.drift_at(s)
+        return np.minimum(strip_distance(d, low, NEAR_M[1]), strip_distance(d, *FAR_M))
+
+    return plan
+
+
+def slip_road(seed: int, seconds: float = 4.0) -> World:
+    """An exit: a lane opens on the right and leads away from the motorway."""
+    speed, out, start, long = 24.0, -3.9, 20.0, 70.0
+    span = (-BEHIND_M, speed * seconds + 150.0)
+    line = _line(seed, span[1] + 40.0, 1)
+    reach, bands = (NEAR_M[0] - 13.0, FAR_M[1] + 8.0), [ASPHALT, lawn(9.0, -0.03)]
+    scenery = [strip_ground(line, span, reach, _slip_plan(start, out, long), bands)]
+    scenery += _verges(seed, line, span, NEAR_M[0] + out - 0.3)
+    scenery += [sign(line, 3, start + 30.0, NEAR_M[0] + out - 0.6)]
+    near, far = _roads(line, span)
+    edge, middle, inner = near.marks
+    wide = {"width_m": 0.3}
+    exit_lane = [
+        replace(edge, high_m=(start, edge.high_m[1])),
+        line_mark((start, start + long), -0.5 * LANE_M, width_m=0.2, drift_m=out + 0.35),
+        line_mark((start + long, span[1]), -0.5 * LANE_M + out + 0.35, width_m=0.2),
+        line_mark((start + 35.0, start + long + 40.0), -0.5 * LANE_M, dashes=(3.0, 6.0), **wide),
+        line_mark((start + long + 40.0, span[1]), -0.5 * LANE_M, width_m=0.3),
+    ]
+    low = (NEAR_M[0] + out, near.edge_m[1])
+    near = replace(
+        near, edge_m=low, marks=(*exit_lane, middle, inner), lanes_m=(0.0, LANE_M, -LANE_M)
+    )
+    leaves = (Semantic.CAR, 72.0, -LANE_M + 0.1, 1.0)
+    places = (*_MOTORWAY[:1], *_MOTORWAY[2:], leaves)
+    bodies = _flow(seed, line, seconds, speed, places)
+    whole = _world("slip_road", seed, seconds, speed, line, [near, far], scenery, bodies)
+    s = np.arange(span[0], span[1], 1.0)
+    edge_low = NEAR_M[0] + Mark(
+        low_m=(start, 0.0), high_m=(start + long, 1.0), drift_m=out
+    ).drift_at(s)
+    drivable = outline(line, (float(s[0]), float(s[-1])), edge_low, np.full(len(s), NEAR_M[1]))
+    return replace(whole, drivable_m=(drivable, *whole.drivable_m[1:]))
+
+
+def roadworks(seed: int, seconds: float = 4.0) -> World:
+    """The left lane is closed: yellow lines, beacons, cones, a barricade and a concrete wall."""
+    speed, start, shift = 15.0, 25.0, -0.9
+    span = (-BEHIND_M, speed * seconds + 140.0)
+    line = _line(seed, span[1] + 40.0, 2)
+    reach, bands = (NEAR_M[0] - 8.0, FAR_M[1] + 8.0), [ASPHALT, lawn(9.0, -0.03)]
+    scenery = [strip_ground(line, span, reach, _two_ways, bands), *_verges(seed, line, span)]
+    near, far = _roads(line, span)
+    yellow = [
+        line_mark((start - 20.0, start + 30.0), 1.45 * LANE_M, yellow=True, drift_m=-3.6),
+        line_mark((start + 30.0, span[1]), 1.45 * LANE_M - 3.6, yellow=True),
+        line_mark((start - 20.0, start + 30.0), -1.75, yellow=True, drift_m=shift),
+        line_mark((start + 30.0, span[1]), -1.75 + shift, yellow=True),
+    ]
+    near = replace(near, marks=(*near.marks, *yellow))
+    taper = Mark(low_m=(start - 20.0, 0.0), high_m=(start + 30.0, 1.0), drift_m=-3.3)
+    for s in np.arange(start - 14.0, min(span[1] - 40.0, start + 160.0), 5.5):
+        d = 1.45 * LANE_M + 0.3 + float(taper.drift_at(np.array([s]))[0])
+        scenery.append(
+            beacon(line, float(s), d + 0.3, 1.0)
+            if s < start + 30.0
+            else cone(line, float(s), d + 0.25)
+        )
+    scenery.append(barricade(line, start + 38.0, (2.8, 5.6)))
+    scenery.append(concrete_wall(line, (start + 60.0, span[1]), 2.9))
+    scenery += [sign(line, kind, s, NEAR_M[0] - 0.5) for kind, s in ((1, 12.0), (0, 30.0))]
+    digger = ((Semantic.TRUCK, start + 78.0, 4.75, 0.0), (Semantic.VAN, start + 55.0, 4.7, 0.0))
+    moving = ((Semantic.CAR, 30.0, 0.0, 1.03), *_MOTORWAY[4:7])
+    bodies = _flow(seed, line, seconds, speed, (*moving, *digger))
+    return _world("roadworks", seed, seconds, speed, line, [near, far], scenery, bodies)
+
+
+def _beside(d_m: float, side: float) -> tuple[float, float]:
+    """From 5 to 16 m beyond d, away from a road that lies on the `side` of it."""
+    low, high = sorted((d_m - 5.0 * side, d_m - 16.0 * side))
+    return low, high
+
+
+def tunnel_mouth(seed: int, seconds: float = 4.0) -> World:
+    """A road with two lanes that goes into a hill."""
+    speed, edge, mouth = 17.0, (-2.5, 6.2), 52.0
+    span = (-BEHIND_M, speed * seconds + 150.0)
+    line = _line(seed, span[1] + 40.0, 3)
+    end = span[1] - 20.0
+    scenery = [
+        strip_ground(
+            line,
+            span,
+            (edge[0] - 9.0, edge[1] + 9.0),
+            lambda at: strip_distance(at[:, 1], *edge),
+            [ASPHALT, lawn(9.5, -0.03)],
+        ),
+        tunnel(line, (mouth, end), (edge[0] - 0.3, edge[1] + 0.3)),
+        horizon(seed, (60.0, 0.0), max(1.0, span[1] / 230.0)),
+        sign(line, 0, 20.0, edge[0] - 0.8),
+        sign(line, 1, 36.0, edge[0] - 0.8),
+    ]
+    for side, d in ((1.0, edge[0] - 0.8), (-1.0, edge[1] + 0.8)):
+        far = sorted((d - side * 1.5, d - side * 8.0))
+        scenery += [
+            guard_rail(line, (span[0], mouth - 1.0), d, side),
+            tufts(seed, line, (-10.0, mouth - 1.0), (far[0], far[1]), 2600, -0.03, 2.2),
+            tree_row(seed, line, (span[0], mouth - 2.0), (far[0], far[1]), 6.0, (-8.0, mouth)),
+            # The hill beside the portal is wooded.
+            tree_row(seed + 1, line, (mouth + 3.0, end), _beside(d, side), 4.5, (0.0, 0.0), 1.7),
+        ]
+    road = Road(
+        line=line,
+        span_m=span,
+        edge_m=edge,
+        marks=(
+            line_mark(span, edge[0] + 0.6),
+            line_mark(span, 1.85, dashes=(4.0, 8.0)),
+            line_mark(span, edge[1] - 0.6),
+        ),
+        lanes_m=(0.0, LANE_M),
+    )
+    flow = (
+        (Semantic.CAR, 26.0, 0.0, 1.04),
+        (Semantic.TRUCK, 96.0, LANE_M, -0.75),
+        (Semantic.CAR, 126.0, LANE_M, -0.75),
+    )
+    bodies = _flow(seed, line, seconds, speed, flow)
+    lamps = tuple(
+        Lamp(
+            position_m=np.array([*line.at(np.array([s]), np.array([1.85]))[0], 5.3]),
+            direction=np.array([0.0, 0.0, -1.0]),
+            spread_rad=1.4,
+            intensity=np.array([30.0, 27.0, 20.0]),
+        )
+        for s in np.arange(mouth + 3.7, min(end, mouth + 100.0), 12.0)
+    )
+    return _world("tunnel_mouth", seed, seconds, speed, line, [road], scenery, bodies, lamps)
