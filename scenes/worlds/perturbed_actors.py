@@ -45,20 +45,22 @@ def nearest_first(world: World) -> list[Body]:
 def moved(world: World, by_m: float) -> World:
     """The first road user that has room, moved in its own frame for the whole drive.
 
-    To its left (for parked cars, towards the road), else ahead, back, or to its right.
+    To its left (for parked cars, towards the road), else ahead or back; to the right, where there
+    may be a kerb, only if nobody has room elsewhere.
 
     Raises:
         InfeasibleError: There is nobody, or nobody has room.
     """
-    sides = ((1.0, 0.0), (0.0, 1.0), (0.0, -1.0), (-1.0, 0.0))
-    for left, ahead in sides:
-        for body in nearest_first(world)[:TRIED]:
-            offset = translation(np.array([by_m * ahead, by_m * left, 0.0]))
-            path = body.actor.trajectory.mounted(offset)
-            if _is_free(world, path, body.actor.size_m, body.actor.id):
-                there = replace(body, actor=replace(body.actor, trajectory=path))
-                swapped = (there if other is body else other for other in world.bodies)
-                return replace(world, bodies=tuple(swapped))
+    near = nearest_first(world)[:TRIED]
+    on_road, to_right = ((1.0, 0.0), (0.0, 1.0), (0.0, -1.0)), ((-1.0, 0.0),)
+    tries = [(body, side) for sides in (on_road, to_right) for body in near for side in sides]
+    for body, (left, ahead) in tries:
+        offset = translation(np.array([by_m * ahead, by_m * left, 0.0]))
+        path = body.actor.trajectory.mounted(offset)
+        if _is_free(world, path, body.actor.size_m, body.actor.id):
+            there = replace(body, actor=replace(body.actor, trajectory=path))
+            swapped = (there if other is body else other for other in world.bodies)
+            return replace(world, bodies=tuple(swapped))
     wrong = f"nobody has room to be {by_m:g} m elsewhere"
     raise InfeasibleError("actor-moved", wrong, "another world or amount", "no room")
 

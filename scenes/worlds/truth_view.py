@@ -14,11 +14,12 @@ from scenes.camera import Camera, camera_rays, project_world
 from scenes.geometry import inside_box, invert
 from scenes.lidar import Lidar
 from scenes.trajectory import Trajectory
-from scenes.worlds.light import SKIN_M, Light, cosine_directions
+from scenes.worlds.light import SKIN_M, Light
 from scenes.worlds.lighting import EGO
 from scenes.worlds.material import part_pose, placed, surface_points
 from scenes.worlds.perturbations import AXES, PerturbedWorld
 from scenes.worlds.seen import NEAR_M, NEAR_SHARE, Eye, seen_points, seen_sky
+from scenes.worlds.sky import sun_irradiance
 from scenes.worlds.tracer import Hits, Tracer, pick_hits
 from scenes.worlds.truth_files import SweepTruth, TruthView
 from scenes.worlds.truth_objects import lane_lines_in_view, objects_in_view
@@ -92,17 +93,24 @@ def is_clear(stage: Stage, time_us: int) -> bool:
     when = np.array([time_us], np.int64)
     for body in stage.tracer.world.bodies:
         pose = part_pose(body, 0, when)[0]
-        if inside_box(pose, body.actor.size_m, place, margin_m=0.5 * CLEAR_M):
+        if inside_box(pose, body.actor.size_m, place[None], margin_m=0.5 * CLEAR_M)[0]:
             return False
-    half = cosine_directions(200)
-    around = np.concatenate([half, -half])
+    around = _all_around(400)
     origins = np.broadcast_to(place, around.shape).copy()
     hits = stage.tracer.cast(origins, around, np.full(len(around), time_us, np.int64))
     return bool(hits.range_m.min() > CLEAR_M)
 
 
+def _all_around(count: int) -> Float64[np.ndarray, "count 3"]:
+    """Directions that are equally dense everywhere (a Fibonacci spiral on the sphere)."""
+    index = np.arange(count) + 0.5
+    up, turn = 1.0 - 2.0 * index / count, index * np.pi * (3.0 - np.sqrt(5.0))
+    flat = np.sqrt(1.0 - up * up)
+    return np.stack([flat * np.cos(turn), flat * np.sin(turn), up], axis=1)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Pass:
+class Rays:
     """One ray through the centre of each pixel that has one, and where it ended."""
 
     pixels: Float64[np.ndarray, "n 2"]
@@ -122,7 +130,8 @@ class _Pass:
         return image.reshape(*shape, *values.shape[1:])
 
 
-def _traced(tracer: Tracer, camera: Camera, pose: np.ndarray, time_us: int) -> _Pass:
+def traced(tracer: Tracer, camera: Camera, pose: Float64[np.ndarray, "4 4"], time_us: int) -> Rays:
+    """Look through the centre of every pixel, `pose` being `world_from_camera`."""
     pixels = camera.pixel_centres().reshape(-1, 2)
     origins, directions = camera_rays(camera, pixels, pose)
     sighted: np.ndarray = np.all(np.isfinite(directions), axis=1)
@@ -130,7 +139,7 @@ def _traced(tracer: Tracer, camera: Camera, pose: np.ndarray, time_us: int) -> _
     hits = tracer.cast(origins[rays], directions[rays], np.full(len(rays), time_us, np.int64))
     found = np.flatnonzero(hits.met)
     hits, met = pick_hits(hits, found), rays[found]
-    return _Pass(
+    return Rays(
         pixels=pixels,
         directions=directions,
         hits=hits,
@@ -147,7 +156,7 @@ def view_at(stage: Stage, frame: int) -> TruthView:
     pose = stage.pose(time_us)
     radiance = photograph(stage.light, camera, pose, time_us, rig.seed)
     linear = np.clip(radiance, 0.0, BRIGHTEST).astype(np.float16).reshape(*shape, 3)
-    rays = _traced(stage.tracer, camera, pose, time_us)
+    rays = traced(stage.tracer, camera, pose, time_us)
     labels = stage.tracer.truth(
         np.broadcast_to(pose[:3, 3], (len(rays.met), 3)).copy(),
         rays.directions[rays.met],
@@ -158,7 +167,7 @@ def view_at(stage: Stage, frame: int) -> TruthView:
     semantic[~rays.sighted.reshape(shape)] = 0
     range_m = rays.spread(labels.range_m.astype(np.float32), np.inf, shape)
     range_m[~rays.sighted.reshape(shape)] = np.nan
-    flow_px, stays = _flow(stage, camera, rays, time_us)
+    flow_px, stays = flow_to_next(stage, camera, rays, time_us)
     return TruthView(
         axis=stage.perturbed.axis,
         amount=stage.perturbed.amount,
@@ -177,8 +186,8 @@ def view_at(stage: Stage, frame: int) -> TruthView:
         instance=instance,
         flow_px=rays.spread(flow_px, np.nan, shape),
         stays=rays.spread(stays, False, shape),
-        shadow=rays.spread(_shadow(stage.tracer, rays, time_us), False, shape),
-        seen=_seen(stage, rays, time_us).reshape(shape),
+        shadow=rays.spread(shadow_of(stage.tracer, rays, time_us), False, shape),
+        seen=seen_pixels(stage, rays, time_us).reshape(shape),
         lane_lines=lane_lines_in_view(stage.tracer.world.lane_lines, camera, pose),
         objects=objects_in_view(stage.tracer.world, camera, pose, time_us, instance),
         sweep=exact_sweep(stage.tracer, rig.lidar, rig.ego_from_lidar, time_us),
@@ -196,8 +205,8 @@ def _path_m(rig: Rig, pose: Float64[np.ndarray, "4 4"]) -> float:
     return float(np.linalg.norm(path - pose[:3, 3], axis=1).min())
 
 
-def _flow(
-    stage: Stage, camera: Camera, rays: _Pass, time_us: int
+def flow_to_next(
+    stage: Stage, camera: Camera, rays: Rays, time_us: int
 ) -> tuple[np.ndarray, Bool[np.ndarray, "m"]]:
     """Motion in the picture to the next frame, float32 `m 2` [px], and who is still in it."""
     later = time_us + stage.rig.frame_us
@@ -218,11 +227,11 @@ def _flow(
     return (pixels - rays.pixels[rays.met]).astype(np.float32), stays
 
 
-def _shadow(tracer: Tracer, rays: _Pass, time_us: int) -> Bool[np.ndarray, "m"]:
+def shadow_of(tracer: Tracer, rays: Rays, time_us: int) -> Bool[np.ndarray, "m"]:
     """Where something stands between the sun and a surface that faces it."""
     lighting = tracer.world.lighting
     shadow = np.zeros(len(rays.met), bool)
-    if lighting.overcast >= 1.0 or not np.any(lighting.sun_irradiance > 0.0):
+    if not np.any(sun_irradiance(lighting) > 0.0):
         return shadow
     facing = np.flatnonzero(rays.hits.normal @ lighting.to_sun > 0.0)
     start = rays.points_m[facing] + SKIN_M * rays.hits.normal[facing]
@@ -231,7 +240,7 @@ def _shadow(tracer: Tracer, rays: _Pass, time_us: int) -> Bool[np.ndarray, "m"]:
     return shadow
 
 
-def _seen(stage: Stage, rays: _Pass, time_us: int) -> Bool[np.ndarray, "n"]:
+def seen_pixels(stage: Stage, rays: Rays, time_us: int) -> Bool[np.ndarray, "n"]:
     """Of each pixel: whether some recorded frame saw its surface point, or its piece of sky."""
     eyes, seen = stage.rig.eyes, np.zeros(len(rays.pixels), bool)
     points = surface_points(stage.tracer, rays.hits, rays.points_m, time_us)
