@@ -11,8 +11,8 @@ from recon.evidence import Data, Pixels
 from recon.poses import PoseCorrection
 from recon.rays import Rays
 
-VIRTUAL_SHARE = 0.5
-"""Share of the depth rays that start beside the recorded path, where there are any."""
+ROAD_SHARE = 0.3
+"""Share of the depth rays that look at the road from beside the path, where there are any."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -75,9 +75,9 @@ def draw_batch(data: Data, count: int, depth_share: float, generator: torch.Gene
         usable_pick = pixels.usable[pick.to(device)]
         drawn.append((pixels, usable_pick))
         rays.append(pixels.rays(usable_pick))
-    beside = int(depth_rays * VIRTUAL_SHARE) if len(data.virtual) else 0
+    beside = int(depth_rays * ROAD_SHARE) if len(data.road) else 0
     known, ranges = [], []
-    for evidence, number in ((data.depth, depth_rays - beside), (data.virtual, beside)):
+    for evidence, number in ((data.depth, depth_rays - beside), (data.road, beside)):
         pick = torch.randint(max(len(evidence), 1), (number,), generator=generator).to(device)
         ranges.append(evidence.range_m[pick])
         known.append(

@@ -63,7 +63,7 @@ class LossConfig:
     """On spread-out weights (Mip-NeRF 360)."""
     sky: float = 0.05
     """On opacity where the picture shows sky."""
-    depth_share: float = 0.2
+    depth_share: float = 0.25
     """Share of the rays of a step that come from depth evidence."""
 
 

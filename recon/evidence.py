@@ -16,8 +16,8 @@ from recon.config import ReconstructionConfig
 from recon.depth import DepthEvidence, load_depth
 from recon.masks import moving_actor_mask, sky_mask
 from recon.rays import Rays
+from recon.road import road_evidence
 from recon.split import training_frames
-from recon.virtual import virtual_evidence
 from scenes.camera import Camera
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
@@ -130,16 +130,16 @@ class Data:
     pixels: tuple[Pixels, ...]
     depth: DepthEvidence
     """From where the drive was recorded."""
-    virtual: DepthEvidence
-    """From beside it (`recon.virtual`); may be empty."""
+    road: DepthEvidence
+    """From beside it, where it saw the road (`recon.road`); may be empty."""
 
     def to(self, device: torch.device) -> "Data":
         """The same on a device; where it is there already, without copies."""
         pixels = tuple(replace(p, **_tensors_on(p, device)) for p in self.pixels)
-        depth, virtual = (
-            replace(part, **_tensors_on(part, device)) for part in (self.depth, self.virtual)
+        depth, road = (
+            replace(part, **_tensors_on(part, device)) for part in (self.depth, self.road)
         )
-        return Data(pixels=pixels, depth=depth, virtual=virtual)
+        return Data(pixels=pixels, depth=depth, road=road)
 
 
 def _tensors_on(part: Pixels | DepthEvidence, device: torch.device) -> dict[str, Tensor]:
@@ -196,5 +196,5 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
     return Data(
         pixels=pixels,
         depth=load_depth(clip, trained),
-        virtual=virtual_evidence(clip, trained, config.seed),
+        road=road_evidence(clip, trained, config.seed),
     )

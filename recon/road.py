@@ -1,18 +1,18 @@
-"""Depth evidence from where no camera was: what must be seen from beside the path.
+"""Depth evidence from where no camera was: the road, seen from beside the path.
 
-A field that explains every recorded picture may still be wrong a lane further left: its road is
-bumpy, its walls are fog that happens to line up. Two things are known there without any picture:
-the road's surface near the path (`scenes.ground`), and the drive's own depth points, wherever
-another point does not stand before them. Both become rays with a known end that start up to
-`REACH_M` beside the recorded cameras. (AutoSplat, Khan et al. 2024, constrains its splats on the
-road for the same reason.)
+A field that explains every recorded picture may still have a bumpy road, on which marks double
+and smear as soon as the camera moves a lane further left. The road's surface is known without any
+picture (`scenes.ground`), so it is looked at from places up to `REACH_M` beside the recorded
+cameras: rays with a known end. (AutoSplat, Khan et al. 2024, constrains its splats on the road for
+the same reason.) What this is worth, and what else was tried, is said in
+docs/results/off_path.md.
 """
 
 from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64
 
 from recon.depth import DepthEvidence, load_depth
 from scenes.clip import Clip
@@ -21,28 +21,25 @@ from scenes.ground import Ground, fit_ground, path_coordinates
 
 REACH_M, RISE_M = 4.5, 0.4
 """How far to either side, and up or down, a virtual camera stands from a recorded one."""
-ROAD_RAYS, POINT_RAYS = 60_000, 120_000
-"""Rays that end on the road, and on depth points."""
-ROAD_NEAR_M, ROAD_FAR_M = 2.5, 45.0
+RAYS = 60_000
+"""How many there are to draw from."""
+NEAREST_M, FURTHEST_M = 2.5, 45.0
 """How far away the road is looked at."""
 CELL_M = 0.75
 """Side of the squares in which the road counts as seen where one point lies on it."""
-ROUGH_M = 0.12
-"""A road that its evidence strays from by more than this is not known well enough to be one."""
+NEAR_ROAD_M, MOSTLY = 0.5, 0.7
+"""A piece of it is flat enough to be road where this share of the points that lie this near to
+the surface lie on it ..."""
+RARELY = 0.4
+"""... and there is no road to speak of where not even this share of all such points does."""
 KERB_M = 0.8
 """Virtual cameras stay this far inside the road's edges."""
 BOX_MARGIN_M = 0.2
 """Rays that pass road users nearer than this are dropped."""
-BIN_RAD = 0.012
-"""Points within about this angle hide each other ..."""
-HIDDEN = 1.06
-"""... where one is further than the other by this factor."""
-AROUND_M = 60.0
-"""Points further from a virtual camera are left to the real ones."""
 
 
-def virtual_evidence(clip: Clip, trained: Bool[np.ndarray, "frames"], seed: int) -> DepthEvidence:
-    """Rays from beside the path whose first surface is known.
+def road_evidence(clip: Clip, trained: Bool[np.ndarray, "frames"], seed: int) -> DepthEvidence:
+    """Rays from beside the path that end on the road.
 
     Args:
         clip: The drive.
@@ -54,10 +51,7 @@ def virtual_evidence(clip: Clip, trained: Bool[np.ndarray, "frames"], seed: int)
     poses = clip.ego.mounted(images.ego_from_camera).at(images.time_us[trained])
     depth = load_depth(clip, trained)
     points_m = (depth.origins_m + depth.directions * depth.range_m[:, None]).double().numpy()
-    road = _road_rays(fit_ground(only_trained(clip, trained)), points_m, poses, rng)
-    points = _point_rays(points_m, poses, rng)
-    origins = np.concatenate([road[0], points[0]])
-    ends = np.concatenate([road[1], points[1]])
+    origins, ends = _rays(fit_ground(only_trained(clip, trained)), points_m, poses, rng)
     free = ~_meets_actor(clip, origins, ends)
     along = ends[free] - origins[free]
     distance = np.linalg.norm(along, axis=1)
@@ -81,7 +75,7 @@ def only_trained(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> Clip:
     return replace(clip, lidars=tuple(lidars))
 
 
-def _road_rays(
+def _rays(
     ground: Ground,
     points_m: Float64[np.ndarray, "points 3"],
     poses: Float64[np.ndarray, "frames 4 4"],
@@ -89,16 +83,16 @@ def _road_rays(
 ) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"]]:
     """Starts and ends of rays from virtual cameras to where the road was seen."""
     cells_m = _road_cells(ground, points_m)
-    if len(cells_m) == 0 or not ground.residual_m <= ROUGH_M:
+    if len(cells_m) == 0:
         return np.zeros((0, 3)), np.zeros((0, 3))
-    tries = 8 * ROAD_RAYS
+    tries = 8 * RAYS
     place = poses[rng.integers(len(poses), size=tries)][:, :3, 3]
     ends = cells_m[rng.integers(len(cells_m), size=tries)] + rng.uniform(0.0, CELL_M, (tries, 2))
     # as many on a near cell as a camera has pixels there, if it turned its head
     distance = np.linalg.norm(ends - place[:, :2], axis=1)
-    chosen = (distance > ROAD_NEAR_M) & (distance < ROAD_FAR_M)
-    chosen &= rng.uniform(size=tries) < ROAD_NEAR_M / np.maximum(distance, ROAD_NEAR_M)
-    pick = np.flatnonzero(chosen)[:ROAD_RAYS]
+    chosen = (distance > NEAREST_M) & (distance < FURTHEST_M)
+    chosen &= rng.uniform(size=tries) < NEAREST_M / np.maximum(distance, NEAREST_M)
+    pick = np.flatnonzero(chosen)[:RAYS]
     place, ends = place[pick], ends[pick]
     origins = _beside(ground, place, rng)
     height_m = ground.height_m(ends[:, 0], ends[:, 1])
@@ -109,10 +103,15 @@ def _road_rays(
 def _road_cells(
     ground: Ground, points_m: Float64[np.ndarray, "points 3"]
 ) -> Float64[np.ndarray, "cells 2"]:
-    """Low corners of the squares in which some point lies on the road's surface."""
+    """Low corners of the squares in which most points near the road's surface lie on it."""
     off = np.abs(points_m[:, 2] - ground.height_m(points_m[:, 0], points_m[:, 1]))
-    on_it = off < 3.0 * ground.residual_m + 0.01  # NaN, off the road, is not
-    return np.unique(np.floor(points_m[on_it, :2] / CELL_M), axis=0) * CELL_M
+    near = off < NEAR_ROAD_M  # NaN, off the road, is not
+    on_it = (off[near] < 3.0 * ground.residual_m + 0.01).astype(np.float64)
+    if on_it.sum() < RARELY * len(on_it) or len(on_it) == 0:
+        return np.zeros((0, 2))  # what was fitted is no road
+    cells, cell = np.unique(np.floor(points_m[near, :2] / CELL_M), axis=0, return_inverse=True)
+    count = np.bincount(cell.ravel(), minlength=len(cells))
+    return CELL_M * cells[np.bincount(cell.ravel(), on_it, len(cells)) > MOSTLY * count]
 
 
 def _beside(
@@ -145,45 +144,6 @@ def _point(
     return np.stack([x - aside * left_m, y + ahead * left_m, height], axis=-1)
 
 
-def _point_rays(
-    ends: Float64[np.ndarray, "points 3"],
-    poses: Float64[np.ndarray, "frames 4 4"],
-    rng: np.random.Generator,
-) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"]]:
-    """Starts and ends of rays from virtual cameras to depth points that nothing hides."""
-    starts, stops = [np.zeros((0, 3))], [np.zeros((0, 3))]
-    for pose in poses:
-        shift = [rng.uniform(-REACH_M, REACH_M), rng.uniform(-RISE_M, RISE_M), 0.0]
-        origin = pose[:3, 3] + pose[:3, :3] @ shift
-        near = np.flatnonzero(np.linalg.norm(ends - origin, axis=1) < AROUND_M)
-        seen = near[unhidden(ends[near] - origin)]
-        pick = seen[rng.permutation(len(seen))[: POINT_RAYS // len(poses)]]
-        starts.append(np.broadcast_to(origin, (len(pick), 3)))
-        stops.append(ends[pick])
-    return np.concatenate(starts), np.concatenate(stops)
-
-
-def unhidden(offset_m: Float64[np.ndarray, "n 3"]) -> Int64[np.ndarray, "seen"]:
-    """Which points no other point stands before, seen from the origin.
-
-    A point is hidden where the nearest point of its own or a neighbouring bin of directions is
-    nearer by more than `HIDDEN` allows.
-    """
-    distance = np.linalg.norm(offset_m, axis=1)
-    azimuth = np.arctan2(offset_m[:, 1], offset_m[:, 0])
-    elevation = np.arcsin(np.clip(offset_m[:, 2] / np.maximum(distance, 1e-9), -1.0, 1.0))
-    column = ((azimuth + np.pi) / BIN_RAD).astype(np.int64)
-    row = ((elevation + 0.5 * np.pi) / BIN_RAD).astype(np.int64)
-    columns, rows = int(2 * np.pi / BIN_RAD) + 1, int(np.pi / BIN_RAD) + 1
-    nearest = np.full((rows, columns), np.inf)
-    np.minimum.at(nearest, (row, column), distance)
-    wide = np.pad(nearest, 1, mode="wrap")
-    around = np.min(
-        [wide[i : i + rows, j : j + columns] for i in range(3) for j in range(3)], axis=0
-    )
-    return np.flatnonzero(distance <= HIDDEN * around[row, column])
-
-
 def _meets_actor(
     clip: Clip, origins: Float64[np.ndarray, "n 3"], ends: Float64[np.ndarray, "n 3"]
 ) -> Bool[np.ndarray, "n"]:
@@ -199,6 +159,5 @@ def _meets_actor(
         first, second = (-half - start) / along, (half - start) / along
         entry = np.minimum(first, second).max(axis=1)
         leave = np.maximum(first, second).min(axis=1)
-        on_it = np.all(np.abs(stop) <= half, axis=1)  # its own surface may be what is seen
-        meets |= (leave > entry) & (leave > 0.0) & (entry < 1.0) & ~on_it
+        meets |= (leave > entry) & (leave > 0.0) & (entry < 1.0)
     return meets
