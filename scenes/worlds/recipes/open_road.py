@@ -1,4 +1,4 @@
-"""Roads without houses: motorway, slip road, roadworks, the mouth of a tunnel.
+"""Roads without houses: motorway, slip road, roadworks.
 
 Each recipe is a pure function of its seed and of how many seconds it lasts. The ego's lane is
 d = 0, the one to its left d = 3.7; the other carriageway lies beyond the median [m].
@@ -25,7 +25,6 @@ from scenes.worlds.recipes.works import (
     cone,
     gantry,
     guard_rail,
-    tunnel,
 )
 from scenes.worlds.roads import Mark
 from scenes.worlds.world import Body, World
@@ -39,7 +38,7 @@ BEHIND_M = 60.0
 _DASHES = (6.0, 18.0)
 
 
-def _line(seed: int, length_m: float, stream: int) -> CentreLine:
+def winding(seed: int, length_m: float, stream: int) -> CentreLine:
     """A fast road: bends of about a kilometre."""
     rng = np.random.default_rng([seed, 80, stream])
     s, bend = [-BEHIND_M - 60.0, 0.0], [0.0, 0.0]
@@ -102,7 +101,7 @@ def _verges(
     ]
 
 
-def _flow(
+def flow(
     seed: int,
     line: CentreLine,
     seconds: float,
@@ -132,7 +131,7 @@ _MOTORWAY = (
 )
 
 
-def _world(
+def open_world(
     recipe: str,
     seed: int,
     seconds: float,
@@ -143,6 +142,7 @@ def _world(
     bodies: Sequence[Body],
     lamps: tuple[Lamp, ...] = (),
 ) -> World:
+    """A world without houses, by day."""
     return World(
         recipe=recipe,
         seed=seed,
@@ -160,14 +160,14 @@ def motorway(seed: int, seconds: float = 4.0) -> World:
     """Two carriageways with rails between them, a gantry, trucks, and cars that overtake."""
     speed = 28.0
     span = (-BEHIND_M, speed * seconds + 160.0)
-    line = _line(seed, span[1] + 40.0, 0)
+    line = winding(seed, span[1] + 40.0, 0)
     reach, bands = (NEAR_M[0] - 8.0, FAR_M[1] + 8.0), [ASPHALT, lawn(9.0, -0.03)]
     scenery = [strip_ground(line, span, reach, _two_ways, bands)]
     scenery += _verges(seed, line, span)
     scenery.append(gantry(line, 120.0, (NEAR_M[0] - 1.8, NEAR_M[1] + 1.5), 2))
-    bodies = _flow(seed, line, seconds, speed, _MOTORWAY)
+    bodies = flow(seed, line, seconds, speed, _MOTORWAY)
     roads = _roads(line, span)
-    return _world("motorway", seed, seconds, speed, line, roads, scenery, bodies)
+    return open_world("motorway", seed, seconds, speed, line, roads, scenery, bodies)
 
 
 def _slip_plan(start_m: float, drift_m: float, long_m: float) -> Plan:
@@ -186,19 +186,20 @@ def slip_road(seed: int, seconds: float = 4.0) -> World:
     """An exit: a lane opens on the right and leads away from the motorway."""
     speed, out, start, long = 24.0, -3.9, 20.0, 70.0
     span = (-BEHIND_M, speed * seconds + 150.0)
-    line = _line(seed, span[1] + 40.0, 1)
+    line = winding(seed, span[1] + 40.0, 1)
     reach, bands = (NEAR_M[0] - 13.0, FAR_M[1] + 8.0), [ASPHALT, lawn(9.0, -0.03)]
     scenery = [strip_ground(line, span, reach, _slip_plan(start, out, long), bands)]
     scenery += _verges(seed, line, span, NEAR_M[0] + out - 0.3)
     scenery += [sign(line, 3, start + 30.0, NEAR_M[0] + out - 0.6)]
     near, far = _roads(line, span)
     edge, middle, inner = near.marks
-    wide = {"width_m": 0.3}
     exit_lane = [
         replace(edge, high_m=(start, edge.high_m[1])),
         line_mark((start, start + long), -0.5 * LANE_M, width_m=0.2, drift_m=out + 0.35),
         line_mark((start + long, span[1]), -0.5 * LANE_M + out + 0.35, width_m=0.2),
-        line_mark((start + 35.0, start + long + 40.0), -0.5 * LANE_M, dashes=(3.0, 6.0), **wide),
+        line_mark(
+            (start + 35.0, start + long + 40.0), -0.5 * LANE_M, dashes=(3.0, 6.0), width_m=0.3
+        ),
         line_mark((start + long + 40.0, span[1]), -0.5 * LANE_M, width_m=0.3),
     ]
     low = (NEAR_M[0] + out, near.edge_m[1])
@@ -207,8 +208,8 @@ def slip_road(seed: int, seconds: float = 4.0) -> World:
     )
     leaves = (Semantic.CAR, 72.0, -LANE_M + 0.1, 1.0)
     places = (*_MOTORWAY[:1], *_MOTORWAY[2:], leaves)
-    bodies = _flow(seed, line, seconds, speed, places)
-    whole = _world("slip_road", seed, seconds, speed, line, [near, far], scenery, bodies)
+    bodies = flow(seed, line, seconds, speed, places)
+    whole = open_world("slip_road", seed, seconds, speed, line, [near, far], scenery, bodies)
     s = np.arange(span[0], span[1], 1.0)
     edge_low = NEAR_M[0] + Mark(
         low_m=(start, 0.0), high_m=(start + long, 1.0), drift_m=out
@@ -221,7 +222,7 @@ def roadworks(seed: int, seconds: float = 4.0) -> World:
     """The left lane is closed: yellow lines, beacons, cones, a barricade and a concrete wall."""
     speed, start, shift = 15.0, 25.0, -0.9
     span = (-BEHIND_M, speed * seconds + 140.0)
-    line = _line(seed, span[1] + 40.0, 2)
+    line = winding(seed, span[1] + 40.0, 2)
     reach, bands = (NEAR_M[0] - 8.0, FAR_M[1] + 8.0), [ASPHALT, lawn(9.0, -0.03)]
     scenery = [strip_ground(line, span, reach, _two_ways, bands), *_verges(seed, line, span)]
     near, far = _roads(line, span)
@@ -245,68 +246,5 @@ def roadworks(seed: int, seconds: float = 4.0) -> World:
     scenery += [sign(line, kind, s, NEAR_M[0] - 0.5) for kind, s in ((1, 12.0), (0, 30.0))]
     digger = ((Semantic.TRUCK, start + 78.0, 4.75, 0.0), (Semantic.VAN, start + 55.0, 4.7, 0.0))
     moving = ((Semantic.CAR, 30.0, 0.0, 1.03), *_MOTORWAY[4:7])
-    bodies = _flow(seed, line, seconds, speed, (*moving, *digger))
-    return _world("roadworks", seed, seconds, speed, line, [near, far], scenery, bodies)
-
-
-def _beside(d_m: float, side: float) -> tuple[float, float]:
-    """From 5 to 16 m beyond d, away from a road that lies on the `side` of it."""
-    low, high = sorted((d_m - 5.0 * side, d_m - 16.0 * side))
-    return low, high
-
-
-def tunnel_mouth(seed: int, seconds: float = 4.0) -> World:
-    """A road with two lanes that goes into a hill."""
-    speed, edge, mouth = 17.0, (-2.5, 6.2), 52.0
-    span = (-BEHIND_M, speed * seconds + 150.0)
-    line = _line(seed, span[1] + 40.0, 3)
-    end = span[1] - 20.0
-    scenery = [
-        strip_ground(
-            line,
-            span,
-            (edge[0] - 9.0, edge[1] + 9.0),
-            lambda at: strip_distance(at[:, 1], *edge),
-            [ASPHALT, lawn(9.5, -0.03)],
-        ),
-        tunnel(line, (mouth, end), (edge[0] - 0.3, edge[1] + 0.3)),
-        horizon(seed, (60.0, 0.0), max(1.0, span[1] / 230.0)),
-        sign(line, 0, 20.0, edge[0] - 0.8),
-        sign(line, 1, 36.0, edge[0] - 0.8),
-    ]
-    for side, d in ((1.0, edge[0] - 0.8), (-1.0, edge[1] + 0.8)):
-        far = sorted((d - side * 1.5, d - side * 8.0))
-        scenery += [
-            guard_rail(line, (span[0], mouth - 1.0), d, side),
-            tufts(seed, line, (-10.0, mouth - 1.0), (far[0], far[1]), 2600, -0.03, 2.2),
-            tree_row(seed, line, (span[0], mouth - 2.0), (far[0], far[1]), 6.0, (-8.0, mouth)),
-            # The hill beside the portal is wooded.
-            tree_row(seed + 1, line, (mouth + 3.0, end), _beside(d, side), 4.5, (0.0, 0.0), 1.7),
-        ]
-    road = Road(
-        line=line,
-        span_m=span,
-        edge_m=edge,
-        marks=(
-            line_mark(span, edge[0] + 0.6),
-            line_mark(span, 1.85, dashes=(4.0, 8.0)),
-            line_mark(span, edge[1] - 0.6),
-        ),
-        lanes_m=(0.0, LANE_M),
-    )
-    flow = (
-        (Semantic.CAR, 26.0, 0.0, 1.04),
-        (Semantic.TRUCK, 96.0, LANE_M, -0.75),
-        (Semantic.CAR, 126.0, LANE_M, -0.75),
-    )
-    bodies = _flow(seed, line, seconds, speed, flow)
-    lamps = tuple(
-        Lamp(
-            position_m=np.array([*line.at(np.array([s]), np.array([1.85]))[0], 5.3]),
-            direction=np.array([0.0, 0.0, -1.0]),
-            spread_rad=1.4,
-            intensity=np.array([30.0, 27.0, 20.0]),
-        )
-        for s in np.arange(mouth + 3.7, min(end, mouth + 100.0), 12.0)
-    )
-    return _world("tunnel_mouth", seed, seconds, speed, line, [road], scenery, bodies, lamps)
+    bodies = flow(seed, line, seconds, speed, (*moving, *digger))
+    return open_world("roadworks", seed, seconds, speed, line, [near, far], scenery, bodies)
