@@ -37,11 +37,11 @@ def load_mitsuba() -> tuple[ModuleType, bool]:
 
 
 def limit_threads(count: int) -> None:
-    """Trace with so many threads in this process; for workers that share a machine."""
+    """Trace with so many threads in this process, its own one included; for workers that share."""
     load_mitsuba()
     import drjit  # pyright: ignore[reportMissingImports]
 
-    drjit.set_thread_count(count)
+    drjit.set_thread_count(count - 1)
 
 
 def _chunks(count: int) -> list[slice]:
