@@ -1,4 +1,4 @@
-"""The verbs of the render layer: render a scene, verify what was rendered, doctor, demo."""
+"""The verbs of the render layer: render, evaluate, prove, verify, doctor, demo."""
 
 from pathlib import Path
 
@@ -49,6 +49,43 @@ def evaluate(scene: Path, /, out: Path | None = None) -> dict[str, object]:
     from render.evaluation import evaluate_folder
 
     return evaluate_folder(scene, out or scene.with_name(f"{scene.name}.evaluation"))
+
+
+def prove(
+    out: Path,
+    quick: bool = False,
+    worlds: tuple[str, ...] = (),
+    seeds: tuple[int, ...] = (101,),
+    axes: tuple[str, ...] = (),
+    recipe: str | None = None,
+    peers: tuple[Path, ...] = (),
+    workers: int = 2,
+) -> dict[str, object]:
+    """Reconstruct procedural worlds from their recordings and score them off the recorded path.
+
+    Args:
+        out: Folder for worlds, numbers and a page; started again, an interrupted run goes on.
+        quick: Two worlds, three axes, small pictures: minutes.
+        worlds: Recipes of worlds, such as street or curve; all when left out.
+        seeds: Of the worlds; every recipe is made once with each.
+        axes: What is perturbed, such as lateral or yaw; all that can be rendered when left out.
+        recipe: How worlds are reconstructed; standard, or preview with --quick.
+        peers: Files with the scores of other methods on the same worlds, to stand beside.
+        workers: Processes that record; the output is the same for any number.
+    """
+    from render.prove.plan import ProveRequest
+    from render.prove.run import prove_folder
+
+    request = ProveRequest(
+        worlds=worlds,
+        seeds=seeds,
+        axes=axes,
+        quick=quick,
+        recipe=recipe,
+        peers=peers,
+        workers=workers,
+    )
+    return prove_folder(out, request)
 
 
 def verify(folder: Path, /) -> dict[str, object]:

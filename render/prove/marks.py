@@ -52,7 +52,7 @@ class RoadGrid:
 def road_grid(target: Target, ground: Ground, counts: Bool[np.ndarray, "h w"]) -> RoadGrid:
     """The road ahead of a view."""
     camera, pose = target.camera, target.world_from_camera
-    far_m = min(FAR_M, ACROSS_M * camera.fx)
+    far_m = max(min(FAR_M, ACROSS_M * camera.fx), NEAR_M + CELL_M)
     points_m = _grid_points(pose, ground, far_m)
     pixels, in_view = _project(camera, pose, points_m)
     row, column = _nearest(pixels, in_view)

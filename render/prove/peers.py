@@ -1,0 +1,53 @@
+"""Scores of other methods on the same worlds, read from files in `prove.json`'s own form."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from render.prove.rows import Row
+from scenes.errors import OtherlaneError
+
+FORMAT = 1
+"""Of `prove.json` and of peers' files."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeerWorld:
+    """One world, as a method other than ours shows it."""
+
+    name: str
+    """Recipe and seed, such as `street-101`."""
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Peer:
+    """A method and its scores; fields that are not named here may be there and are not read."""
+
+    format: int
+    name: str
+    """What the tables call it."""
+    worlds: tuple[PeerWorld, ...]
+    about: str = ""
+    """Version, settings and time spent, in words."""
+
+    def rows(self, worlds: set[str]) -> list[Row]:
+        """Its scores on those worlds that are among `worlds`."""
+        return [row for world in self.worlds if world.name in worlds for row in world.rows]
+
+
+def read_peer(path: Path) -> Peer:
+    """A method's scores.
+
+    Raises:
+        OtherlaneError: The file is missing, damaged, or of another format.
+    """
+    fix = "a file as docs/prove.md describes it, or the prove.json of another run"
+    try:
+        peer = msgspec.json.decode(path.read_bytes(), type=Peer)
+    except (OSError, msgspec.DecodeError) as error:
+        raise OtherlaneError(path, f"is not a file of scores ({error})", fix) from error
+    if peer.format != FORMAT:
+        raise OtherlaneError(path, f"is of format {peer.format}", f"format {FORMAT}")
+    return peer
