@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,17 +18,17 @@ import numpy as np
 from scenes.errors import OtherlaneError
 from scenes.folders import write_json
 from scenes.infeasible import InfeasibleError
-from scenes.worlds import recorder
 from scenes.worlds.light import Light
 from scenes.worlds.mitsuba_door import limit_threads
 from scenes.worlds.perturbations import AXES
-from scenes.worlds.recorder import Recording
+from scenes.worlds.progress import reported
+from scenes.worlds.recording import FRAME_US, Recording, ego_from_lidar
 from scenes.worlds.seen import Eye
 from scenes.worlds.tracer import Tracer
 from scenes.worlds.truth_files import TruthView, read_view
 from scenes.worlds.truth_store import LAYOUT, is_whole_view, read_whole_view, write_whole_view
 from scenes.worlds.truth_view import Rig, Stage, is_clear, stage_of, view_at
-from scenes.worlds.world import World, street
+from scenes.worlds.world import World
 
 ABOUT = "truth.json"
 """What was recorded; beside the views."""
@@ -100,12 +100,14 @@ def write_truth(
     _claim(recording, out)
     left = [want for want in wants if not all(_is_there(out, name) for name in want.names())]
     if workers <= 1 or len(left) <= 1:
-        _work(recording, out, left)
+        _drain(reported(map(partial(_work, recording, out), left), len(left), "truth"))
+        _ready.cache_clear()
     else:
-        # The expensive axes lie side by side, so every worker takes its share of them.
-        runs = [left[start::workers] for start in range(min(workers, len(left)))]
-        with ProcessPoolExecutor(len(runs), mp_context=get_context("spawn")) as pool:
-            _drain(pool.map(partial(_work_apart, recording, out), runs))
+        with ProcessPoolExecutor(
+            workers, get_context("spawn"), initializer=limit_threads, initargs=(1,)
+        ) as pool:
+            done = pool.map(partial(_work, recording, out), left)
+            _drain(reported(done, len(left), "truth"))
     names = (name for want in wants for name in want.names())
     return tuple(name for name in names if is_whole_view(out / f"{name}.json"))
 
@@ -129,17 +131,22 @@ def read_truth(folder: Path) -> tuple[TruthView, ...]:
 
 def rig_of(recording: Recording, world: World) -> Rig:
     """What recorded the world: its first camera takes the truth views, all of them saw."""
-    time_us = recording.time_us()
-    mounted = recorder.ego_from_camera()
-    camera = recording.camera()
+    time_us, mounts = recording.time_us(), recording.mounts()
     return Rig(
-        camera=camera,
-        ego_from_camera=mounted,
+        camera=mounts[0].camera,
+        ego_from_camera=mounts[0].ego_from_camera,
         lidar=recording.lidar(),
-        ego_from_lidar=recorder.ego_from_lidar(),
-        eyes=(Eye(camera=camera, path=world.ego.mounted(mounted), time_us=time_us),),
+        ego_from_lidar=ego_from_lidar(),
+        eyes=tuple(
+            Eye(
+                camera=mount.camera,
+                path=world.ego.mounted(mount.ego_from_camera),
+                time_us=time_us,
+            )
+            for mount in mounts
+        ),
         time_us=time_us,
-        frame_us=recorder.FRAME_US,
+        frame_us=FRAME_US,
         seed=recording.seed,
     )
 
@@ -165,24 +172,23 @@ def _drain(results: Iterable[None]) -> None:
         pass
 
 
-def _work_apart(recording: Recording, out: Path, wants: list[Want]) -> None:
-    limit_threads(1)
-    _work(recording, out, wants)
+@lru_cache(1)
+def _ready(recording: Recording) -> tuple[Rig, Light]:
+    """The recorded world, ready to be looked at; a worker makes it once."""
+    world = recording.world()
+    return rig_of(recording, world), Light(Tracer(world))
 
 
-def _work(recording: Recording, out: Path, wants: Sequence[Want]) -> None:
-    if not wants:
+def _work(recording: Recording, out: Path, want: Want) -> None:
+    """All views of one axis at one amount that are not there yet."""
+    rig, light = _ready(recording)
+    try:
+        perturbed = AXES[want.axis].apply(light.tracer.world, want.amount)
+    except InfeasibleError as error:
+        for name in want.names():
+            _skip(out, name, str(error))
         return
-    world = street(recording.seed)
-    rig, light = rig_of(recording, world), Light(Tracer(world))
-    for want in wants:
-        try:
-            perturbed = AXES[want.axis].apply(world, want.amount)
-        except InfeasibleError as error:
-            for name in want.names():
-                _skip(out, name, str(error))
-            continue
-        _views(stage_of(rig, light, perturbed), out, want)
+    _views(stage_of(rig, light, perturbed), out, want)
 
 
 def _views(stage: Stage, out: Path, want: Want) -> None:

@@ -4,6 +4,7 @@ Numbers are kept as they are (lossless); the picture is made of the linear radia
 A view is written aside and renamed, its JSON last: where there is a JSON, the view is whole.
 """
 
+import io
 import json
 import os
 import zipfile
@@ -107,7 +108,8 @@ def read_whole_view(folder: Path, name: str) -> TruthView:
     """
     try:
         about = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
+        numbers = io.BytesIO((folder / f"{name}.npz").read_bytes())
+        with np.load(numbers, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
         return _view(about, arrays)
     except _DAMAGE as error:

@@ -11,7 +11,7 @@ from scenes.worlds.light import Light
 from scenes.worlds.material import NOBODY, SurfacePoints
 from scenes.worlds.oracle import box_fits_m, oracle_report
 from scenes.worlds.perturbations import AXES
-from scenes.worlds.recorder import Recording
+from scenes.worlds.recording import Recording
 from scenes.worlds.seen import seen_points
 from scenes.worlds.tracer import Tracer
 from scenes.worlds.truth import rig_of

@@ -11,7 +11,7 @@ from scenes.infeasible import InfeasibleError
 from scenes.trajectory import Trajectory
 from scenes.worlds.perturbations import AXES
 from scenes.worlds.perturbed_paths import detour, raised, shifted, turned, u_turn
-from scenes.worlds.recorder import Recording
+from scenes.worlds.recording import Recording
 from scenes.worlds.sample import sample_path
 from scenes.worlds.truth import read_truth, wanted, write_truth
 from scenes.worlds.truth_files import TruthView
