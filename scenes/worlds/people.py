@@ -4,6 +4,7 @@ A figure is built standing at the origin, x forward, y left, z up [m], and then 
 that holds it at every moment of its swing.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,14 +27,18 @@ Figure = tuple[Mesh, tuple[Limb, ...], Float64[np.ndarray, "3"]]
 """Mesh and limbs about the centre of the box, and the box [m]."""
 
 
-def _rod(points: list[list[float]], radii: list[float], colour, sides: int = 8) -> Mesh:
+def _rod(
+    points: Sequence[Sequence[float | int]], radii: Sequence[float | int], colour, sides: int = 8
+) -> Mesh:
     """A round rod, closed at both ends."""
     line, radius = np.array(points, float), np.array(radii, float)
     back = tube(line[1::-1], radius[1::-1], Surface.PLAIN, colour, sides)
     return join([tube(line, radius, Surface.PLAIN, colour, sides), back])
 
 
-def ball(centre: list[float], size: list[float], colour, rings: int = 9) -> Mesh:
+def ball(
+    centre: Sequence[float | int], size: Sequence[float | int], colour, rings: int = 9
+) -> Mesh:
     """An ellipsoid with half axes `size`."""
     turn = np.linspace(0.0, np.pi, rings)
     line = np.stack([0 * turn, 0 * turn, -np.cos(turn)], axis=1)
@@ -41,7 +46,7 @@ def ball(centre: list[float], size: list[float], colour, rings: int = 9) -> Mesh
     return mesh.placed(np.diag([*size, 1.0])).placed(translation(np.array(centre)))
 
 
-def ring(centre: list[float], radius: float, thick: float, colour) -> Mesh:
+def ring(centre: Sequence[float | int], radius: float, thick: float, colour) -> Mesh:
     """A tyre in the plane of x and z."""
     turn, small = np.meshgrid(np.linspace(0, 2 * np.pi, 33), np.linspace(0, 2 * np.pi, 7))
     reach = radius + thick * np.cos(small)
@@ -77,7 +82,9 @@ def _torso(hip_m: float, lean: float, shirt, skin, hair) -> Mesh:
     return join(parts)
 
 
-def _leg(hip: list[float], knee: list[float], foot: list[float], cloth) -> Mesh:
+def _leg(
+    hip: Sequence[float | int], knee: Sequence[float | int], foot: Sequence[float | int], cloth
+) -> Mesh:
     """Thigh, shin and shoe."""
     low = [foot[0], foot[1] - 0.05, foot[2]]
     high = [foot[0] + 0.26, foot[1] + 0.05, foot[2] + 0.09]
@@ -91,7 +98,13 @@ def _leg(hip: list[float], knee: list[float], foot: list[float], cloth) -> Mesh:
     )
 
 
-def _arm(shoulder: list[float], elbow: list[float], hand: list[float], cloth, skin) -> Mesh:
+def _arm(
+    shoulder: Sequence[float | int],
+    elbow: Sequence[float | int],
+    hand: Sequence[float | int],
+    cloth,
+    skin,
+) -> Mesh:
     """Sleeve, forearm and hand."""
     return join(
         [

@@ -242,11 +242,6 @@ def crossing(seed: int, seconds: float = 4.0) -> World:
         drivable_m=(
             outline(main, span, *EDGE_M),
             outline(side, (-REACH_M, REACH_M), -SIDE_HALF_M, SIDE_HALF_M),
-            outline(
-                main,
-                (at - SIDE_HALF_M - 1.8, at + SIDE_HALF_M + 1.8),
-                EDGE_M[0] - 1.8,
-                EDGE_M[1] + 1.8,
-            ),
+            outline(main, middle, EDGE_M[0] - 1.8, EDGE_M[1] + 1.8),
         ),
     )

@@ -103,8 +103,7 @@ def _step(line: Float64[np.ndarray, "k 2 2"], band: Band, beyond: Band) -> Mesh:
     p, q = (line[:, 1], line[:, 0]) if beyond.z_m > band.z_m else (line[:, 0], line[:, 1])
     corners = [(p, band.z_m), (q, band.z_m), (q, beyond.z_m), (p, beyond.z_m)]
     quad = np.stack([np.column_stack([at, np.full(len(at), z)]) for at, z in corners], axis=1)
-    upper = beyond if beyond.z_m > band.z_m else band
-    return quads(quad, upper.surface, upper.colour, upper.semantic)
+    return quads(quad, beyond.surface, beyond.colour, beyond.semantic)
 
 
 def smooth_union(one: np.ndarray, other: np.ndarray, radius_m: float) -> np.ndarray:
