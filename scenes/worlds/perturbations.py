@@ -18,9 +18,9 @@ from scenes.worlds.perturbed_actors import inserted, moved, removed
 from scenes.worlds.perturbed_paths import detour, raised, shifted, turned, u_turn
 from scenes.worlds.world import World
 
-NIGHT_SKY = (0.010, 0.013, 0.022)
+NIGHT_SKY = (0.020, 0.026, 0.042)
 """Radiance of the sky of a night with a moon behind clouds."""
-HEADLIGHT = (95.0, 88.0, 74.0)
+HEADLIGHT = (260.0, 240.0, 205.0)
 """Irradiance a metre before a headlight, at the exposure of a camera that sees by it."""
 LATERAL_M = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
 """Distances from the recorded path; 0 is the path itself."""
