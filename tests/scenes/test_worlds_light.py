@@ -26,7 +26,9 @@ DARK = replace(DAY, sun_irradiance=np.zeros(3), sky_radiance=np.full(3, 1e-9))
 GREY = 0.4
 
 
-def _world(lighting: Lighting, surface: Surface = Surface.PLAIN, wetness: float = 0.0) -> World:
+def plain_world(
+    lighting: Lighting, surface: Surface = Surface.PLAIN, wetness: float = 0.0
+) -> World:
     """A grey plain of 200 m with a box of 1 m over x = 20, 5 m above it."""
     corner = np.array([[-100, -100, 0], [100, -100, 0], [100, 100, 0], [-100, 100, 0]], float)
     plain = quads(corner[None], surface, (GREY,) * 3, Semantic.ROAD)
@@ -50,7 +52,7 @@ def _world(lighting: Lighting, surface: Surface = Surface.PLAIN, wetness: float 
 
 def _light(lighting: Lighting, **more: object) -> Light:
     pytest.importorskip("mitsuba", reason="the extra worlds is not installed")
-    return Light(Tracer(_world(lighting, **more)))  # pyright: ignore[reportArgumentType]
+    return Light(Tracer(plain_world(lighting, **more)))  # pyright: ignore[reportArgumentType]
 
 
 def _down(light: Light, points: list[list[float]], time_us: int = 0) -> np.ndarray:
@@ -118,7 +120,7 @@ def test_headlights_drive_along() -> None:
 def test_overcast_has_no_sun_and_the_ciess_gradient() -> None:
     grey = replace(DAY, overcast=1.0)
     assert not sun_irradiance(grey).any()
-    world = _world(grey)
+    world = plain_world(grey)
     up = np.tile([0.0, 0.0, 1.0], (1, 1))
     level = np.array([[np.cos(t), np.sin(t), 0.0] for t in np.linspace(0, 6, 50)])
     ratio = sky_radiance(world, up)[0] / sky_radiance(world, level).mean(axis=0)
@@ -130,12 +132,12 @@ def test_overcast_has_no_sun_and_the_ciess_gradient() -> None:
 def test_the_sky_fades_to_night() -> None:
     up = np.random.default_rng(0).normal(size=(100, 3))
     up /= np.linalg.norm(up, axis=1, keepdims=True)
-    day = sky_radiance(_world(DAY), up)
+    day = sky_radiance(plain_world(DAY), up)
     half = replace(
         DAY, sky_radiance=0.5 * DAY.sky_radiance, sun_irradiance=0.5 * DAY.sun_irradiance
     )
-    np.testing.assert_allclose(sky_radiance(_world(half), up), 0.5 * day, rtol=1e-9)
-    assert sky_radiance(_world(DARK), up).max() < 1e-6
+    np.testing.assert_allclose(sky_radiance(plain_world(half), up), 0.5 * day, rtol=1e-9)
+    assert sky_radiance(plain_world(DARK), up).max() < 1e-6
 
 
 def test_fog_hides_with_distance_and_ends_at_its_own_light() -> None:

@@ -15,10 +15,11 @@ from scenes.errors import OtherlaneError
 from scenes.folders import partial_folder
 from scenes.trajectory import Trajectory
 from scenes.worlds import taking
-from scenes.worlds.recorder import Recording, ego_from_camera, record
+from scenes.worlds.recorder import Recording, _prepare, ego_from_camera, record
 from scenes.worlds.rigs import BASELINE_M, RIGS, mounts
 from scenes.worlds.sensors import PLAIN, REALISTIC, RESPONSES, Sensor, responded, taken, vignette
 from scenes.worlds.view import developed
+from tests.scenes.test_worlds_light import DAY, plain_world
 
 GREY = np.full((40, 60, 3), 0.3)
 WHITE = np.ones(3)
@@ -131,7 +132,8 @@ def test_fisheyes_are_saved_with_their_clip(tmp_path: Path) -> None:
     clip.save(tmp_path / "clip")
     assert Clip.load(tmp_path / "clip") == clip
     header = (tmp_path / "clip" / "clip.json").read_text()
-    assert header.count("fisheye") == 3  # the others look as they did before there were any
+    assert header.count('"fisheye": true') == 3
+    assert '"fisheye": false' not in header  # pinholes look as they did before
 
 
 SMALL = Recording(
@@ -160,18 +162,26 @@ def test_a_recording_depends_on_nothing_but_its_arguments(
 ) -> None:
     """Not on workers, nor on being killed in between; what was there is not made again."""
     pytest.importorskip("mitsuba", reason="the extra worlds is not installed")
+    monkeypatch.setattr(Recording, "world", lambda _: plain_world(DAY))
     clip = record(SMALL, tmp_path / "one")
     assert [stream.name for stream in clip.cameras] == ["front", "right"]
     assert all(stream.read(1).shape == (4, 12, 3) for stream in clip.cameras)
-    record(SMALL, tmp_path / "two", workers=2)
-    assert _hashes(tmp_path / "one") == _hashes(tmp_path / "two")
+    # What another worker does that begins with the last frame.
+    (tmp_path / "two").mkdir()
+    _prepare(SMALL, tmp_path / "two")
+    taking.take(SMALL, tmp_path / "two", (1, None))
+    taking.lit_world.cache_clear()
+    one, two = _hashes(tmp_path / "one"), _hashes(tmp_path / "two")
+    pictures = {name: digest for name, digest in two.items() if "0001" in name}
+    assert len(pictures) == 5
+    assert pictures.items() <= one.items()
 
-    pictures, replaced = [], os.replace
+    replaced, taken_files = os.replace, []
 
     def killed(source: Path, target: Path) -> None:
-        if len(pictures) == 3 and target.suffix == ".jpg":
+        if len(taken_files) == 3 and target.suffix == ".jpg":
             raise KeyboardInterrupt
-        pictures.extend([target] if target.suffix == ".jpg" else [])
+        taken_files.extend([target] if target.suffix == ".jpg" else [])
         replaced(source, target)
 
     monkeypatch.setattr(taking.os, "replace", killed)
