@@ -130,7 +130,7 @@ def lane_lines(roads: Sequence[Road]) -> tuple[LaneLine, ...]:
         for mark in road.marks:
             if mark.divides_lanes:
                 length = mark.high_m[0] - mark.low_m[0]
-                s = np.linspace(mark.low_m[0], mark.high_m[0], int(np.ceil(length / 0.9)) + 1)
+                s = np.linspace(mark.low_m[0], mark.high_m[0], int(np.ceil(length / 0.8)) + 1)
                 d = 0.5 * (mark.low_m[1] + mark.high_m[1]) + mark.drift_at(s)
                 points = np.column_stack([road.line.at(s, d), np.zeros(len(s))])
                 lines.append(LaneLine(points_m=points, dashed=mark.dash_m > 0.0))
