@@ -15,6 +15,9 @@ class FieldConfig:
     """Width of the hidden layers, 16 to 128."""
     geometry_features: int = 16
     """Outputs of the density network; the first is the logarithm of the density."""
+    look_harmonics: int = 4
+    """Spherical harmonics of direction that colour may depend on: 1, 4, 9 or 16. More explain the
+    recorded pictures no better, and wild colours beside the path."""
     channels: int = 3
     """Linear channels that `march` composites."""
     occupancy_resolution: int = 128

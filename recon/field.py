@@ -47,6 +47,7 @@ class GridField(nn.Module):
         super().__init__()
         self.primitives: Primitives = primitives(backend)
         self.spec: HashGridSpec = config.grid
+        self.look_harmonics = config.look_harmonics
         self.log_initial = float(torch.tensor(config.initial_density).log())
         spread = 1e-4  # as instant-ngp: small enough to start flat
         table = torch.rand(config.grid.entries, config.grid.features, generator=generator)
@@ -55,7 +56,8 @@ class GridField(nn.Module):
         geometry = config.geometry_features
         self.density_layers = _layers(mlp_shapes(inputs, config.width, 1, geometry), generator)
         self.colour_layers = _layers(
-            mlp_shapes(geometry + HARMONICS, config.width, 2, config.channels), generator
+            mlp_shapes(geometry + config.look_harmonics, config.width, 2, config.channels),
+            generator,
         )
 
     def density(
@@ -75,7 +77,8 @@ class GridField(nn.Module):
         self, geometry: Float[Tensor, "n g"], directions: Float[Tensor, "n 3"]
     ) -> Float[Tensor, "n c"]:
         """Linear radiance towards the viewer."""
-        inputs = torch.cat([geometry, spherical_harmonics(directions)], dim=-1)
+        look = spherical_harmonics(directions)[:, : self.look_harmonics]
+        inputs = torch.cat([geometry, look], dim=-1)
         return _radiance(self.primitives.mlp(inputs, tuple(self.colour_layers)))
 
 

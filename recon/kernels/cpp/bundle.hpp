@@ -20,8 +20,8 @@ constexpr float kMaxLogDensity = 9.0f, kMaxLogRadiance = 4.0f, kInitialLogRadian
 constexpr int kBundle = 16; // rays
 constexpr int kAtOnce = 64; // samples that are evaluated together, at least
 
-// The first sixteen real spherical harmonics of a unit vector (recon.kernels.spherical_harmonics).
-static inline void harmonics(float x, float y, float z, float *out) {
+// The first `count` of sixteen real spherical harmonics of a unit vector (recon.kernels.spherical_harmonics).
+static inline void harmonics(float x, float y, float z, float *out, int count = kHarmonics) {
     const float xx = x * x, yy = y * y, zz = z * z, xy = x * y, yz = y * z, xz = x * z;
     const float values[kHarmonics] = {
         0.28209479177387814f, -0.48860251190291987f * y, 0.48860251190291987f * z,
@@ -31,7 +31,7 @@ static inline void harmonics(float x, float y, float z, float *out) {
         2.8906114426405538f * xy * z, 0.45704579946446572f * y * (1.0f - 5.0f * zz),
         0.3731763325901154f * z * (5.0f * zz - 3.0f), 0.45704579946446572f * x * (1.0f - 5.0f * zz),
         1.4453057213202769f * z * (xx - yy), 0.59004358992664352f * x * (3.0f * yy - xx)};
-    std::memcpy(out, values, sizeof values);
+    std::memcpy(out, values, sizeof(float) * count);
 }
 
 // A field ready to be evaluated.
@@ -43,7 +43,7 @@ struct PackedField {
     explicit PackedField(Field &from) : field(&from) {
         const int columns = (int)from.levels.size() * from.features;
         enc_stride = round_up(columns, kPad), geo_stride = round_up(from.geometry, kPad);
-        in_stride = geo_stride + kHarmonics;
+        in_stride = round_up(geo_stride + from.look, kPad);
         density = pack(from.density);
         colour = pack(from.colour, from.geometry, geo_stride - from.geometry);
     }

@@ -24,6 +24,7 @@ struct Layer { // weight [outputs, inputs]
 struct Field { // recon.field.GridField
     std::vector<Level> levels;
     int features, geometry, channels;
+    int look; // harmonics of direction that colour depends on
     float log_initial;
     long entries;
     std::vector<uint16_t> table; // [entries, features], half precision

@@ -152,8 +152,9 @@ void bind_field(nb::module_ &m) {
                 throw nb::value_error("a field needs both networks");
             field.geometry = field.density.back().outputs;
             field.channels = field.colour.back().outputs;
+            field.look = field.colour.front().inputs - field.geometry;
             if (field.density.front().inputs != (int)field.levels.size() * field.features ||
-                field.colour.front().inputs != field.geometry + 16)
+                !(field.look == 1 || field.look == 4 || field.look == 9 || field.look == 16))
                 throw nb::value_error("networks do not fit the grid or each other");
         }, nb::arg("density"), nb::arg("colour"))
         .def("read_gradients", [](NativeField &self, const std::optional<Out> &table,

@@ -27,11 +27,11 @@ inline void Bundle::colour(const Call &call, int owner) {
                     along[a] = (m[0] * d[0] + m[1] * d[1] + m[2] * d[2]) / size;
                 }
             }
-            harmonics(along[0], along[1], along[2], turned), of = r;
+            harmonics(along[0], along[1], along[2], turned, field.field->look), of = r;
         }
         float *row = &work.inputs[long(i) * field.in_stride];
         std::memcpy(row, work.geometry(field, sample), 4 * field.geo_stride);
-        std::memcpy(row + field.geo_stride, turned, sizeof turned);
+        std::memcpy(row + field.geo_stride, turned, sizeof(float) * field.field->look);
     }
     forward(field.colour, work.inputs.data(), field.in_stride, work.colour, 0, n);
     const long size = long(n) * field.colour.out_stride();

@@ -125,7 +125,7 @@ static void query_points(const PackedField &field, const Places &at, OwnerWork &
             float *row = &work.inputs[long(i) * field.in_stride];
             const float *d = directions + 3 * i;
             std::memcpy(row, work.geometry(field, i), 4 * field.geo_stride);
-            harmonics(d[0], d[1], d[2], row + field.geo_stride);
+            harmonics(d[0], d[1], d[2], row + field.geo_stride, field.field->look);
         }
         forward(field.colour, work.inputs.data(), field.in_stride, work.colour, 0, n);
         float *raw = work.colour.row(field.colour, field.colour.layers.size() - 1, 0);
