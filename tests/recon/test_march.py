@@ -7,6 +7,7 @@ from torch.testing import assert_close
 
 from recon.field import GridField, RadianceField
 from recon.march import MarchOutput, march
+from recon.occupancy import OccupancyGrid
 from recon.rays import Rays
 from scenes.geometry import invert
 from tests.march_maker import GROWTH, SAMPLING, at, boxed, bundle, look
@@ -18,8 +19,10 @@ FACE_M = 12.0
 def empty_field(seed: int = 0) -> RadianceField:
     """A field that knows to be empty: only the sky is left."""
     field = tiny_field(seed)
-    field.occupancy.density.zero_()
-    field.occupancy.settle()
+    grid = field.occupancy
+    assert isinstance(grid, OccupancyGrid)
+    grid.density.zero_()
+    grid.settle()
     return field
 
 

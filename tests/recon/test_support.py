@@ -6,6 +6,7 @@ from torch.testing import assert_close
 from recon.config import SamplingConfig
 from recon.field import GridField, RadianceField
 from recon.march import march
+from recon.occupancy import OccupancyGrid
 from recon.rays import Rays
 from recon.space import Block
 from recon.support import Support
@@ -21,9 +22,11 @@ def gathered(directions: list[list[float]], angles: list[float]) -> Support:
     """What rays from the origin leave behind, where a wall stands from x = `WALL_M` on."""
     field = RadianceField(BLOCK, tiny_field_config(), seed=0)
     # the sampler knows that only the wall is dense
-    places = field.occupancy.random_points(torch.arange(16**3), torch.Generator().manual_seed(0))
-    field.occupancy.density[:] = (BLOCK.world(places)[:, 0] > WALL_M - 4.0).float()
-    field.occupancy.settle()
+    grid = field.occupancy
+    assert isinstance(grid, OccupancyGrid)
+    places = grid.random_points(torch.arange(16**3), torch.Generator().manual_seed(0))
+    grid.density[:] = (BLOCK.world(places)[:, 0] > WALL_M - 4.0).float()
+    grid.settle()
     along = torch.nn.functional.normalize(torch.tensor(directions), dim=1)
     rays = Rays(
         origins_m=torch.zeros_like(along), directions=along, pixel_angle=torch.tensor(angles)

@@ -139,11 +139,9 @@ def test_lane_lines_run_where_paint_is(name: str) -> None:
                 spot = share @ rest[within[0]]
                 # A footprint as long as a period sees part of a dash wherever it lies.
                 wide = np.array([20.0 if line.dashed else 0.02])
-                there = [spot[:1], spot[1:], wide, np.array([0.05])]
-                checked, painted = (
-                    checked + 1,
-                    painted + int(paint_coverage(*there, world.road)[0] > 0.1),
-                )
+                thin = np.array([0.05])
+                covered = paint_coverage(spot[:1], spot[1:], wide, thin, world.road)
+                checked, painted = checked + 1, painted + int(covered[0] > 0.1)
     assert checked >= 20
     assert painted / checked > 0.97
 
