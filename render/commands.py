@@ -58,6 +58,7 @@ def prove(
     seeds: tuple[int, ...] = (101,),
     axes: tuple[str, ...] = (),
     recipe: str | None = None,
+    size: str | None = None,
     peers: tuple[Path, ...] = (),
     workers: int = 2,
 ) -> dict[str, object]:
@@ -70,6 +71,7 @@ def prove(
         seeds: Of the worlds; every recipe is made once with each.
         axes: What is perturbed, such as lateral or yaw; all that can be rendered when left out.
         recipe: How worlds are reconstructed; standard, or preview with --quick.
+        size: Of the recorded pictures, such as 640x192; 320x96 when left out.
         peers: Files with the scores of other methods on the same worlds, to stand beside.
         workers: Processes that record; the output is the same for any number.
     """
@@ -82,6 +84,7 @@ def prove(
         axes=axes,
         quick=quick,
         recipe=recipe,
+        size=size,
         peers=peers,
         workers=workers,
     )

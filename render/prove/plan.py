@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recon.recipes import RECIPES as RECONSTRUCTIONS
 from recon.reconstruct import ReconstructRequest
+from render.selection import parse_size
 from scenes.errors import OtherlaneError
 from scenes.worlds.perturbations import AXES, Axis
 from scenes.worlds.recipes import RECIPES
@@ -20,11 +21,13 @@ REPORTED_SEEDS = (101,)
 QUICK_WORLDS = ("street", "curve")
 QUICK_AXES = ("lateral=-3,-1,0,1,3", "yaw=-15,15", "detour=2")
 """A few amounts of a few axes, as `scenes.worlds.truth.wanted` takes them."""
+SIZE, QUICK_SIZE, QUICK_FRAMES = "320x96", "192x58", 16
+"""Pictures are as large as `standard` trains on: light that has converged is what costs."""
 STAGES = ("record", "truth", "reconstruct", "score")
 """What is done with each world, in this order."""
 GUESS_S: Mapping[str, float] = {
-    "record": 90.0,
-    "truth": 110.0,
+    "record": 300.0,
+    "truth": 450.0,
     "reconstruct": 0.025,
     "score": 3.0,
 }
@@ -41,6 +44,7 @@ class ProveRequest:
     axes: tuple[str, ...] = ()
     quick: bool = False
     recipe: str | None = None
+    size: str | None = None
     peers: tuple[Path, ...] = ()
     workers: int = 2
 
@@ -115,10 +119,10 @@ def make_plan(request: ProveRequest) -> Plan:
     worlds = [
         WorldPlan(
             recipe=name,
-            recording=_recording(name, seed, request.quick),
+            recording=_recording(name, seed, request),
             reconstruct=ReconstructRequest(recipe=recipe),
             axes=rendered,
-            views=1 if request.quick else 2,
+            views=1,
             workers=request.workers,
         )
         for name in names
@@ -130,11 +134,16 @@ def make_plan(request: ProveRequest) -> Plan:
     return Plan(worlds=tuple(worlds), not_yet=not_yet)
 
 
-def _recording(recipe: str, seed: int, quick: bool) -> Recording:
-    """A drive of 4 s, or of 2 s and half the size; its truth is written by a stage of its own."""
-    width, height, frames = (320, 96, 20) if quick else (640, 192, 40)
+def _recording(recipe: str, seed: int, request: ProveRequest) -> Recording:
+    """A drive of 4 s, or of 1.6 s; its truth is written by a stage of its own."""
+    width, height = parse_size(request.size or (QUICK_SIZE if request.quick else SIZE))
     return Recording(
-        recipe=recipe, seed=seed, width=width, height=height, frames=frames, view_frames=()
+        recipe=recipe,
+        seed=seed,
+        width=width,
+        height=height,
+        frames=QUICK_FRAMES if request.quick else 40,
+        view_frames=(),
     )
 
 
