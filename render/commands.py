@@ -59,6 +59,7 @@ def prove(
     axes: tuple[str, ...] = (),
     recipe: str | None = None,
     size: str | None = None,
+    views: int = 1,
     peers: tuple[Path, ...] = (),
     workers: int = 2,
 ) -> dict[str, object]:
@@ -72,6 +73,7 @@ def prove(
         axes: What is perturbed, such as lateral or yaw; all that can be rendered when left out.
         recipe: How worlds are reconstructed; standard, or preview with --quick.
         size: Of the recorded pictures, such as 640x192; 320x96 when left out.
+        views: Moments at which each amount of each axis is looked at.
         peers: Files with the scores of other methods on the same worlds, to stand beside.
         workers: Processes that record; the output is the same for any number.
     """
@@ -85,6 +87,7 @@ def prove(
         quick=quick,
         recipe=recipe,
         size=size,
+        views=views,
         peers=peers,
         workers=workers,
     )

@@ -45,6 +45,7 @@ class ProveRequest:
     quick: bool = False
     recipe: str | None = None
     size: str | None = None
+    views: int = 1
     peers: tuple[Path, ...] = ()
     workers: int = 2
 
@@ -106,6 +107,8 @@ def make_plan(request: ProveRequest) -> Plan:
     Raises:
         OtherlaneError: An unknown world, axis or recipe, or a number that cannot be.
     """
+    if request.views < 1:
+        raise OtherlaneError("views", f"is {request.views}", "1 or more")
     if request.workers < 1:
         raise OtherlaneError("workers", f"is {request.workers}", "1 or more")
     if not request.seeds or min(request.seeds) < 0 or len(set(request.seeds)) < len(request.seeds):
@@ -122,7 +125,7 @@ def make_plan(request: ProveRequest) -> Plan:
             recording=_recording(name, seed, request),
             reconstruct=ReconstructRequest(recipe=recipe),
             axes=rendered,
-            views=1,
+            views=request.views,
             workers=request.workers,
         )
         for name in names

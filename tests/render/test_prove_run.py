@@ -29,7 +29,9 @@ from scenes.worlds.truth_files import TruthView
 from tests.scene_maker import EGO_FROM_CAMERA, drive_path, radiance, save_drive, tiny_config
 
 CAMERA = Camera(width=24, height=16, fx=20.0, fy=20.0, cx=12.0, cy=7.0)
-REQUEST = ProveRequest(worlds=("street",), axes=("lateral=0,3", "fog"), recipe="tiny", workers=1)
+REQUEST = ProveRequest(
+    worlds=("street",), axes=("lateral=0,3", "fog"), recipe="tiny", views=2, workers=1
+)
 
 
 def view_of_the_plain(axis: str, amount: float) -> TruthView:
@@ -188,6 +190,7 @@ def test_the_quick_plan_is_two_worlds_three_axes_and_minutes() -> None:
         ({"seeds": ()}, "seeds"),
         ({"seeds": (1, 1)}, "different"),
         ({"workers": 0}, "1 or more"),
+        ({"views": 0}, "1 or more"),
     ],
 )
 def test_requests_that_cannot_be_say_what_could(changes: dict[str, Any], said: str) -> None:
