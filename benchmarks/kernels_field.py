@@ -26,7 +26,9 @@ def new_field(sizes: Sizes) -> RadianceField:
         base_resolution=COARSEST,
         per_level_scale=(FINEST / COARSEST) ** (1.0 / (sizes.levels - 1)),
     )
-    config = FieldConfig(grid=grid, width=sizes.width, geometry_features=GEOMETRY)
+    config = FieldConfig(
+        grid=grid, width=sizes.width, geometry_features=GEOMETRY, look_harmonics=HARMONICS
+    )
     field = RadianceField(Block(centre_m=(0.0, 0.0, 0.0), half_size_m=1.0), config, seed=0)
     with torch.no_grad():
         field.static.table.mul_(1e4)
