@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmarks.kernels_inputs import COARSEST, FINEST, GEOMETRY, Inputs, Sizes
+from benchmarks.kernels_inputs import COARSEST, FINEST, GEOMETRY, HARMONICS, Inputs, Sizes
 from recon.config import FieldConfig
 from recon.field import GridField, RadianceField
 from recon.kernels.hash_grid import HashGridSpec

@@ -23,8 +23,9 @@ written out in PyTorch in `recon.march`, and that is its definition:
   with level weights, mlp for density. Samples of instances, equal intervals between entry to and
   exit from their boxes, merge with them by distance, the static scene first where two are equally
   far. spherical_harmonics (the field's first `look_harmonics`) and mlp give the channels of samples
-  that weigh more than `colour_threshold`; compositing sums them, the instances' weights, opacity and the expected
-  distance; what is left shows the sky. The range is the median distance of the winning instance.
+  that weigh more than `colour_threshold`; compositing sums them, the instances' weights, opacity
+  and the expected distance; what is left shows the sky. The range is the median distance of the
+  winning instance.
 - query: density and channels at points, and the density's derivative there.
 - transmittance: how much light passes along a ray, from density alone.
 
