@@ -187,55 +187,70 @@ def _crossing_traffic(
     return bodies + walkers(seed, main, seconds, 7, spots)
 
 
-def crossing(seed: int, seconds: float = 4.0) -> World:
-    """Two streets cross; the ego has green, others wait, a cyclist comes, people walk."""
-    rng = np.random.default_rng([seed, 91])
-    speed, at = 11.0, float(rng.uniform(40.0, 46.0))
-    span = (-45.0, speed * seconds + 110.0)
-    main, side = straight(), straight(start_m=(at, MIDDLE_M), yaw=np.pi / 2)
+def side_rest(at_m: float) -> Rest:
+    """Where the other road, which crosses at x = `at_m`, is painted."""
+    return lambda p: np.stack([p[:, 1] - MIDDLE_M + SIDE_OFFSET_M, at_m - p[:, 0]], axis=1)
+
+
+def _crossing_plan(at: float) -> Plan:
+    """Two straight roads with rounded corners between them."""
 
     def plan(point: np.ndarray) -> np.ndarray:
         along = strip_distance(point[:, 1], *EDGE_M)
         return smooth_union(along, np.abs(point[:, 0] - at) - SIDE_HALF_M, 6.0)
 
+    return plan
+
+
+def _crossing_ground(plan: Plan, span: tuple[float, float], at: float) -> Mesh:
+    """The ground, painted by the side road where that is not the main road's."""
+
+    def which(p: np.ndarray) -> np.ndarray:
+        off = (strip_distance(p[:, 1], *EDGE_M) > 0.3).astype(int)
+        return off * (np.abs(p[:, 0] - at) < SIDE_HALF_M + 6.0)
+
     far = (MIDDLE_M - REACH_M, MIDDLE_M + REACH_M)
-    soil = painted(
-        junction_ground(plan, span, far, BANDS),
-        lambda p: (
-            (strip_distance(p[:, 1], *EDGE_M) > 0.3).astype(int)
-            * (np.abs(p[:, 0] - at) < SIDE_HALF_M + 6.0)
-        ),
-        (
-            lambda p: p,
-            lambda p: np.stack([p[:, 1] - MIDDLE_M + SIDE_OFFSET_M, at - p[:, 0]], axis=1),
-        ),
-    )
+    soil = junction_ground(plan, span, far, BANDS)
+    return painted(soil, which, (lambda p: p, side_rest(at)))
+
+
+def _crossing_scenery(
+    seed: int, main: CentreLine, side: CentreLine, span: tuple[float, float], at: float
+) -> Mesh:
+    """Ground, houses, what stands along the main road, and the traffic lights."""
+    plan = _crossing_plan(at)
     houses = [
         mesh for d in (EDGE_M[0] - 4.4, EDGE_M[1] + 4.4) for mesh in blocks(seed, main, span, d)
     ]
     for d in (-SIDE_HALF_M - 4.4, SIDE_HALF_M + 4.4):
         houses += blocks(seed + 7, side, (16.0, REACH_M - 8.0), d)
         houses += blocks(seed + 9, side, (-REACH_M, -24.0), d)
-    before, beyond = at - HALT_M, at + HALT_M
     scenery = [
-        soil,
+        _crossing_ground(plan, span, at),
         *kept(houses, plan, 3.2),
         *furniture(seed, main, span, (at - 16.0, at + 16.0)),
-    ]
-    scenery += [
-        traffic_light(main, before, EDGE_M[0] - 0.5, 2),
-        traffic_light(main, beyond, EDGE_M[1] + 0.5, 2, np.pi),
+        traffic_light(main, at - HALT_M, EDGE_M[0] - 0.5, 2),
+        traffic_light(main, at + HALT_M, EDGE_M[1] + 0.5, 2, np.pi),
         traffic_light(side, -HALT_M + 1.0, -SIDE_HALF_M - 0.5, 0),
         traffic_light(side, HALT_M - 1.0, SIDE_HALF_M + 0.5, 0, np.pi),
     ]
+    return join(scenery)
+
+
+def crossing(seed: int, seconds: float = 4.0) -> World:
+    """Two streets cross; the ego has green, others wait, a cyclist comes, people walk."""
+    rng = np.random.default_rng([seed, 91])
+    speed, at = 11.0, float(rng.uniform(40.0, 46.0))
+    span = (-45.0, speed * seconds + 110.0)
+    main, side = straight(), straight(start_m=(at, MIDDLE_M), yaw=np.pi / 2)
     roads = _crossing_roads(main, side, span, at)
     middle = (at - SIDE_HALF_M - 1.8, at + SIDE_HALF_M + 1.8)  # where corners are rounded
     return World(
         recipe="crossing",
         seed=seed,
-        scenery=join(scenery),
+        scenery=_crossing_scenery(seed, main, side, span, at),
         bodies=tuple(_crossing_traffic(seed, seconds, speed, main, side, at)),
-        road=details(seed, roads, arrows_m=[(before - 14.0, 0.0)]),
+        road=details(seed, roads, arrows_m=[(at - HALT_M - 14.0, 0.0)]),
         ego=ego_drive(main, seed, seconds, speed),
         lighting=daylight(seed),
         lane_lines=lane_lines(roads),

@@ -17,12 +17,12 @@ from scenes.worlds.recipes.junctions import (
     ONCOMING_M,
     REACH_M,
     SIDE_OFFSET_M,
-    Rest,
     blocks,
     furniture,
     junction_ground,
     kept,
     painted,
+    side_rest,
     walkers,
 )
 from scenes.worlds.recipes.plan import (
@@ -42,12 +42,17 @@ from scenes.worlds.recipes.road import (
 from scenes.worlds.recipes.roadside import tufts
 from scenes.worlds.recipes.sun import daylight
 from scenes.worlds.recipes.traffic import body, ego_drive, steady
+from scenes.worlds.roads import Mark
 from scenes.worlds.world import Body, World
 
 RING_OFFSET_M = 10000.0
 """Where the ring is painted."""
 RING_M = (16.0, 24.0)
 """Inner and outer radius of the roundabout."""
+HALF_M = MIDDLE_M - EDGE_M[0]
+"""Half the width of an arm."""
+ARM_M = REACH_M + 12.0
+"""How far the side arms reach."""
 _TURN_IN_M, _CIRCLE_M = 30.0, 20.0
 """Radii of the way in, and on the ring."""
 
@@ -79,6 +84,38 @@ def _through(at_m: float, length_m: float) -> CentreLine:
     return replace(way, xy_m=way.xy_m + [at_m - begin, 0.0], s_m=way.s_m + at_m - begin)
 
 
+def _polar(p: np.ndarray, at: float) -> np.ndarray:
+    """Distance of points to the middle of the island."""
+    return np.hypot(p[:, 0] - at, p[:, 1] - MIDDLE_M)
+
+
+def _round_plan(at: float) -> Plan:
+    """Ring and arms, wide where they meet."""
+
+    def plan(p: np.ndarray) -> np.ndarray:
+        arms = np.minimum(np.abs(p[:, 1] - MIDDLE_M), np.abs(p[:, 0] - at)) - HALF_M
+        radius = _polar(p, at)
+        return np.maximum(smooth_union(arms, radius - RING_M[1], 13.0), RING_M[0] - radius)
+
+    return plan
+
+
+def _round_ground(plan: Plan, span: tuple[float, float], at: float) -> Mesh:
+    """The ground, painted by the ring or by the nearest arm."""
+
+    def to_ring(p: np.ndarray) -> np.ndarray:
+        turn = np.mod(np.arctan2(p[:, 0] - at, MIDDLE_M - p[:, 1]), 2 * np.pi)
+        return np.stack([RING_OFFSET_M + _CIRCLE_M * turn, _CIRCLE_M - _polar(p, at)], axis=1)
+
+    def which(p: np.ndarray) -> np.ndarray:
+        upright = np.abs(p[:, 1] - MIDDLE_M) > np.abs(p[:, 0] - at)
+        return np.where(_polar(p, at) < RING_M[1] + 0.5, 2, upright.astype(int))
+
+    far = (MIDDLE_M - ARM_M, MIDDLE_M + ARM_M)
+    soil = junction_ground(plan, span, far, BANDS)
+    return painted(soil, which, (lambda p: p, side_rest(at), to_ring))
+
+
 def roundabout(seed: int, seconds: float = 4.0) -> World:
     """Four arms and an island; the ego takes the second exit."""
     rng = np.random.default_rng([seed, 92])
@@ -88,29 +125,8 @@ def roundabout(seed: int, seconds: float = 4.0) -> World:
     side = straight(start_m=(at, MIDDLE_M), yaw=np.pi / 2)
     ring = from_curvature([0.0, 2 * np.pi * _CIRCLE_M], [1 / _CIRCLE_M] * 2)
     ring = replace(ring, xy_m=ring.xy_m + [at, MIDDLE_M - _CIRCLE_M])
-    half = MIDDLE_M - EDGE_M[0]
-
-    def polar(p: np.ndarray) -> np.ndarray:
-        return np.hypot(p[:, 0] - at, p[:, 1] - MIDDLE_M)
-
-    def plan(p: np.ndarray) -> np.ndarray:
-        arms = np.minimum(np.abs(p[:, 1] - MIDDLE_M), np.abs(p[:, 0] - at)) - half
-        radius = polar(p)
-        return np.maximum(smooth_union(arms, radius - RING_M[1], 13.0), RING_M[0] - radius)
-
-    def to_ring(p: np.ndarray) -> np.ndarray:
-        turn = np.mod(np.arctan2(p[:, 0] - at, MIDDLE_M - p[:, 1]), 2 * np.pi)
-        return np.stack([RING_OFFSET_M + _CIRCLE_M * turn, _CIRCLE_M - polar(p)], axis=1)
-
-    def which(p: np.ndarray) -> np.ndarray:
-        upright = np.abs(p[:, 1] - MIDDLE_M) > np.abs(p[:, 0] - at)
-        return np.where(polar(p) < RING_M[1] + 0.5, 2, upright.astype(int))
-
-    far = (MIDDLE_M - REACH_M - 12.0, MIDDLE_M + REACH_M + 12.0)
-    to_side: Rest = lambda p: np.stack(  # noqa: E731
-        [p[:, 1] - MIDDLE_M + SIDE_OFFSET_M, at - p[:, 0]], axis=1
-    )
-    soil = painted(junction_ground(plan, span, far, BANDS), which, (lambda p: p, to_side, to_ring))
+    plan = _round_plan(at)
+    soil = _round_ground(plan, span, at)
     scenery = [soil, *_round_scenery(seed, main, side, plan, span, at)]
     roads = _round_roads(main, side, ring, span, at)
     way = _through(at, span[1] + 80.0)
@@ -126,8 +142,8 @@ def roundabout(seed: int, seconds: float = 4.0) -> World:
         drivable_m=(
             outline(main, (span[0], at - RING_M[1]), *EDGE_M),
             outline(main, (at + RING_M[1], span[1]), *EDGE_M),
-            outline(side, (-REACH_M - 12.0, -RING_M[1]), -half, half),
-            outline(side, (RING_M[1], REACH_M + 12.0), -half, half),
+            outline(side, (-ARM_M, -RING_M[1]), -HALF_M, HALF_M),
+            outline(side, (RING_M[1], ARM_M), -HALF_M, HALF_M),
             *_sectors(ring),
         ),
     )
@@ -147,47 +163,50 @@ def _round_roads(
     main: CentreLine, side: CentreLine, ring: CentreLine, span: tuple[float, float], at: float
 ) -> list[Road]:
     """Arms and ring with their lines."""
-    half, clear = MIDDLE_M - EDGE_M[0], RING_M[1] + 4.0
-    inner = (at - clear, at + clear)
-    arm = (-REACH_M - 12.0, REACH_M + 12.0)
-    main_marks = [
-        *broken(line_mark(span, MIDDLE_M, dashes=(3.0, 6.0)), [inner]),
-        *broken(line_mark(span, EDGE_M[0] + 0.3), [(inner[0] - 10.0, inner[1] + 10.0)]),
-        *broken(line_mark(span, EDGE_M[1] - 0.3), [(inner[0] - 10.0, inner[1] + 10.0)]),
-        zebra(inner[0] - 9.0, EDGE_M),
-        zebra(inner[1] + 6.0, EDGE_M),
-        stop_line(inner[0] - 0.5, EDGE_M[0] - 1.2, MIDDLE_M - 0.1, dashed=True),
-    ]
-    side_marks = broken(line_mark(arm, 0.0, dashes=(3.0, 6.0)), [(-clear, clear)])
-    around = (0.0, 2 * np.pi * _CIRCLE_M)
+    clear = RING_M[1] + 4.0
+    arm, around = (-ARM_M, ARM_M), (0.0, 2 * np.pi * _CIRCLE_M)
+    inside, out = _CIRCLE_M - RING_M[0], _CIRCLE_M - RING_M[1]
+    ring_marks = (
+        line_mark(around, inside - 0.4),
+        line_mark(around, out + 0.3, dashes=(1.0, 2.0)),
+    )
     return [
         Road(
             line=main,
             span_m=span,
             edge_m=EDGE_M,
-            marks=tuple(main_marks),
+            marks=_main_marks(span, (at - clear, at + clear)),
             lanes_m=(0.0, ONCOMING_M),
         ),
         Road(
             line=side,
             span_m=arm,
-            edge_m=(-half, half),
-            marks=tuple(side_marks),
+            edge_m=(-HALF_M, HALF_M),
+            marks=tuple(broken(line_mark(arm, 0.0, dashes=(3.0, 6.0)), [(-clear, clear)])),
             lanes_m=(-1.8, 1.8),
             offset_m=SIDE_OFFSET_M,
         ),
         Road(
             line=ring,
             span_m=around,
-            edge_m=(_CIRCLE_M - RING_M[1], _CIRCLE_M - RING_M[0]),
-            marks=(
-                line_mark(around, _CIRCLE_M - RING_M[0] - 0.4),
-                line_mark(around, _CIRCLE_M - RING_M[1] + 0.3, dashes=(1.0, 2.0)),
-            ),
+            edge_m=(out, inside),
+            marks=ring_marks,
             lanes_m=(0.0,),
             offset_m=RING_OFFSET_M,
         ),
     ]
+
+
+def _main_marks(span: tuple[float, float], inner: tuple[float, float]) -> tuple[Mark, ...]:
+    """The lines of the main road, which end at the ring, two zebras, and where to give way."""
+    return (
+        *broken(line_mark(span, MIDDLE_M, dashes=(3.0, 6.0)), [inner]),
+        *broken(line_mark(span, EDGE_M[0] + 0.3), [(inner[0] - 10.0, inner[1] + 10.0)]),
+        *broken(line_mark(span, EDGE_M[1] - 0.3), [(inner[0] - 10.0, inner[1] + 10.0)]),
+        zebra(inner[0] - 9.0, EDGE_M),
+        zebra(inner[1] + 6.0, EDGE_M),
+        stop_line(inner[0] - 0.5, EDGE_M[0] - 1.2, MIDDLE_M - 0.1, dashed=True),
+    )
 
 
 def _round_scenery(
@@ -202,7 +221,7 @@ def _round_scenery(
     rng = np.random.default_rng([seed, 93])
     houses = [m for d in (EDGE_M[0] - 4.4, EDGE_M[1] + 4.4) for m in blocks(seed, main, span, d)]
     for d in (-8.3, 8.3):
-        for low in (-REACH_M - 12.0, 36.0):
+        for low in (-ARM_M, 36.0):
             houses += blocks(seed + 5, side, (low, low + 18.0), d)
     island = []
     for _ in range(9):

@@ -102,7 +102,6 @@ def _scenery(
     """Ground, houses, trees, grass, lamps and signs of a street; the lamps may be lit."""
     right, left = street.edge_m
     far = (right - street.wide_m, left + street.wide_m)
-    near = (-8.0, span_m[1] - 70.0)
     bands = [ASPHALT, STONES, lawn(street.lawn_m), pavement(street.wide_m + 0.6)]
     parts = [
         strip_ground(
@@ -119,25 +118,27 @@ def _scenery(
     ]
     lamps: tuple[Lamp, ...] = ()
     for kerb, side in ((right, -1.0), (left, 1.0)):
-        strip = sorted((kerb + side * 0.45, kerb + side * (street.lawn_m - 0.3)))
-        green = sorted((kerb + side * 0.2, kerb + side * (street.lawn_m - 0.05)))
-        parts.append(
-            tree_row(
-                seed,
-                line,
-                (-30.0 + 3.0 * side, span_m[1]),
-                (strip[0], strip[1]),
-                street.trees_m,
-                near,
-                street.tree_size,
-            )
-        )
-        parts.append(tufts(seed, line, near, (green[0], green[1]), int(40 * (near[1] - near[0]))))
-        start = -28.0 + 7.0 * side
-        posts, lit = lamp_row(line, (start, span_m[1]), kerb + side * 0.5, 28.0)
-        parts.append(posts)
+        row, lit = _verge(seed, street, line, span_m[1], kerb, side)
+        parts += row
         lamps += lit
     return join(parts), lamps
+
+
+def _verge(
+    seed: int, street: Street, line: CentreLine, end_m: float, kerb: float, side: float
+) -> tuple[list[Mesh], tuple[Lamp, ...]]:
+    """Trees, grass and lamps behind one kerb; `side` is 1 on the left."""
+    near = (-8.0, end_m - 70.0)
+    strip = sorted((kerb + side * 0.45, kerb + side * (street.lawn_m - 0.3)))
+    green = sorted((kerb + side * 0.2, kerb + side * (street.lawn_m - 0.05)))
+    long, deep = (-30.0 + 3.0 * side, end_m), (strip[0], strip[1])
+    posts, lit = lamp_row(line, (-28.0 + 7.0 * side, end_m), kerb + side * 0.5, 28.0)
+    parts = [
+        tree_row(seed, line, long, deep, street.trees_m, near, street.tree_size),
+        tufts(seed, line, near, (green[0], green[1]), int(40 * (near[1] - near[0]))),
+        posts,
+    ]
+    return parts, lit
 
 
 def _people(seed: int, street: Street, line: CentreLine, seconds: float, first: int) -> list[Body]:

@@ -4,6 +4,8 @@ import numpy as np
 
 from scenes.semantics import Semantic
 from scenes.worlds.lighting import Lamp
+from scenes.worlds.mesh import Mesh
+from scenes.worlds.recipes.centre_line import CentreLine
 from scenes.worlds.recipes.open_road import BEHIND_M, LANE_M, flow, open_world, winding
 from scenes.worlds.recipes.plan import ASPHALT, lawn, strip_distance
 from scenes.worlds.recipes.road import Road, line_mark
@@ -14,6 +16,11 @@ from scenes.worlds.recipes.works import (
 )
 from scenes.worlds.world import World
 
+EDGE_M = (-2.5, 6.2)
+"""Right and left edge of the carriageway, in d."""
+MOUTH_M = 52.0
+"""Where the tunnel begins, in s."""
+
 
 def _beside(d_m: float, side: float) -> tuple[float, float]:
     """From 5 to 16 m beyond d, away from a road that lies on the `side` of it."""
@@ -21,12 +28,9 @@ def _beside(d_m: float, side: float) -> tuple[float, float]:
     return low, high
 
 
-def tunnel_mouth(seed: int, seconds: float = 4.0) -> World:
-    """A road with two lanes that goes into a hill."""
-    speed, edge, mouth = 17.0, (-2.5, 6.2), 52.0
-    span = (-BEHIND_M, speed * seconds + 150.0)
-    line = winding(seed, span[1] + 40.0, 3)
-    end = span[1] - 20.0
+def _scenery(seed: int, line: CentreLine, span: tuple[float, float], end: float) -> list[Mesh]:
+    """Ground, the tunnel, rails and trees before it, and a wooded hill above it."""
+    edge, mouth = EDGE_M, MOUTH_M
     scenery = [
         strip_ground(
             line,
@@ -49,14 +53,24 @@ def tunnel_mouth(seed: int, seconds: float = 4.0) -> World:
             # The hill beside the portal is wooded.
             tree_row(seed + 1, line, (mouth + 3.0, end), _beside(d, side), 4.5, (0.0, 0.0), 1.7),
         ]
+    return scenery
+
+
+def tunnel_mouth(seed: int, seconds: float = 4.0) -> World:
+    """A road with two lanes that goes into a hill."""
+    speed = 17.0
+    span = (-BEHIND_M, speed * seconds + 150.0)
+    line = winding(seed, span[1] + 40.0, 3)
+    end = span[1] - 20.0
+    scenery = _scenery(seed, line, span, end)
     road = Road(
         line=line,
         span_m=span,
-        edge_m=edge,
+        edge_m=EDGE_M,
         marks=(
-            line_mark(span, edge[0] + 0.6),
+            line_mark(span, EDGE_M[0] + 0.6),
             line_mark(span, 1.85, dashes=(4.0, 8.0)),
-            line_mark(span, edge[1] - 0.6),
+            line_mark(span, EDGE_M[1] - 0.6),
         ),
         lanes_m=(0.0, LANE_M),
     )
@@ -73,6 +87,6 @@ def tunnel_mouth(seed: int, seconds: float = 4.0) -> World:
             spread_rad=1.4,
             intensity=np.array([30.0, 27.0, 20.0]),
         )
-        for s in np.arange(mouth + 3.7, min(end, mouth + 100.0), 12.0)
+        for s in np.arange(MOUTH_M + 3.7, min(end, MOUTH_M + 100.0), 12.0)
     )
     return open_world("tunnel_mouth", seed, seconds, speed, line, [road], scenery, bodies, lamps)
