@@ -104,18 +104,14 @@ def compare(scene: Scene, stream: int, frame: int) -> Comparison:
 
 def _beside_m(scene: Scene, stream: int, frame: int) -> float:
     """How far a picture was taken from the nearest path of a camera that trained [m]."""
-    clip, nearest = scene.clip, np.inf
+    clip = scene.clip
     eye = clip.world_from_camera(stream, int(clip.cameras[stream].time_us[frame]))[:3, 3]
-    for other, images in enumerate(clip.cameras):
-        if len(select_frames(clip, scene.config, other)[0]) == 0:
-            continue
-        path = camera_trajectory(clip, other).at(images.time_us)[:, :3, 3]
-        steps = np.diff(path, axis=0)
-        length2 = np.maximum(np.sum(steps**2, axis=1), 1e-12)
-        share = np.clip(np.sum((eye - path[:-1]) * steps, axis=1) / length2, 0.0, 1.0)
-        foot = path[:-1] + share[:, None] * steps
-        nearest = min(nearest, float(np.linalg.norm(foot - eye, axis=1).min(initial=np.inf)))
-    return nearest
+    paths = (
+        camera_trajectory(clip, other)
+        for other in range(len(clip.cameras))
+        if len(select_frames(clip, scene.config, other)[0])
+    )
+    return min(path.distance_m(eye) for path in paths)
 
 
 def _score(

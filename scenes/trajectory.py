@@ -61,6 +61,15 @@ class Trajectory:
         steps = np.linalg.norm(np.diff(self.world_from_body[:, :3, 3], axis=0), axis=1)
         return np.concatenate([[0.0], np.cumsum(steps)])
 
+    def distance_m(self, place_m: Float64[np.ndarray, "3"]) -> float:
+        """How far a place is from the nearest point of the path, straight between poses [m]."""
+        knots = self.world_from_body[:, :3, 3]
+        start, along = knots[:-1], np.diff(knots, axis=0)
+        length2 = np.maximum(np.sum(along**2, axis=1), 1e-12)
+        share = np.clip(np.sum((place_m - start) * along, axis=1) / length2, 0.0, 1.0)
+        feet = np.concatenate([knots[:1], start + share[:, None] * along])
+        return float(np.linalg.norm(feet - place_m, axis=1).min())
+
     def speed_mps(self) -> Float64[np.ndarray, "n"]:
         """Speed at each pose by central differences [m/s]; 0 for a single pose."""
         if len(self) == 1:

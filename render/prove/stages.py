@@ -21,7 +21,7 @@ from recon.scene import Scene, load_scene
 from render.prove.plan import WorldPlan
 from render.prove.rows import Row, view_row
 from render.prove.scoring import render_target, score_view
-from render.prove.target import path_distance_m, target_of
+from render.prove.target import target_of
 from scenes.folders import Recipe, folder_hash, is_finished, write_json, writing
 from scenes.ground import fit_ground
 from scenes.worlds.recorder import record
@@ -123,7 +123,7 @@ def score_axis(scene: Scene, views: Sequence[TruthView], out: Path, made_from: R
             full = view.camera or scene.clip.cameras[0].camera
             target = target_of(view, scaled_camera(full, scene.config.scale))
             frame, shown = render_target(scene, target, ground)
-            away_m = path_distance_m(target.world_from_camera, path)
+            away_m = path.distance_m(target.world_from_camera[:3, 3])
             scores = score_view(frame, shown, target, scene.clip.actors, ground)
             rows += [view_row(target.axis, target.amount, away_m, score) for score in scores]
             picture = partial / picture_name(target.amount, target.time_us)

@@ -13,7 +13,6 @@ from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 from scenes.actor import Actor
 from scenes.camera import Camera
 from scenes.images import resize_linear, srgb_from_linear
-from scenes.trajectory import Trajectory
 from scenes.worlds.truth_files import TruthView
 
 DEPTH_EDGE = 1.2
@@ -69,16 +68,6 @@ def target_of(view: TruthView, camera: Camera) -> Target:
         normal=None if normal is None else normal[nearest].astype(np.float32),
         seen=None if seen is None else seen[nearest],
     )
-
-
-def path_distance_m(world_from_camera: Float64[np.ndarray, "4 4"], path: Trajectory) -> float:
-    """How far a camera is from the nearest point of the recorded camera's path [m]."""
-    place, knots = world_from_camera[:3, 3], path.world_from_body[:, :3, 3]
-    start, along = knots[:-1], np.diff(knots, axis=0)
-    length2 = np.maximum(np.sum(along**2, axis=1), 1e-12)
-    share = np.clip(np.sum((place - start) * along, axis=1) / length2, 0.0, 1.0)
-    feet = np.concatenate([knots[:1], start + share[:, None] * along])
-    return float(np.linalg.norm(feet - place, axis=1).min())
 
 
 def grown(mask: Bool[np.ndarray, "h w"], by: int) -> Bool[np.ndarray, "h w"]:

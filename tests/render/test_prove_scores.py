@@ -10,13 +10,12 @@ from render.prove.marks import f1, found_paint, road_grid
 from render.prove.metrics import abs_rel_median, gradient_ssim, large_surfaces, normal_error_deg
 from render.prove.objects import overlaps
 from render.prove.scoring import RegionScore, score_view
-from render.prove.target import Target, path_distance_m
+from render.prove.target import Target
 from render.view import Frame, render_view
 from scenes.camera import Camera, camera_rays
-from scenes.geometry import rigid, translation
+from scenes.geometry import rigid
 from scenes.ground import fit_ground
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
 from tests.render.analytic import AnalyticScene, street
 
 CAMERA = Camera(width=240, height=120, fx=160.0, fy=160.0, cx=120.0, cy=40.0)
@@ -189,11 +188,3 @@ def test_what_is_mostly_hidden_from_the_recording_is_unseen() -> None:
     assert {x.seen_share for x in known} == {1.0}
     assert {x.seen_share for x in hidden} == {0.0}
     assert [x.mask_iou for x in hidden] == [x.mask_iou for x in known]
-
-
-def test_distance_is_to_the_nearest_point_of_the_path() -> None:
-    path = Trajectory(
-        time_us=np.array([0, 1]), world_from_body=translation(np.array([[0.0, 0, 0], [10.0, 0, 0]]))
-    )
-    for place, wanted in (([5.0, 3.0, 0.0], 3.0), ([-3.0, 4.0, 0.0], 5.0), ([4.3, 0.0, 0.0], 0.0)):
-        assert path_distance_m(translation(np.array(place)), path) == pytest.approx(wanted)

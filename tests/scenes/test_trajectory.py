@@ -87,3 +87,10 @@ def test_speed_and_distance_of_a_straight_drive() -> None:
 @given(trajectories())
 def test_it_can_be_sent_to_a_worker(path: Trajectory) -> None:
     assert pickle.loads(pickle.dumps(path)) == path  # noqa: S301
+
+
+def test_distance_is_to_the_nearest_point_of_the_path() -> None:
+    path = straight(count=2, speed_mps=100.0)  # from 0 to 10 m along x
+    for place, wanted in (([5.0, 3.0, 0.0], 3.0), ([-3.0, 4.0, 0.0], 5.0), ([4.3, 0.0, 0.0], 0.0)):
+        assert path.distance_m(np.array(place)) == pytest.approx(wanted)
+    assert straight(count=1).distance_m(np.array([3.0, 4.0, 0.0])) == pytest.approx(5.0)
