@@ -1,5 +1,10 @@
 """Every recipe is a complete world: a function of its seed, drivable, painted where it says."""
 
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -41,14 +46,50 @@ def test_there_are_twelve_and_a_wrong_name_gets_the_nearest() -> None:
         make_world("street", 1, seconds=25.0)
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name != "street"])
-def test_same_seed_same_bytes_and_another_seed_another_place(name: str) -> None:
-    world, again, other = world_of(name), make_world(name, 3), make_world(name, 4)
-    for one, same in zip(_meshes(world), _meshes(again), strict=True):
+def digests(world: World) -> tuple[str, str]:
+    """Of everything that has a shape, with its colours and paths; and of the scenery alone."""
+    whole = sha256()
+    for mesh in _meshes(world):
         for part in PARTS:
-            assert getattr(one, part).tobytes() == getattr(same, part).tobytes(), part
-    assert world.ego == again.ego
-    assert world.scenery.vertices_m.tobytes() != other.scenery.vertices_m.tobytes()
+            whole.update(getattr(mesh, part).tobytes())
+    for path in (world.ego, *(body.actor.trajectory for body in world.bodies)):
+        whole.update(path.time_us.tobytes() + path.world_from_body.tobytes())
+    for points in (*(line.points_m for line in world.lane_lines), *world.drivable_m):
+        whole.update(points.tobytes())
+    return whole.hexdigest(), sha256(world.scenery.vertices_m.tobytes()).hexdigest()
+
+
+ELSEWHERE = """
+import sys
+from scenes.worlds.recipes import make_world
+from tests.scenes.test_worlds_recipes import digests
+for name in sys.argv[1:]:
+    print(name, *digests(make_world(name, 3)), *digests(make_world(name, 4)))
+"""
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> dict[str, list[str]]:
+    """Digests of seeds 3 and 4 of each recipe, made by another process, where types are free."""
+    made = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, *(name for name in RECIPES if name != "street")],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = [line.split() for line in made.stdout.splitlines()]
+    return {name: rest for name, *rest in rows}
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "street"])
+def test_same_seed_same_bytes_and_another_seed_another_place(
+    name: str, elsewhere: dict[str, list[str]]
+) -> None:
+    world = world_of(name)
+    again, scenery, _, other = elsewhere[name]
+    assert digests(world) == (again, scenery)
+    assert scenery != other
     assert world.recipe == name
     assert 50_000 < sum(len(mesh) for mesh in _meshes(world)) < 1_200_000
 
@@ -84,6 +125,39 @@ def test_nobody_runs_into_the_ego_and_it_drives_as_one_can(name: str, seconds: f
         inside = (local[..., 0] > back) & (local[..., 0] < front)
         inside &= (local[..., 1] > right) & (local[..., 1] < left)
         assert not inside.any(), (body.actor.id, body.actor.kind)
+
+
+def _apart_m(one: np.ndarray, other: np.ndarray) -> float:
+    """The least distance between two boxes' corners [times, 4, 2] along any side; below 0 they
+    overlap at some time."""
+    gap = np.full(len(one), -np.inf)
+    for box in (one, other):
+        for side in (box[:, 1] - box[:, 0], box[:, 2] - box[:, 1]):
+            across = side / np.linalg.norm(side, axis=1, keepdims=True)
+            a, b = (np.einsum("tni,ti->tn", corners, across) for corners in (one, other))
+            gap = np.maximum(gap, np.maximum(a.min(1) - b.max(1), b.min(1) - a.max(1)))
+    return float(gap.min())
+
+
+@pytest.mark.parametrize("seconds", [4.0, pytest.param(25.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "street"])
+def test_road_users_do_not_run_into_each_other(name: str, seconds: float) -> None:
+    world = world_of(name) if seconds == 4.0 else make_world(name, 3, seconds)
+    square = 0.5 * np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    boxes = []
+    for body in world.bodies:
+        corners = np.column_stack([square * body.actor.size_m[:2], np.zeros(4)])
+        poses = body.actor.trajectory.at(world.ego.time_us)
+        turned = np.einsum("tij,nj->tni", poses[:, :3, :3], corners)
+        boxes.append((turned + poses[:, None, :3, 3])[..., :2])
+    assert _apart_m(boxes[0], boxes[0] + 0.1) < 0.0  # it can tell
+    for index, one in enumerate(boxes):
+        for before in range(index):
+            middle = np.linalg.norm((one - boxes[before]).mean(axis=1), axis=1)
+            if middle.min() < 16.0:
+                pair = [world.bodies[i].actor for i in (before, index)]
+                ids = [(actor.id, actor.kind.name) for actor in pair]
+                assert _apart_m(one, boxes[before]) > 0.0, ids
 
 
 def _inside(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:

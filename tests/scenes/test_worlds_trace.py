@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from scenes.trajectory import Trajectory
 from scenes.worlds import mitsuba_door
 from scenes.worlds.gathering import cosine_directions, frames_about
 from scenes.worlds.light import Light
+from scenes.worlds.mesh import Surface, boxes
+from scenes.worlds.recipes.centre_line import straight
+from scenes.worlds.recipes.traffic import body, steady
 from scenes.worlds.recorder import Recording, camera_pose, ego_from_camera, ego_from_lidar
 from scenes.worlds.scanner import scan
 from scenes.worlds.tracer import Tracer
@@ -137,6 +141,60 @@ def test_a_rolling_shutter_sees_a_moving_car_elsewhere(light: Light) -> None:
     poses = body.actor.trajectory.at(when[seen])
     local = np.einsum("nji,nj->ni", poses[:, :3, :3], points - poses[:, :3, 3])
     assert np.all(np.abs(local) <= 0.5 * body.actor.size_m + 1e-6)
+
+
+def _nearest(
+    corners: np.ndarray, origins: np.ndarray, directions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Range to the nearest of all triangles, infinite where none is met, and which it is."""
+    edge, rim = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    best, which = np.full(len(origins), np.inf), np.zeros(len(origins), np.int64)
+    for ray, (origin, direction) in enumerate(zip(origins, directions, strict=True)):
+        across = np.cross(direction, rim)
+        det = np.einsum("ni,ni->n", edge, across)
+        det = np.where(np.abs(det) < 1e-15, np.nan, det)
+        away = origin - corners[:, 0]
+        u = np.einsum("ni,ni->n", away, across) / det
+        turned = np.cross(away, edge)
+        v = turned @ direction / det
+        reach = np.einsum("ni,ni->n", turned, rim) / det
+        hit = (u >= 0.0) & (v >= 0.0) & (u + v <= 1.0) & (reach > 0.0)
+        reach = np.where(hit, reach, np.inf)
+        which[ray] = np.argmin(reach)
+        best[ray] = reach[which[ray]]
+    return best, which
+
+
+@pytest.mark.parametrize("kind", [Semantic.PERSON, Semantic.CYCLIST])
+def test_limbs_are_met_where_they_are_at_that_time(light: Light, kind: Semantic) -> None:
+    one = body(1, kind, 4, straight(), steady(4.0, 0.0, 1.4), 0.0)
+    floor = boxes(np.array([-9.0, -9, -1]), np.array([9.0, 9, -0.5]), Surface.PLAIN, (0.5,) * 3)
+    tracer = Tracer(replace(light.tracer.world, scenery=floor, bodies=(one,)))
+    rng, moments = np.random.default_rng(2), np.array([0, 130_000, 390_000, 810_000])
+    rays, expected, on_limbs = [], [], []
+    for time_us in moments:
+        pose = one.actor.trajectory.at(np.array([time_us]))[0]
+        parts = [transform_points(pose, one.mesh.vertices_m)[one.mesh.faces]]
+        for limb in one.limbs:
+            there = pose @ limb.box_from_limb(np.array([time_us]))[0]
+            parts.append(transform_points(there, limb.mesh.vertices_m)[limb.mesh.faces])
+        corners = np.concatenate(parts)
+        aim = rng.choice(np.concatenate(parts[1:]).mean(axis=1), 100)
+        turn = rng.uniform(0.0, 2.0 * np.pi, len(aim))
+        origins = aim + 4.0 * np.stack([np.cos(turn), np.sin(turn), 0.2 + 0 * turn], axis=1)
+        directions = (aim - origins) / np.linalg.norm(aim - origins, axis=1, keepdims=True)
+        rays.append((origins, directions))
+        reach, which = _nearest(corners, origins, directions)
+        expected.append(reach)
+        on_limbs.append(which >= len(parts[0]))
+    origins, directions = (np.concatenate(part) for part in zip(*rays, strict=True))
+    when, exact = np.repeat(moments, 100), np.concatenate(expected)
+    hits = tracer.cast(origins, directions, when)
+    # A ray that grazes an edge may pass it.
+    assert (np.abs(hits.range_m - exact) < 1e-3).mean() > 0.99
+    assert np.concatenate(on_limbs).mean() > 0.6
+    later = tracer.cast(origins, directions, when + 300_000)
+    assert (np.abs(later.range_m - exact) < 1e-3).mean() < 0.3
 
 
 def test_pictures_depend_on_their_seed_alone(light: Light) -> None:

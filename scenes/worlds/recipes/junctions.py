@@ -177,13 +177,13 @@ def _crossing_traffic(
     still = steady(seconds, 0.0, 0.0)
     bodies = [
         body(1, Semantic.CAR, made[0], main, steady(seconds, 26.0, 1.1 * speed), 0.0),
-        body(2, Semantic.BUS, made[1], main, steady(seconds, 96.0, -8.0), ONCOMING_M, True),
+        body(2, Semantic.BUS, made[1], main, steady(seconds, 96.0, -8.0), 3.1, True),
         body(3, Semantic.CAR, made[2], side, still - HALT_M - 3.2, -1.8),
         body(4, Semantic.VAN, made[3], side, still + HALT_M + 3.4, 1.8, reverse=True),
         body(5, Semantic.CAR, made[4], side, still + HALT_M + 9.6, 1.8, reverse=True),
-        body(6, Semantic.CYCLIST, made[5], main, steady(seconds, 62.0, -4.5), 4.7, True),
+        body(6, Semantic.CYCLIST, made[5], main, steady(seconds, 62.0, -4.5), 5.0, True),
     ]
-    spots = [(14.0, -4.8, 1.3), (20.0, 8.4, -1.2), (at + 14.0, -5.0, -1.4), (at + 18.0, 8.6, 1.2)]
+    spots = [(14.0, -4.4, 1.3), (20.0, 9.1, -1.2), (at + 14.0, -5.5, -1.4), (at + 18.0, 8.0, 1.2)]
     return bodies + walkers(seed, main, seconds, 7, spots)
 
 

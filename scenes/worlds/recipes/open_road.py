@@ -190,7 +190,10 @@ def slip_road(seed: int, seconds: float = 4.0) -> World:
     reach, bands = (NEAR_M[0] - 13.0, FAR_M[1] + 8.0), [ASPHALT, lawn(9.0, -0.03)]
     scenery = [strip_ground(line, span, reach, _slip_plan(start, out, long), bands)]
     scenery += _verges(seed, line, span, NEAR_M[0] + out - 0.3)
-    scenery += [sign(line, 3, start + 30.0, NEAR_M[0] + out - 0.6)]
+    scenery += [
+        sign(line, 3, start + 30.0, NEAR_M[0] + out - 0.6),
+        tufts(seed, line, (-10.0, start + 8.0), (NEAR_M[0] + out, NEAR_M[0] - 0.1), 1800, -0.03),
+    ]
     near, far = _roads(line, span)
     edge, middle, inner = near.marks
     exit_lane = [

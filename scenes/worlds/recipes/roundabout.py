@@ -41,6 +41,7 @@ from scenes.worlds.recipes.road import (
 )
 from scenes.worlds.recipes.roadside import tufts
 from scenes.worlds.recipes.sun import daylight
+from scenes.worlds.recipes.surroundings import houses_between, trees_around
 from scenes.worlds.recipes.traffic import body, ego_drive, steady
 from scenes.worlds.roads import Mark
 from scenes.worlds.world import Body, World
@@ -53,6 +54,10 @@ HALF_M = MIDDLE_M - EDGE_M[0]
 """Half the width of an arm."""
 ARM_M = REACH_M + 12.0
 """How far the side arms reach."""
+_CORNERS_DEG = (33.0, 57.0, 123.0, 147.0, 213.0, 237.0, 303.0, 327.0)
+"""Where houses stand between the arms."""
+_TREES = ((25.0, 22, True), (34.0, 16, True), (52.0, 44, False), (66.0, 60, False))
+"""Rings of trees: radius, how many, whether finely leaved."""
 _TURN_IN_M, _CIRCLE_M = 30.0, 20.0
 """Radii of the way in, and on the ring."""
 
@@ -230,7 +235,10 @@ def _round_scenery(
         island.append(tree(rng, np.zeros(3), near=True).placed(translation(spot)))
     grass = tufts(seed, main, (at - 9.0, at + 9.0), (MIDDLE_M - 9.0, MIDDLE_M + 9.0), 2500)
     flat = join(furniture(seed, main, span, (at - 38.0, at + 38.0)))
-    return [*kept(houses, plan, 3.2), flat, join(island).labelled(Semantic.VEGETATION), grass]
+    town, middle = kept(houses, plan, 3.2), (at, MIDDLE_M)
+    town += houses_between(seed, plan, middle, 37.0, _CORNERS_DEG, town)
+    town += trees_around(seed, plan, middle, _TREES, town)
+    return [*town, flat, join(island).labelled(Semantic.VEGETATION), grass]
 
 
 def _round_traffic(
@@ -252,5 +260,5 @@ def _round_traffic(
         body(3, Semantic.CAR, made[2], side, still + gate, 1.8, reverse=True),
         body(4, Semantic.CAR, made[3], main, still - 30.0, ONCOMING_M, True),
     ]
-    spots = [(4.0, -5.0, 1.3), (9.0, 8.7, -1.2), (13.0, -5.4, 1.1)]
+    spots = [(12.0, -4.6, -1.3), (9.0, 8.7, -1.2), (17.0, -5.6, -1.1)]
     return [*bodies, *walkers(seed, main, seconds, 5, spots)]

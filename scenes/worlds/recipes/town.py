@@ -38,6 +38,8 @@ from scenes.worlds.world import Body, World
 
 ONCOMING_M = 3.4
 """Middle of the lane that leads the other way, in d."""
+COMES_M, LARGE_M, RIDES_M = 3.1, 2.85, 4.9
+"""Where cars, what is larger, and cyclists keep in it, so that one passes the other."""
 BEHIND_M = 45.0
 """How far streets reach back behind the start."""
 
@@ -144,18 +146,18 @@ def _verge(
 def _people(seed: int, street: Street, line: CentreLine, seconds: float, first: int) -> list[Body]:
     """Pedestrians on both pavements, one before a house, and a cyclist who comes."""
     rng = np.random.default_rng([seed, 71])
-    right = street.edge_m[0] - street.lawn_m - 0.9
-    left = street.edge_m[1] + street.lawn_m + 0.9
+    right = street.edge_m[0] - street.lawn_m - 0.55
+    left = street.edge_m[1] + street.lawn_m + 0.55
     people = []
     for index in range(5):
-        d = (right, left)[index % 2] + rng.uniform(-0.5, 0.7)
-        pace = float(rng.choice([-1.0, 1.0]) * rng.uniform(1.1, 1.6))
+        sway, pace = rng.uniform(-0.1, 0.1), float(rng.choice([-1.0, 1.0]) * rng.uniform(1.1, 1.6))
+        # Those who come keep to the houses, those who go to the kerb.
+        d = (right, left)[index % 2] + (-1.0, 1.0)[index % 2] * (1.1 * (pace < 0) + sway)
         start = 9.0 + 13.0 * index + rng.uniform(-3, 3)
         people.append(walker(first + index, int(rng.integers(1000)), line, seconds, start, d, pace))
     ride = steady(seconds, float(rng.uniform(58.0, 66.0)), -4.6)
-    lane = ONCOMING_M + 1.15
     made = int(rng.integers(1000))
-    rider = body(first + 5, Semantic.CYCLIST, made, line, ride, lane, reverse=True)
+    rider = body(first + 5, Semantic.CYCLIST, made, line, ride, RIDES_M, reverse=True)
     return [*people, rider]
 
 
@@ -175,7 +177,7 @@ def _traffic(
             int(rng.integers(1000)),
             line,
             s,
-            0.0 if i == 0 else ONCOMING_M,
+            (0.0, COMES_M, LARGE_M)[i],
             reverse=i > 0,
         )
         for i, s in enumerate((ahead, comes, large))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64
@@ -17,6 +18,8 @@ from scenes.worlds.world import Body
 
 STEP_US = 100_000
 """Between poses."""
+_figure = lru_cache(maxsize=1)(procedural)
+"""Parked cars are asked for their size before they are placed."""
 
 
 def clock_us(seconds: float) -> Int64[np.ndarray, "n"]:
@@ -67,7 +70,7 @@ def body(
     z_m: float = 0.0,
 ) -> Body:
     """A road user that follows (s, d); `z_m` is the height of the ground."""
-    mesh, limbs, size_m = procedural(kind, seed)
+    mesh, limbs, size_m = _figure(kind, seed)
     d_m = np.broadcast_to(np.asarray(d_m, np.float64), s_m.shape)
     path = drive(line, s_m, d_m, z_m + 0.5 * float(size_m[2]), reverse)
     limbs = tuple(replace(limb, mesh=limb.mesh.labelled(kind, actor_id)) for limb in limbs)
@@ -128,7 +131,7 @@ def parked_row(
     while s < span_m[1]:
         kind = Semantic.VAN if rng.uniform() < 0.08 else Semantic.CAR
         made = int(rng.integers(1000))
-        size = procedural(kind, made)[2]
+        size = _figure(kind, made)[2]
         d = kerb_m + side * (0.5 * float(size[1]) + rng.uniform(0.15, 0.3))
         turn = (np.pi if side < 0 else 0.0) + rng.normal(0, 0.012)
         if rng.uniform() < 0.7 and len(bodies) < 60:
