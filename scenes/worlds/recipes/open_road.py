@@ -190,10 +190,13 @@ def slip_road(seed: int, seconds: float = 4.0) -> World:
     reach, bands = (NEAR_M[0] - 13.0, FAR_M[1] + 8.0), [ASPHALT, lawn(9.0, -0.03)]
     scenery = [strip_ground(line, span, reach, _slip_plan(start, out, long), bands)]
     scenery += _verges(seed, line, span, NEAR_M[0] + out - 0.3)
-    scenery += [
-        sign(line, 3, start + 30.0, NEAR_M[0] + out - 0.6),
-        tufts(seed, line, (-10.0, start + 8.0), (NEAR_M[0] + out, NEAR_M[0] - 0.1), 1800, -0.03),
-    ]
+    scenery += [sign(line, 3, start + 30.0, NEAR_M[0] + out - 0.6)]
+    opens = Mark(low_m=(start, 0.0), high_m=(start + long, 1.0), drift_m=out)
+    for index, s in enumerate(np.arange(-10.0, start + 0.75 * long, 5.0).tolist()):
+        edge_m = NEAR_M[0] + float(opens.drift_at(np.array([s + 5.0]))[0]) - 0.1
+        blades = int(45 * (edge_m - NEAR_M[0] - out))
+        deep = (NEAR_M[0] + out, edge_m)
+        scenery.append(tufts(seed + index, line, (s, s + 5.0), deep, blades, -0.03, 2.0))
     near, far = _roads(line, span)
     edge, middle, inner = near.marks
     exit_lane = [
@@ -214,9 +217,7 @@ def slip_road(seed: int, seconds: float = 4.0) -> World:
     bodies = flow(seed, line, seconds, speed, places)
     whole = open_world("slip_road", seed, seconds, speed, line, [near, far], scenery, bodies)
     s = np.arange(span[0], span[1], 1.0)
-    edge_low = NEAR_M[0] + Mark(
-        low_m=(start, 0.0), high_m=(start + long, 1.0), drift_m=out
-    ).drift_at(s)
+    edge_low = NEAR_M[0] + opens.drift_at(s)
     drivable = outline(line, (float(s[0]), float(s[-1])), edge_low, np.full(len(s), NEAR_M[1]))
     return replace(whole, drivable_m=(drivable, *whole.drivable_m[1:]))
 
