@@ -1,9 +1,11 @@
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
 
+from recon.checkpoint import load_model, save_model
 from recon.config import FieldConfig, ReconstructionConfig, SamplingConfig
 from recon.evidence import Data, load_data
 from recon.kernels.backend import Backend
@@ -64,7 +66,7 @@ def test_the_trained_parameters_are_those_of_the_torch_backend() -> None:
     assert float(off.float().mean()) < 1e-2
 
 
-def test_one_checkpoint_shows_one_picture_on_both() -> None:
+def test_one_checkpoint_shows_one_picture_on_both(tmp_path: Path) -> None:
     clip, _ = drive()
     source = trained(Backend.TORCH)[0]
     pixels = torch.linspace(-0.3, 0.3, 64)
@@ -74,11 +76,12 @@ def test_one_checkpoint_shows_one_picture_on_both() -> None:
         torch.nn.functional.normalize(ahead, dim=1),
         torch.full((64,), 0.01),
     )
+    save_model(tmp_path / "field.safetensors", source)
     shown = []
     for backend in (Backend.TRITON, Backend.TORCH):
         config = small(backend)
         model = new_model(clip, config, backend)
-        model.field.load_state_dict(source.field.state_dict())
+        load_model(tmp_path / "field.safetensors", model)
         scene = Scene(
             clip=clip,
             config=replace(config, backend="torch"),
