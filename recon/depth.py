@@ -26,6 +26,10 @@ class DepthEvidence:
     def __len__(self) -> int:
         return len(self.range_m)
 
+    def ends_m(self) -> Float[Tensor, "n 3"]:
+        """Where the rays end [m]."""
+        return self.origins_m + self.directions * self.range_m[:, None]
+
 
 def load_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> DepthEvidence:
     """Depth evidence that training may see: lidar sweeps, else sparse points.
@@ -57,16 +61,22 @@ def _sparse_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> tuple[np.n
     return centres[points.frame_index[seen]], points.position_m[points.point_index[seen]]
 
 
+def trained_sweeps(
+    clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"]
+) -> Int64[np.ndarray, "sweeps"]:
+    """Which sweeps of a lidar were not taken nearest to a held-out picture."""
+    apart = np.abs(clip.cameras[0].time_us[:, None] - clip.lidars[stream].time_us[None, :])
+    return np.flatnonzero(trained[np.argmin(apart, axis=0)])
+
+
 def _lidar_depth(
     clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"]
 ) -> tuple[np.ndarray, np.ndarray]:
-    sweeps, times = clip.lidars[stream], clip.cameras[0].time_us
+    sweeps = clip.lidars[stream]
     track = clip.ego.mounted(sweeps.ego_from_lidar)
     origins, ends = [np.zeros((0, 3))], [np.zeros((0, 3))]
-    for index, start in enumerate(sweeps.time_us):
-        if not trained[np.argmin(np.abs(times - start))]:
-            continue
-        sweep = sweeps.read(index)
+    for index in trained_sweeps(clip, stream, trained):
+        start, sweep = sweeps.time_us[index], sweeps.read(int(index))
         at = start + sweep.offset_us.astype(np.int64)
         moments, which = np.unique(at, return_inverse=True)
         poses = track.at(moments)[which]

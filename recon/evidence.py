@@ -193,8 +193,6 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
     if not any(len(picture.usable) for picture in pixels):
         wrong = "has no pixel to train on: moving actors hide every training picture"
         raise OtherlaneError(clip.name, wrong, "another stretch of the drive, or --holdout 0")
-    return Data(
-        pixels=pixels,
-        depth=load_depth(clip, trained),
-        road=road_evidence(clip, trained, config.seed),
-    )
+    depth = load_depth(clip, trained)
+    road = road_evidence(clip, trained, depth, config.seed)
+    return Data(pixels=pixels, depth=depth, road=road)

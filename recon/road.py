@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 
-from recon.depth import DepthEvidence, load_depth
+from recon.depth import DepthEvidence, trained_sweeps
 from scenes.clip import Clip
 from scenes.geometry import invert, transform_points
 from scenes.ground import Ground, fit_ground, path_coordinates
@@ -38,19 +38,21 @@ BOX_MARGIN_M = 0.2
 """Rays that pass road users nearer than this are dropped."""
 
 
-def road_evidence(clip: Clip, trained: Bool[np.ndarray, "frames"], seed: int) -> DepthEvidence:
+def road_evidence(
+    clip: Clip, trained: Bool[np.ndarray, "frames"], depth: DepthEvidence, seed: int
+) -> DepthEvidence:
     """Rays from beside the path that end on the road.
 
     Args:
         clip: The drive.
         trained: Which pictures of the first camera train; others give no evidence.
+        depth: What is known from the path, of the pictures that train.
         seed: Of where virtual cameras stand and look.
     """
     rng = np.random.default_rng([seed, 611])
     images = clip.cameras[0]
     poses = clip.ego.mounted(images.ego_from_camera).at(images.time_us[trained])
-    depth = load_depth(clip, trained)
-    points_m = (depth.origins_m + depth.directions * depth.range_m[:, None]).double().numpy()
+    points_m = depth.ends_m().double().numpy()
     origins, ends = _rays(fit_ground(only_trained(clip, trained)), points_m, poses, rng)
     free = ~_meets_actor(clip, origins, ends)
     along = ends[free] - origins[free]
@@ -64,11 +66,9 @@ def road_evidence(clip: Clip, trained: Bool[np.ndarray, "frames"], seed: int) ->
 
 def only_trained(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> Clip:
     """The drive without the sweeps that were taken nearest to a held-out picture."""
-    times = clip.cameras[0].time_us
     lidars = []
-    for stream in clip.lidars:
-        near = np.argmin(np.abs(times[:, None] - stream.time_us[None, :]), axis=0)
-        keep = np.flatnonzero(trained[near])
+    for index, stream in enumerate(clip.lidars):
+        keep = trained_sweeps(clip, index, trained)
         if len(keep):
             files = tuple(stream.files[i] for i in keep)
             lidars.append(replace(stream, time_us=stream.time_us[keep], files=files))

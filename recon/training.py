@@ -54,8 +54,7 @@ class Training:
 def new_training(clip: Clip, config: ReconstructionConfig, data: Data) -> Training:
     """A training before its first step."""
     model = new_model(clip, config)
-    depth = data.depth
-    ends = (depth.origins_m + depth.directions * depth.range_m[:, None]).to(model.field.device)
+    ends = data.depth.ends_m().to(model.field.device)
     native = None
     if config.backend == Backend.NATIVE:
         from recon.step_native import NativeTraining

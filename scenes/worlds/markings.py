@@ -26,8 +26,9 @@ def paint_coverage(
 ) -> Float[np.ndarray, "n"]:
     """Share of each footprint (`along` x `across` [m]) under paint, had it not worn."""
     if road.marks is None:
-        return _street_coverage(x, y, along, across, road)
-    cover = marks_coverage(x, y, along, across, road.marks)
+        cover = _street_coverage(x, y, along, across)
+    else:
+        cover = marks_coverage(x, y, along, across, road.marks)
     for tail in road.arrows_m:
         cover = np.maximum(cover, _arrow(x - tail[0], y - tail[1], along, across))
     return np.clip(cover, 0.0, 1.0)
@@ -61,9 +62,8 @@ def _street_coverage(
     y: Float[np.ndarray, "n"],
     along: Float[np.ndarray, "n"],
     across: Float[np.ndarray, "n"],
-    road: RoadDetails,
 ) -> Float[np.ndarray, "n"]:
-    """The same for the street of `scenes.worlds.roads`."""
+    """Share of each footprint under the lines of the street of `scenes.worlds.roads`."""
     half = 0.5 * LINE_M
     cover = repeated(x, DASH_PERIOD_M, DASH_M, along) * stripe(
         y, LANE_M / 2 - half, LANE_M / 2 + half, across
@@ -76,10 +76,7 @@ def _street_coverage(
     zebra *= stripe(y, FREE_M[0], FREE_M[1], across)
     halt = CROSSING_M[0] - 1.6
     stop = stripe(x, halt, halt + 0.4, along) * stripe(y, FREE_M[0] + 0.1, centre - 0.3, across)
-    cover = np.maximum(np.maximum(cover, zebra), stop)
-    for tail in road.arrows_m:
-        cover = np.maximum(cover, _arrow(x - tail[0], y - tail[1], along, across))
-    return np.clip(cover, 0.0, 1.0)
+    return np.maximum(np.maximum(cover, zebra), stop)
 
 
 def _arrow(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.depth import DepthEvidence
+from recon.depth import DepthEvidence, load_depth
 from recon.road import REACH_M, RISE_M, only_trained, road_evidence
 from scenes.actor import Actor
 from scenes.clip import Clip
@@ -23,8 +23,8 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     return make_drive(tmp_path_factory.mktemp("drive"))
 
 
-def ends_m(evidence: DepthEvidence) -> np.ndarray:
-    return (evidence.origins_m + evidence.directions * evidence.range_m[:, None]).numpy()
+def seen_from_beside(clip: Clip, seed: int = 0) -> DepthEvidence:
+    return road_evidence(clip, ALL, load_depth(clip, ALL), seed)
 
 
 def parked_car() -> Actor:
@@ -39,27 +39,27 @@ def parked_car() -> Actor:
 
 
 def test_every_ray_ends_on_the_plain(drive: Clip) -> None:
-    evidence = road_evidence(drive, ALL, seed=0)
+    evidence = seen_from_beside(drive)
     assert len(evidence) > 10_000
-    assert np.abs(ends_m(evidence)[:, 2]).max() < 0.02
+    assert np.abs(evidence.ends_m().numpy()[:, 2]).max() < 0.02
 
 
 def test_rays_start_beside_the_path_and_as_high_as_a_camera(drive: Clip) -> None:
-    start = road_evidence(drive, ALL, seed=0).origins_m.numpy()
+    start = seen_from_beside(drive).origins_m.numpy()
     assert np.abs(start[:, 1]).max() <= REACH_M + 1e-4
     assert np.abs(start[:, 1]).max() > 0.5 * REACH_M
     assert np.abs(start[:, 2] - CAMERA_HEIGHT_M).max() <= RISE_M + 0.02
 
 
 def test_the_same_seed_gives_the_same_rays(drive: Clip) -> None:
-    first, again, other = (road_evidence(drive, ALL, seed) for seed in (0, 0, 1))
+    first, again, other = (seen_from_beside(drive, seed) for seed in (0, 0, 1))
     assert first.range_m.equal(again.range_m)
     assert not first.origins_m[:100].equal(other.origins_m[:100])
 
 
 def test_a_parked_car_hides_the_road_behind_it(tmp_path: Path) -> None:
-    evidence = road_evidence(make_drive(tmp_path, actors=(parked_car(),)), ALL, seed=0)
-    start, end = evidence.origins_m.numpy(), ends_m(evidence)
+    evidence = seen_from_beside(make_drive(tmp_path, actors=(parked_car(),)))
+    start, end = evidence.origins_m.numpy(), evidence.ends_m().numpy()
     share = np.linspace(0.0, 1.0, 200)[:, None, None]
     along = start + share * (end - start)
     inside = np.all(np.abs(along - [10.0, 1.2, 0.75]) < [2.0, 0.9, 0.74], axis=-1)
@@ -67,7 +67,7 @@ def test_a_parked_car_hides_the_road_behind_it(tmp_path: Path) -> None:
 
 
 def test_nothing_is_said_where_nothing_was_measured(tmp_path: Path) -> None:
-    assert len(road_evidence(make_drive(tmp_path, points=False), ALL, seed=0)) == 0
+    assert len(seen_from_beside(make_drive(tmp_path, points=False))) == 0
 
 
 def test_a_rough_plain_is_not_taken_for_a_road(drive: Clip) -> None:
@@ -76,7 +76,7 @@ def test_a_rough_plain_is_not_taken_for_a_road(drive: Clip) -> None:
     noise = np.random.default_rng(0).normal(0.0, 0.5, len(points.position_m))
     rough = points.position_m + noise[:, None] * [0.0, 0.0, 1.0]
     clip = replace(drive, points=replace(points, position_m=rough))
-    assert len(road_evidence(clip, ALL, seed=0)) == 0
+    assert len(seen_from_beside(clip)) == 0
 
 
 def test_sweeps_of_held_out_pictures_are_not_looked_at(tmp_path: Path) -> None:
