@@ -22,6 +22,7 @@ from recon.march_native import NativeScene, march_native
 from recon.rays import Rays
 from recon.space import Block
 from scenes.geometry import invert
+from tests.field_strategies import field_configs
 from tests.march_maker import at
 
 pytestmark = pytest.mark.skipif(
@@ -40,22 +41,7 @@ KINK = 1e-6
 """A neuron this close to zero may be on in one precision and off in the other."""
 SETS = native_module().instruction_sets() if native_problem() is None else []
 
-configs = st.builds(
-    FieldConfig,
-    grid=st.builds(
-        HashGridSpec,
-        levels=st.integers(1, 8),
-        features=st.sampled_from([2, 4, 8]),
-        log2_table=st.integers(6, 11),
-        base_resolution=st.integers(2, 8),
-        per_level_scale=st.floats(1.2, 2.0),
-    ),
-    width=st.sampled_from([16, 16, 20, 32, 32, 48, 64, 128]),
-    geometry_features=st.integers(1, 20),
-    channels=st.integers(1, 4),
-    occupancy_resolution=st.just(8),
-    initial_density=st.just(0.05),
-)
+configs = field_configs([16, 16, 20, 32, 32, 48, 64, 128], initial_density=0.05)
 
 
 @pytest.fixture(params=SETS, autouse=True)

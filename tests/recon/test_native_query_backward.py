@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from recon.config import FieldConfig
@@ -15,6 +14,7 @@ from recon.kernels.hash_grid import HashGridSpec
 from recon.kernels.native import native_module, native_problem
 from recon.march_native import NativeScene, field_parameters
 from recon.space import Block
+from tests.field_strategies import field_configs
 
 pytestmark = pytest.mark.skipif(
     native_problem() is not None, reason=f"no native backend: {native_problem()}"
@@ -24,21 +24,7 @@ POINTS, MANY = 333, 20011
 """No multiples of a vector; the second is more than a chunk of each of the engine's lanes."""
 SETS = native_module().instruction_sets() if native_problem() is None else []
 
-configs = st.builds(
-    FieldConfig,
-    grid=st.builds(
-        HashGridSpec,
-        levels=st.integers(1, 8),
-        features=st.sampled_from([2, 4, 8]),
-        log2_table=st.integers(6, 11),
-        base_resolution=st.integers(2, 8),
-        per_level_scale=st.floats(1.2, 2.0),
-    ),
-    width=st.sampled_from([16, 20, 32, 64]),
-    geometry_features=st.integers(1, 20),
-    channels=st.integers(1, 4),
-    occupancy_resolution=st.just(8),
-)
+configs = field_configs([16, 20, 32, 64])
 
 
 def new_field(config: FieldConfig) -> RadianceField:
