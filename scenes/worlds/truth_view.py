@@ -28,6 +28,9 @@ from scenes.worlds.view import photograph
 
 CLEAR_M = 0.4
 """A camera that is nearer than this to anything has left the space where cameras can be."""
+BESIDE_M = 1.0
+"""As far as the side of the car that carries it: nearer than this to the box of a road user, the
+two cars would overlap."""
 BRIGHTEST = 60_000.0
 """Radiance is kept as float16, which ends a little above."""
 
@@ -93,7 +96,7 @@ def is_clear(stage: Stage, time_us: int) -> bool:
     when = np.array([time_us], np.int64)
     for body in stage.tracer.world.bodies:
         pose = part_pose(body, 0, when)[0]
-        if inside_box(pose, body.actor.size_m, place[None], margin_m=0.5 * CLEAR_M)[0]:
+        if inside_box(pose, body.actor.size_m, place[None], margin_m=BESIDE_M)[0]:
             return False
     around = _all_around(400)
     origins = np.broadcast_to(place, around.shape).copy()
