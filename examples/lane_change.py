@@ -32,7 +32,7 @@ from scenes.errors import OtherlaneError
 from scenes.fields import rules
 from scenes.ground import fit_ground
 from scenes.look import Look
-from scenes.safety import check_limits
+from scenes.limits import check_limits
 from scenes.trajectory import Trajectory
 from scenes.worlds.sample import sample_path
 

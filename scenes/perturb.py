@@ -24,7 +24,8 @@ from scenes.fields import check_option
 from scenes.folders import Recipe, folder_hash, is_finished, sha256, write_json, writing
 from scenes.geometry import invert, translation
 from scenes.infeasible import InfeasibleError
-from scenes.safety import PASSENGER_CAR, boxes_overlap, check_limits
+from scenes.limits import PASSENGER_CAR, check_limits
+from scenes.safety import boxes_overlap
 from scenes.scenario import COUNT, SEED, Request, Scenario, sample
 from scenes.scenario_files import as_tables
 from scenes.semantics import Semantic

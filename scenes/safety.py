@@ -1,223 +1,231 @@
-"""What a car can do: single-track limits on its motion; and which boxes overlap.
+"""How near two road users came to each other: the definitions, once.
 
-Limits apply to the path of the body's origin in plan view: curvature, lateral and longitudinal
-acceleration, lateral jerk. Recorded poses are too noisy to be differentiated, so edits are judged
-on a smooth twin of the drive (`scenes.smoothing.steady`): the edit is applied to the twin, and
-its motion is compared, moment by moment, with the limit *or with what the recorded car did then,
-whichever is more*. An unedited drive therefore always passes.
+All of it is in plan view (road users share one road, heights are not compared) and between
+oriented boxes, touching included:
+
+- *time to collision*: how long until the boxes first touch, if both kept their velocity (turning
+  with the body) and yaw rate from now on; 0 where they overlap, inf where they never touch;
+- *distance*: between the nearest points of the boxes; 0 where they overlap;
+- *post-encroachment time*: the least time between one being at a place and the other being there;
+- *headway*: time that the ego needs to reach the rear of what is in its lane ahead, at its speed;
+- *required deceleration*: the constant braking that sheds the ego's approach speed just before the
+  touch that time to collision foresees.
+
+A box's velocity is the difference of its poses `HALF_STEP_US` before and after, within what is
+known: poses are piecewise straight, so anyone gets the same from the same poses.
 """
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import get_args
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
-from scenes.edits import Edit, EgoEdit
-from scenes.infeasible import InfeasibleError
-from scenes.motion import Motion, exact_motion
-from scenes.smoothing import steady
 from scenes.trajectory import Trajectory
 
+HALF_STEP_US = 10_000
+"""Velocities are differences over twice this [µs]."""
+SLOWEST_MPS = 0.1
+"""Below this the ego has no headway."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VehicleLimits:
-    """What may be asked of a passenger car on a dry road, short of an emergency."""
-
-    curvature_per_m: float = 0.18
-    """1 / 5.5 m: a turning circle of 11 m between kerbs, typical of data sheets [1/m]."""
-    lateral_mps2: float = 4.0
-    """Lateral acceleration [m/s²]: UN R79 caps assisted steering at 3, dry asphalt gives 8."""
-    lateral_jerk_mps3: float = 10.0
-    """Change of lateral acceleration [m/s³]: twice UN R79's cap of 5 for assisted steering, which
-    is an average over half a second; a quintic's peaks last less."""
-    accelerating_mps2: float = 5.0
-    """Forward acceleration [m/s²]: 0 to 100 km/h in 5.6 s."""
-    braking_mps2: float = 9.0
-    """Deceleration [m/s²]: full braking on dry asphalt."""
+Size = Float64[np.ndarray, "3"]
+Values = Float64[np.ndarray, "*n"]
 
 
-PASSENGER_CAR = VehicleLimits()
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Moving:
+    """One box at many moments: where it is in plan view, and how it moves."""
 
-DURATION_STEP_US, OFFSET_STEP_M = 10_000, 0.01
-"""Grid of the values that a refusal suggests [µs], [m]."""
-LONGEST_US = 60_000_000
-"""Longer manoeuvres than a minute are not suggested [µs]."""
+    place_m: Float64[np.ndarray, "*n 2"]
+    """Its centre [m, world]."""
+    yaw: Float64[np.ndarray, "*n"]
+    """Direction of its length [rad]."""
+    velocity_mps: Float64[np.ndarray, "*n 2"]
+    """Of its centre [m/s, world]."""
+    yaw_rate: Float64[np.ndarray, "*n"]
+    """Left positive [rad/s]."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Breach:
-    """A limit that does not hold."""
-
-    limit: str
-    """Which one, in words."""
-    value: float
-    """The largest value, without its sign."""
-    bound: float
-    """What is allowed at that time."""
-    unit: str
-    """Unit of both."""
-    time_us: int
-    """When it is worst [µs]."""
-
-    def describe(self) -> str:
-        """The breach in words."""
-        return (
-            f"{self.value:.2f} {self.unit} of {self.limit} at {self.time_us * 1e-6:.2f} s, "
-            f"where {self.bound:.2f} {self.unit} is the limit"
-        )
+    @property
+    def forward(self) -> Float64[np.ndarray, "*n 2"]:
+        """Unit vectors along its length."""
+        return np.stack([np.cos(self.yaw), np.sin(self.yaw)], axis=-1)
 
 
-def breach(moved: Motion, recorded: Motion, limits: VehicleLimits) -> Breach | None:
-    """The limit that a motion breaks most, relative to the limit; None when it keeps them all.
+def moving(boxes: Trajectory, at_us: Int64[np.ndarray, "n"]) -> Moving:
+    """A box's motion at times; held at the ends of what is known, and one-sided there."""
+    first, last = int(boxes.time_us[0]), int(boxes.time_us[-1])
+    before = np.clip(at_us - HALF_STEP_US, first, max(first, last - HALF_STEP_US))
+    after = np.clip(at_us + HALF_STEP_US, min(last, first + HALF_STEP_US), last)
+    start, end = boxes.at(before), boxes.at(after)
+    seconds = np.maximum(after - before, 1) * 1e-6
+    turn = np.arctan2(
+        start[:, 0, 0] * end[:, 1, 0] - start[:, 1, 0] * end[:, 0, 0],
+        start[:, 0, 0] * end[:, 0, 0] + start[:, 1, 0] * end[:, 1, 0],
+    )
+    now = boxes.at(at_us)
+    return Moving(
+        place_m=now[:, :2, 3],
+        yaw=np.arctan2(now[:, 1, 0], now[:, 0, 0]),
+        velocity_mps=(end[:, :2, 3] - start[:, :2, 3]) / seconds[:, None],
+        yaw_rate=turn / seconds,
+    )
 
-    Args:
-        moved: The edited motion.
-        recorded: The motion before any edit, at the same times: what it did is always allowed.
-        limits: What is allowed beyond that.
+
+def separation_m(a: Moving, size_a_m: Size, b: Moving, size_b_m: Size) -> Values:
+    """The widest gap along a side of either box [m]; negative if and only if they overlap.
+
+    Two rectangles are apart if and only if they are apart along a side of one of them (separating
+    axes). At least 0.7 of their distance where they are apart.
     """
-    checks: Iterable[tuple[str, str, float, np.ndarray, np.ndarray]] = (
-        ("curvature", "1/m", limits.curvature_per_m,
-         abs(moved.curvature_per_m), abs(recorded.curvature_per_m)),
-        ("lateral acceleration", "m/s²", limits.lateral_mps2,
-         abs(moved.lateral_mps2), abs(recorded.lateral_mps2)),
-        ("lateral jerk", "m/s³", limits.lateral_jerk_mps3,
-         abs(moved.lateral_jerk_mps3), abs(recorded.lateral_jerk_mps3)),
-        ("acceleration", "m/s²", limits.accelerating_mps2,
-         moved.forward_mps2, recorded.forward_mps2),
-        ("braking", "m/s²", limits.braking_mps2, -moved.forward_mps2, -recorded.forward_mps2),
+    apart, ahead_a, ahead_b = b.place_m - a.place_m, a.forward, b.forward
+    return gap_m(
+        apart[..., 0], apart[..., 1], ahead_a[..., 0], ahead_a[..., 1],
+        ahead_b[..., 0], ahead_b[..., 1], size_a_m, size_b_m,
     )  # fmt: skip
-    worst, excess_of_worst = None, 1.0
-    for limit, unit, bound, value, before in checks:
-        allowed = np.maximum(bound, before)
-        at = int(np.argmax(value / allowed))
-        if value[at] / allowed[at] > excess_of_worst:
-            excess_of_worst = value[at] / allowed[at]
-            worst = Breach(
-                limit=limit, value=float(value[at]), bound=float(allowed[at]), unit=unit,
-                time_us=int(moved.time_us[at]),
-            )  # fmt: skip
-    return worst
 
 
-def check_limits(
-    ego: Trajectory,
-    edits: Sequence[Edit],
-    limits: VehicleLimits = PASSENGER_CAR,
-    where: str = "scenario",
-    *,
-    suggest: bool = True,
-) -> None:
-    """Refuse edits that the recording car could not have driven, one after another.
-
-    Args:
-        ego: The drive as recorded.
-        edits: What is to be done to it, in order.
-        limits: What the car can do.
-        where: What the edits belong to, for messages.
-        suggest: Look for the nearest values that work, which takes some thirty more tries.
-
-    Raises:
-        InfeasibleError: An edit breaks a limit; names the limit, value and bound, and the nearest
-            values of the edit that keep all limits (found by trying them, so they do).
-    """
-    if not edits:
-        return
-    path = steady(ego)
-    recorded = exact_motion(path)
-    for index, edit in enumerate(edits):
-        if isinstance(edit, get_args(EgoEdit)):
-            try:
-                path = _driven(edit, path, recorded, limits, suggest)
-            except InfeasibleError as error:  # of the edit, which does not know its place
-                place = f"{where}: edits[{index}]"
-                raise InfeasibleError(place, error.wrong, error.fix, error.reason) from error
-
-
-def _driven(
-    edit: EgoEdit, path: Trajectory, recorded: Motion, limits: VehicleLimits, suggest: bool
-) -> Trajectory:
-    """The smooth path after an edit that keeps all limits."""
-    edited = edit.apply(path)
-    broken = breach(exact_motion(edited), recorded, limits)
-    if broken is None:
-        return edited
-
-    def passes(tried: EgoEdit) -> bool:
-        try:
-            return breach(exact_motion(tried.apply(path)), recorded, limits) is None
-        except InfeasibleError:
-            return False
-
-    speed = np.interp(edit.start_us, recorded.time_us, recorded.speed_mps)
-    wrong = f"{edit.describe()} at {speed:.1f} m/s needs {broken.describe()}"
-    fix = "a longer duration_us, or a smaller offset_m"
-    if suggest:
-        answers = [*_least_duration(edit, passes), *_largest_offset(edit, passes)]
-        fix = ", or ".join(answers) or "another start_us: no offset to that side works there"
-    raise InfeasibleError(edit.kind, wrong, fix, broken.limit)
-
-
-def _least_duration(edit: EgoEdit, passes: Callable[[EgoEdit], bool]) -> list[str]:
-    def lasting(steps: int) -> EgoEdit:
-        return replace(edit, duration_us=steps * DURATION_STEP_US)
-
-    fails, most = edit.duration_us // DURATION_STEP_US, LONGEST_US // DURATION_STEP_US
-    enough = max(1, fails)
-    while enough < most and not passes(lasting(enough)):
-        enough = min(most, 2 * enough)
-    if fails >= most or not passes(lasting(enough)):
-        return []
-    steps = _bisect(fails, enough, lambda steps: passes(lasting(steps)))
-    return [f"duration_us = {steps * DURATION_STEP_US} or more"]
-
-
-def _largest_offset(edit: EgoEdit, passes: Callable[[EgoEdit], bool]) -> list[str]:
-    def reaching(steps: int) -> EgoEdit:
-        offset_m = np.copysign(steps * OFFSET_STEP_M, edit.offset_m)
-        return replace(edit, offset_m=round(float(offset_m), 2))
-
-    fails = math.ceil(abs(edit.offset_m) / OFFSET_STEP_M)
-    steps = _bisect(fails, 0, lambda steps: passes(reaching(steps)))
-    return [f"offset_m = {reaching(steps).offset_m} or nearer to 0"] if steps else []
-
-
-def _bisect(fails: int, passes: int, test: Callable[[int], bool]) -> int:
-    """The whole number nearest to `fails` that passes, given one that does."""
-    while abs(passes - fails) > 1:
-        middle = (passes + fails) // 2
-        fails, passes = (fails, middle) if test(middle) else (middle, passes)
-    return passes
+def gap_m(
+    x_m: Values,
+    y_m: Values,
+    cos_a: Values,
+    sin_a: Values,
+    cos_b: Values,
+    sin_b: Values,
+    size_a_m: Size,
+    size_b_m: Size,
+) -> Values:
+    """`separation_m` from a to b of boxes whose headings have these cosines and sines."""
+    along_a, across_a = 0.5 * float(size_a_m[0]), 0.5 * float(size_a_m[1])
+    along_b, across_b = 0.5 * float(size_b_m[0]), 0.5 * float(size_b_m[1])
+    c = np.abs(cos_a * cos_b + sin_a * sin_b)
+    s = np.abs(cos_a * sin_b - sin_a * cos_b)
+    gap = np.abs(x_m * cos_a + y_m * sin_a) - (along_a + c * along_b + s * across_b)
+    for gap_along, reach in (
+        (y_m * cos_a - x_m * sin_a, across_a + s * along_b + c * across_b),
+        (x_m * cos_b + y_m * sin_b, along_b + c * along_a + s * across_a),
+        (y_m * cos_b - x_m * sin_b, across_b + s * along_a + c * across_a),
+    ):
+        gap = np.maximum(gap, np.abs(gap_along) - reach)
+    return gap
 
 
 def boxes_overlap(
     world_from_a: Float64[np.ndarray, "n 4 4"],
-    size_a_m: Float64[np.ndarray, "3"],
+    size_a_m: Size,
     world_from_b: Float64[np.ndarray, "n 4 4"],
-    size_b_m: Float64[np.ndarray, "3"],
+    size_b_m: Size,
 ) -> Bool[np.ndarray, "n"]:
-    """Whether two boxes overlap in plan view, pose by pose; touching is not overlapping.
+    """Whether two boxes overlap in plan view, pose by pose; touching is not overlapping."""
+    return separation_m(_still(world_from_a), size_a_m, _still(world_from_b), size_b_m) < 0.0
 
-    Two rectangles are apart if and only if they are apart along a side of one of them (separating
-    axes). Heights are not compared: road users share one road.
+
+def _still(world_from_box: Float64[np.ndarray, "n 4 4"]) -> Moving:
+    return Moving(
+        place_m=world_from_box[:, :2, 3],
+        yaw=np.arctan2(world_from_box[:, 1, 0], world_from_box[:, 0, 0]),
+        velocity_mps=np.zeros((len(world_from_box), 2)),
+        yaw_rate=np.zeros(len(world_from_box)),
+    )
+
+
+def corners_m(box: Moving, size_m: Size) -> Float64[np.ndarray, "*n 4 2"]:
+    """Corners in plan view, anticlockwise from the front left [m, world]."""
+    signs = 0.5 * np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]]) * size_m[:2]
+    forward = box.forward
+    left = np.stack([-forward[..., 1], forward[..., 0]], axis=-1)
+    along, across = signs[:, :1] * forward[..., None, :], signs[:, 1:] * left[..., None, :]
+    return box.place_m[..., None, :] + along + across
+
+
+def distance_m(a: Moving, size_a_m: Size, b: Moving, size_b_m: Size) -> Values:
+    """Between the nearest points of two boxes [m]: one of the two is a corner."""
+    nearest = np.minimum(
+        _corner_distance_m(a, size_a_m, b, size_b_m), _corner_distance_m(b, size_b_m, a, size_a_m)
+    )
+    return np.where(separation_m(a, size_a_m, b, size_b_m) > 0.0, nearest, 0.0)
+
+
+def _corner_distance_m(a: Moving, size_a_m: Size, b: Moving, size_b_m: Size) -> Values:
+    """From the nearest corner of b to the box a."""
+    apart = corners_m(b, size_b_m) - a.place_m[..., None, :]
+    forward = a.forward[..., None, :]
+    along = np.abs(np.sum(apart * forward, axis=-1)) - 0.5 * size_a_m[0]
+    across = apart[..., 1] * forward[..., 0] - apart[..., 0] * forward[..., 1]
+    across = np.abs(across) - 0.5 * size_a_m[1]
+    return np.hypot(np.maximum(along, 0.0), np.maximum(across, 0.0)).min(axis=-1)
+
+
+def contact_point_m(a: Moving, size_a_m: Size, b: Moving, size_b_m: Size) -> list[float] | None:
+    """Middle of the area that two boxes share at one moment [m, world x y]; None when apart."""
+    polygon = corners_m(a, size_a_m).reshape(4, 2)
+    corners = corners_m(b, size_b_m).reshape(4, 2)
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        side = end - start
+        inside = side[0] * (polygon[:, 1] - start[1]) - side[1] * (polygon[:, 0] - start[0])
+        kept: list[np.ndarray] = []
+        for i, j in zip(range(len(polygon)), [*range(1, len(polygon)), 0], strict=True):
+            if inside[i] >= 0.0:
+                kept.append(polygon[i])
+            if inside[i] * inside[j] < 0.0:
+                share = inside[i] / (inside[i] - inside[j])
+                kept.append(polygon[i] + share * (polygon[j] - polygon[i]))
+        if not kept:
+            return None
+        polygon = np.array(kept)
+    return polygon.mean(axis=0).tolist()
+
+
+def post_encroachment_s(
+    a: Moving,
+    size_a_m: Size,
+    time_a_us: Int64[np.ndarray, "n"],
+    b: Moving,
+    size_b_m: Size,
+    time_b_us: Int64[np.ndarray, "m"],
+) -> float:
+    """The least time between a being at a place and b being there [s]; inf if they share none.
+
+    Args:
+        a: One box, moment by moment.
+        size_a_m: Its size [m].
+        time_a_us: When [µs]; the answer is as fine as these are dense.
+        b: The other box.
+        size_b_m: Its size [m].
+        time_b_us: When [µs].
     """
-    apart = world_from_b[:, :2, 3] - world_from_a[:, :2, 3]
-    a, b = _axes(world_from_a), _axes(world_from_b)
-    half_a, half_b = 0.5 * size_a_m[:2], 0.5 * size_b_m[:2]
-    overlap = np.ones(len(apart), dtype=bool)
-    for sides in (a, b):
-        for axis in (sides[:, 0], sides[:, 1]):
-            reach_a = np.abs(np.einsum("nkj,nj->nk", a, axis)) @ half_a
-            reach_b = np.abs(np.einsum("nkj,nj->nk", b, axis)) @ half_b
-            overlap &= np.abs(np.sum(apart * axis, axis=1)) < reach_a + reach_b
-    return overlap
+    pairs = (len(time_a_us), len(time_b_us))
+    spread = [
+        Moving(place_m=np.broadcast_to(x.place_m[at], (*pairs, 2)),
+               yaw=np.broadcast_to(x.yaw[at], pairs),
+               velocity_mps=np.broadcast_to(x.velocity_mps[at], (*pairs, 2)),
+               yaw_rate=np.broadcast_to(x.yaw_rate[at], pairs))
+        for x, at in ((a, np.s_[:, None]), (b, np.s_[None, :]))
+    ]  # fmt: skip
+    meet = separation_m(spread[0], size_a_m, spread[1], size_b_m) <= 0.0
+    apart_us = np.abs(time_a_us[:, None] - time_b_us[None, :])
+    return float(apart_us[meet].min() * 1e-6) if meet.any() else float("inf")
 
 
-def _axes(world_from_box: Float64[np.ndarray, "n 4 4"]) -> Float64[np.ndarray, "n 2 2"]:
-    """Directions of a box's length and width in plan view, one a row."""
-    yaw = np.arctan2(world_from_box[:, 1, 0], world_from_box[:, 0, 0])
-    forward = np.stack([np.cos(yaw), np.sin(yaw)], axis=-1)
-    left = np.stack([-forward[:, 1], forward[:, 0]], axis=-1)
-    return np.stack([forward, left], axis=1)
+def headway_s(ego: Moving, ego_size_m: Size, other: Moving, other_size_m: Size) -> Values:
+    """Time until the ego's front is where the rear of the other is now [s]; inf if not in its lane.
+
+    In its lane is what is ahead and overlaps the ego's width, seen along the ego's heading.
+    """
+    apart = corners_m(other, other_size_m) - ego.place_m[..., None, :]
+    forward = ego.forward[..., None, :]
+    ahead = np.sum(apart * forward, axis=-1).min(axis=-1) - 0.5 * ego_size_m[0]
+    across = apart[..., 1] * forward[..., 0] - apart[..., 0] * forward[..., 1]
+    half = 0.5 * ego_size_m[1]
+    in_lane = (across.min(axis=-1) < half) & (across.max(axis=-1) > -half) & (ahead >= 0.0)
+    speed = np.sum(ego.velocity_mps * ego.forward, axis=-1)
+    in_lane &= speed > SLOWEST_MPS
+    return np.where(in_lane, ahead / np.maximum(speed, SLOWEST_MPS), np.inf)
+
+
+def required_deceleration_mps2(ego: Moving, other: Moving, ttc_s: Values) -> Values:
+    """Braking that sheds the ego's approach along its heading in time [m/s²]; 0 if none is needed.
+
+    From the gap g and the approach speed u, u² / (2 g), with g = u x time to collision.
+    """
+    approach = np.sum((ego.velocity_mps - other.velocity_mps) * ego.forward, axis=-1)
+    with np.errstate(divide="ignore"):
+        return np.where(np.isfinite(ttc_s), np.maximum(approach, 0.0) / (2.0 * ttc_s), 0.0)

@@ -13,9 +13,9 @@ from scenes.errors import OtherlaneError
 from scenes.folders import damaged_files, read_manifest
 from scenes.geometry import invert
 from scenes.infeasible import InfeasibleError
+from scenes.limits import check_limits
 from scenes.look import Look
 from scenes.perturb import ego_box, resolve
-from scenes.safety import check_limits
 from scenes.scenario import Request, Scenario
 from tests.clip_maker import EGO_FRONT_M, EGO_SIZE_M, make_clip, noisy, parked_car, ride
 

@@ -10,8 +10,9 @@ from numpy.testing import assert_allclose
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.geometry import rigid, yaw_rotation
 from scenes.infeasible import InfeasibleError
+from scenes.limits import PASSENGER_CAR, VehicleLimits, breach, check_limits
 from scenes.motion import Motion, exact_motion, motion
-from scenes.safety import PASSENGER_CAR, VehicleLimits, boxes_overlap, breach, check_limits
+from scenes.safety import boxes_overlap
 from scenes.smoothing import steady
 from scenes.trajectory import Trajectory
 from tests.clip_maker import noisy, ride
