@@ -18,6 +18,8 @@ class FieldConfig:
     look_harmonics: int = 4
     """Spherical harmonics of direction that colour may depend on: 1, 4, 9 or 16. More explain the
     recorded pictures no better, and wild colours beside the path."""
+    latents: int = 0
+    """Inputs of the density network beside the grid's features: what changes with time."""
     channels: int = 3
     """Linear channels that `march` composites."""
     occupancy_resolution: int = 128

@@ -35,7 +35,8 @@ class GridField(nn.Module):
 
     Parameters: `table` [entries, features]; `density_layers.<i>` and `colour_layers.<i>`
     [out, in] of two bias-free networks. Density = exp(first output + log initial density); the
-    outputs and the direction's spherical harmonics are the inputs of the second network.
+    outputs and the direction's spherical harmonics are the inputs of the second network. The
+    first takes `latents` numbers beside the features of the grid, which say when it is.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class GridField(nn.Module):
         self.primitives: Primitives = primitives(backend)
         self.spec: HashGridSpec = config.grid
         self.look_harmonics = config.look_harmonics
+        self.latents = config.latents
         self.log_initial = float(torch.tensor(config.initial_density).log())
         spread = 1e-4  # as instant-ngp: small enough to start flat
         table = torch.rand(config.grid.entries, config.grid.features, generator=generator)
         self.table = nn.Parameter((table * 2.0 - 1.0) * spread)
-        inputs = config.grid.levels * config.grid.features
+        inputs = config.grid.levels * config.grid.features + config.latents
         geometry = config.geometry_features
         self.density_layers = _layers(mlp_shapes(inputs, config.width, 1, geometry), generator)
         self.colour_layers = _layers(
@@ -61,14 +63,21 @@ class GridField(nn.Module):
         )
 
     def density(
-        self, unit: Float[Tensor, "n 3"], footprint: Float[Tensor, "n"] | None
+        self,
+        unit: Float[Tensor, "n 3"],
+        footprint: Float[Tensor, "n"] | None,
+        latent: Float[Tensor, "n latents"] | None = None,
     ) -> tuple[Float[Tensor, "n"], Float[Tensor, "n g"]]:
         """Density [1/m] and geometry features at points of the unit cube.
 
-        `footprint` is the standard deviation of the sample in the cube; None is a point.
+        `footprint` is the standard deviation of the sample in the cube; None is a point. No
+        `latent` is one of zeros.
         """
         weights = None if footprint is None else level_weights(footprint, self.spec)
         features = self.primitives.hash_grid(unit, self.table, self.spec, weights)
+        if self.latents > 0:
+            when = features.new_zeros(len(unit), self.latents) if latent is None else latent
+            features = torch.cat([features, when.to(features.dtype)], dim=1)
         geometry = self.primitives.mlp(features, tuple(self.density_layers))
         log_density = (geometry[:, 0] + self.log_initial).clamp(max=MAX_LOG_DENSITY)
         return log_density.exp(), geometry
@@ -126,13 +135,23 @@ class RadianceField(nn.Module):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Instance:
-    """A rigid part of the scene with a field of its own, on the unit cube of its box."""
+    """A part of the scene that moves, with a field of its own on the unit cube of its box.
+
+    Rays of one bundle may come from many moments (`Rays.moment`); all instances of a call have as
+    many.
+    """
 
     field: GridField
-    unit_from_world: Float[Tensor, "3 4"]
-    """Affine map from the world [m] to the box's unit cube [0, 1]."""
+    unit_from_world: Float[Tensor, "moments 3 4"]
+    """Affine maps from the world [m] to the box's unit cube [0, 1]; `ABSENT` where it is not."""
     id: int
     """Track id of the actor it shows."""
+    latent: Float[Tensor, "moments latents"] | None = None
+    """What it is like at each moment, where its field depends on that."""
+
+
+ABSENT = torch.tensor([[0.0, 0.0, 0.0, 2.0]]).repeat(3, 1)
+"""The map of an instance that is not there: it takes every ray to a point outside the cube."""
 
 
 def _layers(shapes: tuple[tuple[int, int], ...], generator: torch.Generator) -> nn.ParameterList:

@@ -112,6 +112,7 @@ def march(
         origins_m=rays.origins_m.detach(),
         directions=rays.directions.detach(),
         pixel_angle=rays.pixel_angle,
+        moment=rays.moment,
     )
     if termination > 0.0 and torch.is_grad_enabled():
         # first see how far light gets, so that nothing hidden is kept for the backward pass

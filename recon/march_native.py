@@ -17,6 +17,7 @@ from recon.config import SamplingConfig
 from recon.field import GridField, Instance, RadianceField
 from recon.kernels.native import native_module
 from recon.march import MarchOutput, QueryOutput
+from recon.placing import latents_of_rays, ray_gradients, rays_in_cubes
 from recon.rays import Rays
 from recon.sampling import step_edges
 
@@ -65,11 +66,14 @@ class NativeScene:
     def placed(self, sampling: SamplingConfig, growth: float, termination: float) -> Any:
         """The engine's view of the scene for rays that are cut into such steps."""
         block, occupancy = self.field.block, self.field.occupancy
-        affines = [item.unit_from_world.float().flatten().tolist() for item in self.instances]
+        placed = [
+            (native, _array(item.unit_from_world.float()), _optional(item.latent))
+            for native, item in zip(self.natives[1:], self.instances, strict=True)
+        ]
         return native_module().Scene(
             field=self.natives[0],
             sky=self.sky,
-            instances=list(zip(self.natives[1:], affines, strict=True)),
+            instances=placed,
             centre_m=list(block.centre_m),
             half_size_m=block.half_size_m,
             occupied=occupancy.occupied,
@@ -148,12 +152,13 @@ def march_native(
 
     Rays get their gradients through the positions of the static scene's samples; how looks and
     footprints change with them is left out, and so are steps that would begin or cease to count.
+    Maps and latents of instances get theirs as `recon.parts.instance_part` says.
     """
     scene = NativeScene(field, instances)
     placed = scene.placed(sampling, growth, termination)
     found = _March.apply(
-        scene, placed, _shift(rays, shift), rays.pixel_angle, rays.origins_m, rays.directions,
-        *scene.parameters(),
+        scene, placed, _shift(rays, shift), rays.pixel_angle, rays.moment, rays.origins_m,
+        rays.directions, *_placing(scene, rays), *scene.parameters(),
     )  # fmt: skip
     names = ("linear", "opacity", "range_m", "expected_range_m", "instance", "instance_weights")
     return MarchOutput(**dict(zip(names, found, strict=True)))  # pyright: ignore[reportArgumentType]
@@ -162,12 +167,12 @@ def march_native(
 class _March(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, scene: NativeScene, placed: Any, shift: Tensor, angle: Tensor, origins: Tensor,
-        directions: Tensor, *_: Tensor,
+        ctx: Any, scene: NativeScene, placed: Any, shift: Tensor, angle: Tensor,
+        moment: Tensor | None, origins: Tensor, directions: Tensor, *_: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
-        rays = Rays(origins_m=origins, directions=directions, pixel_angle=angle)
+        rays = Rays(origins_m=origins, directions=directions, pixel_angle=angle, moment=moment)
         out = _run(placed, rays, shift, len(scene.parts), scene.field.config.channels)
-        ctx.scene, ctx.placed = scene, placed
+        ctx.scene, ctx.placed, ctx.moment = scene, placed, moment
         ctx.save_for_backward(origins, directions, angle, shift)
         ctx.mark_non_differentiable(out.instance)
         return (
@@ -183,14 +188,24 @@ class _March(torch.autograd.Function):
         scene: NativeScene = ctx.scene
         origins, directions, angle, shift = ctx.saved_tensors
         linear, opacity, range_m, expected_m, _, weights = (_array(g) for g in grads)
-        of_rays = [None, None]
-        if ctx.needs_input_grad[4] or ctx.needs_input_grad[5]:
-            of_rays = [torch.zeros_like(origins), torch.zeros_like(directions)]
+        into = ray_gradients(scene.instances, len(origins), ctx.needs_input_grad[5:10])
         ctx.placed.march_backward(
-            *(_array(x) for x in (origins, directions, angle, shift)),
-            linear, opacity, range_m, expected_m, weights, *of_rays, threads(),
+            *(_array(x) for x in (origins, directions, angle, shift)), ctx.moment,
+            linear, opacity, range_m, expected_m, weights, into, threads(),
         )  # fmt: skip
-        return (None, None, None, None, *of_rays, *read_gradients(scene))
+        return (None, None, None, None, None, *into, *read_gradients(scene))
+
+
+def _placing(scene: NativeScene, rays: Rays) -> tuple[Tensor, Tensor, Tensor]:
+    """What carries gradients back to the maps and latents of the instances."""
+    if not any(item.unit_from_world.requires_grad for item in scene.instances):
+        starts = along = torch.zeros(0)
+    else:
+        starts, along = rays_in_cubes(scene.instances, rays)
+    latents = [item for item in scene.instances if item.latent is not None]
+    if not any(item.latent is not None and item.latent.requires_grad for item in latents):
+        return starts, along, torch.zeros(0)
+    return starts, along, latents_of_rays(scene.instances, rays)
 
 
 def read_gradients(scene: NativeScene) -> list[Tensor]:
@@ -218,7 +233,7 @@ def _run(scene: Any, rays: Rays, shift: Tensor, owners: int, channels: int) -> M
     )
     scene.march(
         *(_array(x) for x in (rays.origins_m, rays.directions, rays.pixel_angle, shift)),
-        out.linear, out.opacity, out.range_m, out.expected_range_m, out.instance,
+        rays.moment, out.linear, out.opacity, out.range_m, out.expected_range_m, out.instance,
         out.instance_weights, threads(),
     )  # fmt: skip
     return out
@@ -259,11 +274,15 @@ def _new_field(part: GridField) -> Any:
         (level.scale, level.offset, level.size, level.steps[1], level.steps[2], level.dense)
         for level in part.spec.layout
     ]
-    return native_module().Field(levels, part.spec.features, part.log_initial)
+    return native_module().Field(levels, part.spec.features, part.log_initial, part.latents)
 
 
 def _array(tensor: Tensor) -> Tensor:
     return tensor.detach().contiguous()
+
+
+def _optional(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else _array(tensor.float())
 
 
 def _arrays(tensors: Any) -> list[Tensor]:

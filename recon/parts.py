@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from recon.field import GridField, Instance, RadianceField
+from recon.field import ABSENT, GridField, Instance, RadianceField
 from recon.kernels.compositing import transmittance
 from recon.rays import FOOTPRINT_STD, Rays
 from recon.sampling import Steps
@@ -97,19 +97,26 @@ def _look(
 
 
 def instance_part(instance: Instance, rays: Rays, samples: int) -> Part:
-    """The samples of rays between entry to and exit from an instance's box."""
-    linear, offset = instance.unit_from_world[:, :3], instance.unit_from_world[:, 3]
-    origins, along = rays.origins_m @ linear.T + offset, rays.directions @ linear.T
-    entry, leave = _cross_unit_cube(origins, along)
+    """The samples of rays between entry to and exit from an instance's box.
+
+    Maps and latents that ask for gradients get them, maps through the positions of the samples;
+    entry, exit and the direction that the look depends on are held.
+    """
+    affine, latent = _when(instance, rays)
+    linear, offset = affine[..., :3], affine[..., 3]
+    origins = torch.einsum("nij,nj->ni", linear, rays.origins_m) + offset
+    along = torch.einsum("nij,nj->ni", linear, rays.directions)
+    entry, leave = _cross_unit_cube(origins.detach(), along.detach())
     share = torch.linspace(0.0, 1.0, samples + 1).to(entry)
     edges = entry[:, None] + (leave - entry)[:, None] * share
     near, far = edges[:, :-1], edges[:, 1:]
     middle = 0.5 * (near + far)
     unit = (origins[:, None] + along[:, None] * middle[..., None]).clamp(0.0, 1.0).flatten(0, 1)
     # a box is scaled differently along its axes: the mean scale measures the footprint
-    scale = linear.norm(dim=1)
-    footprint = middle * rays.pixel_angle[:, None] * FOOTPRINT_STD * scale.prod() ** (1.0 / 3.0)
-    density, geometry = instance.field.density(unit, footprint.flatten())
+    scale = linear.detach().norm(dim=2)
+    width = rays.pixel_angle * FOOTPRINT_STD * scale.prod(1) ** (1.0 / 3.0)
+    when = None if latent is None else latent.repeat_interleave(samples, 0)
+    density, geometry = instance.field.density(unit, (middle * width[:, None]).flatten(), when)
     return Part(
         field=instance.field,
         near_m=near,
@@ -119,8 +126,22 @@ def instance_part(instance: Instance, rays: Rays, samples: int) -> Part:
         looked=torch.arange(near.numel(), device=near.device),
         unit=unit,
         geometry=geometry,
-        directions=rays.directions @ (linear / scale[:, None]).T,
+        directions=along.detach() / scale.clamp_min(1e-12),
     )
+
+
+def _when(
+    instance: Instance, rays: Rays
+) -> tuple[Float[Tensor, "rays 3 4"], Float[Tensor, "rays latents"] | None]:
+    """Map and latent of an instance at the moment of each ray."""
+    if rays.moment is None:
+        row = torch.zeros(len(rays), dtype=torch.int64, device=rays.origins_m.device)
+    else:
+        row = rays.moment.clamp_min(0)
+    affine = instance.unit_from_world[row]
+    if rays.moment is not None:
+        affine = torch.where((rays.moment < 0)[:, None, None], ABSENT.to(affine), affine)
+    return affine, None if instance.latent is None else instance.latent[row]
 
 
 def _cross_unit_cube(

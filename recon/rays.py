@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 
@@ -17,6 +17,9 @@ class Rays:
     """Unit vectors in the world."""
     pixel_angle: Float[Tensor, "rays"]
     """Angle that one pixel spans [rad]; 0 is an infinitely thin ray (lidar, shadows)."""
+    moment: Int64[Tensor, "rays"] | None = None
+    """Which of the moments of what moves each ray sees (see `recon.field.Instance`); a negative
+    one sees nothing that moves. None is the first moment for all."""
 
     def __len__(self) -> int:
         return len(self.origins_m)
@@ -26,6 +29,7 @@ class Rays:
             origins_m=self.origins_m[index],
             directions=self.directions[index],
             pixel_angle=self.pixel_angle[index],
+            moment=None if self.moment is None else self.moment[index],
         )
 
     def at(self, distance_m: Float[Tensor, "rays samples"]) -> Float[Tensor, "rays samples 3"]:

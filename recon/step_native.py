@@ -11,6 +11,7 @@ from recon.batch import Batch
 from recon.config import ReconstructionConfig, SamplingConfig
 from recon.march_native import NativeScene, threads
 from recon.model import Model
+from recon.placing import ray_gradients
 from recon.step import StepPlan
 from recon.training import Training
 
@@ -47,18 +48,20 @@ def native_step(
     of_exposure = torch.empty(batch.pixel_rays, 3)
     loss, support = config.loss, model.support
     moving = [x for x in (batch.rays.origins_m, batch.rays.directions) if x.requires_grad]
-    of_rays = [torch.zeros_like(x) for x in moving] or [None, None]
+    of_rays = ray_gradients(
+        native.scene.instances, len(batch.rays), [bool(moving)] * 2 + [False] * 3
+    )
     rays, counted = batch.rays, support.arrays() if plan.support else None
     done = native.placed(config.sampling, plan.growth).train(
         rays.origins_m.detach(), rays.directions.detach(), rays.pixel_angle, plan.shift,
-        exposure, batch.shown(), batch.sky().to(torch.uint8), batch.depth_m,
+        rays.moment, exposure, batch.shown(), batch.sky().to(torch.uint8), batch.depth_m,
         config.sampling.far_m, [loss.depth, loss.empty, loss.distortion, loss.sky], of_exposure,
-        training.occupancy.density, support.resolution, counted, *of_rays, threads(),
+        training.occupancy.density, support.resolution, counted, of_rays, threads(),
     )  # fmt: skip
     _move(training, config, plan)
     training.model.poses.zero_grad(set_to_none=True)
     if moving:
-        torch.autograd.backward(moving, of_rays)
+        torch.autograd.backward(moving, of_rays[:2])
     _expose(training, batch, exposure * of_exposure)
     training.networks.step()
     native.scene.fill_networks()

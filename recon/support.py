@@ -69,11 +69,17 @@ class Support(nn.Module):
         self.finest_footprint_m.scatter_reduce_(0, cells[pixel], width[pixel], "amin")
 
     def _passed(self, rays: Rays, samples: Samples, block: Block) -> Int64[Tensor, "steps"]:
-        """Voxels of the steps that light passed, also where the sampler knew them to be empty."""
+        """Voxels of the steps that light passed, also where the sampler knew them to be empty.
+
+        Steps are the static scene's; what moves may be in their way.
+        """
         left = 1.0 - samples.weights.cumsum(-1)
         passed = (samples.weights < HIT_WEIGHT) & (left > SEEN_THROUGH)
-        voxel = self.voxels(block.unit(rays.at(samples.middle_m[:, ::SEEN_STRIDE])))
-        return voxel[passed[:, ::SEEN_STRIDE]]
+        static = samples.owner == 0
+        passed, middle_m = (
+            x[static].view(len(rays), -1)[:, ::SEEN_STRIDE] for x in (passed, samples.middle_m)
+        )
+        return self.voxels(block.unit(rays.at(middle_m)))[passed]
 
     def observed(self, block: Block, points_m: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n"]:
         """Whether any training ray hit or saw through the voxels of world points."""

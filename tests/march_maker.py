@@ -53,7 +53,7 @@ def boxed(
     with torch.no_grad():
         part.table.mul_(1e4)
         part.log_initial += 5.0
-    return Instance(field=part, unit_from_world=torch.from_numpy(affine), id=number)
+    return Instance(field=part, unit_from_world=torch.from_numpy(affine)[None], id=number)
 
 
 def at(*place_m: float, turn: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> np.ndarray:

@@ -31,7 +31,10 @@ def slab(monkeypatch: pytest.MonkeyPatch) -> RadianceField:
     """A static wall from x = `FACE_M` on; instances are opaque everywhere in their boxes."""
     field = tiny_field()
 
-    def density(part: GridField, unit: Tensor, footprint: Tensor | None) -> tuple[Tensor, Tensor]:
+    def density(
+        part: GridField, unit: Tensor, footprint: Tensor | None, latent: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        assert latent is None
         assert footprint is None or len(footprint) == len(unit)
         solid = field.block.world(unit)[:, 0] > FACE_M
         if part is not field.static:
@@ -129,8 +132,10 @@ def test_the_nearer_surface_wins(slab: RadianceField, x_m: float, winner: int) -
 def test_the_range_is_that_of_the_winner_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     glass, solid = boxed(at(4.0, 0.0, 0.0), 1), boxed(at(12.0, 0.0, 0.0), 2)
 
-    def density(part: GridField, unit: Tensor, footprint: Tensor | None) -> tuple[Tensor, Tensor]:
-        del footprint
+    def density(
+        part: GridField, unit: Tensor, footprint: Tensor | None, latent: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        del footprint, latent
         # 4 m long, the glass takes 45 % of the light
         strength = {id(glass.field): 0.15, id(solid.field): 50.0}.get(id(part), 0.0)
         return torch.full_like(unit[:, 0], strength), torch.zeros(len(unit), 4).to(unit)

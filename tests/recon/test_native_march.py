@@ -73,7 +73,7 @@ def make_scene(
         scale = np.diag([1 / 4.0, 1 / 2.0, 1 / 1.5, 1.0])
         scale[:3, 3] = 0.5
         place = at(6.0 + k, 2.0 + 0.4 * k, 3.0, turn=(0.1 * k, 0.2, 0.3 * k))
-        affine = torch.from_numpy((scale @ invert(place))[:3]).float()
+        affine = torch.from_numpy((scale @ invert(place))[:3]).float()[None]
         instances.append(Instance(field=part, unit_from_world=affine, id=k))
     return field, instances
 

@@ -41,13 +41,14 @@ struct PackedField {
     int enc_stride, geo_stride, in_stride; // of features, geometry, and the second network's input
 
     explicit PackedField(Field &from) : field(&from) {
-        const int columns = (int)from.levels.size() * from.features;
+        const int columns = (int)from.levels.size() * from.features + from.latents;
         enc_stride = round_up(columns, kPad), geo_stride = round_up(from.geometry, kPad);
         in_stride = round_up(geo_stride + from.look, kPad);
         density = pack(from.density);
         colour = pack(from.colour, from.geometry, geo_stride - from.geometry);
     }
     int levels() const { return (int)field->levels.size(); }
+    int latents_at() const { return levels() * field->features; } // their first column
     void encode_rows(const Places &at, long first, int n, float *out, float *weights) const {
         const float *x = &at.x[first], *y = &at.y[first], *z = &at.z[first],
                     *foot = &at.footprint[first];
@@ -91,7 +92,13 @@ struct Call {
         for (const Instance &instance : scene.instances) fields.emplace_back(*instance.field);
     }
     int owners() const { return (int)fields.size(); }
+    const Instance *instance(int owner) const { return owner ? &scene.instances[owner - 1] : nullptr; }
     int channels() const { return scene.field->channels; }
+    int most_latents() const {
+        int most = 0;
+        for (const Instance &each : scene.instances) most = std::max(most, each.field->latents);
+        return most;
+    }
 };
 
 struct Bundle {
@@ -121,7 +128,8 @@ struct Bundle {
     long total() const { return owners.back().end; }
 
   private:
-    void evaluate(const PackedField &field, OwnerWork &work, long at, int n);
+    void evaluate(const Call &call, int owner, long at, int n);
+    void add_latents(const Call &call, int owner, long at, int n, float *features);
     void walk(const Call &call);
     void visit_instances(const Call &call);
     void sort(const Call &call);
@@ -136,11 +144,29 @@ static inline void to_radiance(float *raw, long n) {
         store(raw + i, exp(smaller(load<Vec>(raw + i) + kInitialLogRadiance, splat(kMaxLogRadiance))));
 }
 
+// The columns behind the features of each sample: what the instance is like at the ray's moment.
+inline void Bundle::add_latents(const Call &call, int owner, long at, int n, float *features) {
+    const PackedField &field = call.fields[owner];
+    const Instance *instance = call.instance(owner);
+    const int count = field.field->latents;
+    for (int s = 0; s < n; s++) {
+        float *to = features + long(s) * field.enc_stride + field.latents_at();
+        const long moment = call.rays.at(first + places.ray[at + s]);
+        if (instance && instance->latent && moment >= 0)
+            std::copy_n(instance->latent + moment * count, count, to);
+        else
+            std::fill_n(to, count, 0.0f);
+    }
+}
+
 // Density, length and opacity of samples [at, at + n) of one owner.
-inline void Bundle::evaluate(const PackedField &field, OwnerWork &work, long at, int n) {
+inline void Bundle::evaluate(const Call &call, int owner, long at, int n) {
+    const PackedField &field = call.fields[owner];
+    OwnerWork &work = owners[owner];
     const long row = at - work.begin;
     float *features = work.features.data() + row * field.enc_stride;
     field.encode_rows(places, at, n, features, work.level_weights.data() + row * field.levels());
+    if (field.field->latents) add_latents(call, owner, at, n, features);
     forward(field.density, features, field.enc_stride, work.density, row, n);
     const float *geometry = work.geometry(field, at);
     for (int s = 0; s < n; s += kLanes) {
@@ -189,7 +215,7 @@ inline void Bundle::walk(const Call &call) {
             for (int i = next[r]; i < until; i++) places.copy(found, i, at++);
             next[r] = until;
         }
-        evaluate(field, work, kept, (int)(at - kept));
+        evaluate(call, 0, kept, (int)(at - kept));
         const long end = at;
         at = kept;
         for (long i = kept; i < end; i++) {
@@ -231,7 +257,7 @@ inline void Bundle::visit_instances(const Call &call) {
                                      call.rays, first + r, r, places, work.end);
         work.reserve(call.fields[k], work.end - work.begin);
         if (work.end > work.begin)
-            evaluate(call.fields[k], work, work.begin, int(work.end - work.begin));
+            evaluate(call, k, work.begin, int(work.end - work.begin));
     }
 }
 

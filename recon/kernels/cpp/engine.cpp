@@ -109,7 +109,7 @@ Losses total(const std::vector<Lane> &lanes, int used) {
 
 // Runs every bundle forward, lets `differentiate` fill its gradients, and runs it backward.
 template <class Differentiate>
-Losses there_and_back(const Call &call, float *grad_origins, float *grad_directions, int threads,
+Losses there_and_back(const Call &call, const RayGradients &of_rays, int threads,
                       Differentiate differentiate) {
     std::vector<Lane> &lanes = lanes_of_thread();
     const long bundles = (call.rays.count + kBundle - 1) / kBundle;
@@ -123,17 +123,16 @@ Losses there_and_back(const Call &call, float *grad_origins, float *grad_directi
         differentiate(own.bundle, own.reverse, lanes[lane].losses);
         lanes[lane].losses.samples += own.bundle.total();
         lanes[lane].losses.evaluated += own.bundle.evaluated;
-        own.reverse.run(call, own.bundle, lanes[lane], grad_origins, grad_directions);
+        own.reverse.run(call, own.bundle, lanes[lane], of_rays);
     });
     gather(call, lanes, used, threads);
     return total(lanes, used);
 }
 
 Losses march_backward(const Scene &scene, const Sampling &sampling, const Rays &rays,
-                      const OutputGradients &of, float *grad_origins, float *grad_directions,
-                      int threads) {
+                      const OutputGradients &of, const RayGradients &of_rays, int threads) {
     const Call call(scene, sampling, rays);
-    return there_and_back(call, grad_origins, grad_directions, threads,
+    return there_and_back(call, of_rays, threads,
                           [&](Bundle &bundle, Reverse &reverse, Losses &) {
         const int channels = call.channels(), owners = call.owners();
         for (int r = 0; r < bundle.rays; r++) {
@@ -169,12 +168,12 @@ struct Logarithms {
 };
 
 Losses train(const Scene &scene, const Sampling &sampling, const Rays &rays, const Targets &targets,
-             const Memory &memory, float *grad_exposure, float *grad_origins,
-             float *grad_directions, int threads) {
+             const Memory &memory, float *grad_exposure, const RayGradients &of_rays,
+             int threads) {
     const Call call(scene, sampling, rays);
     const float all = (float)rays.count, pixels = (float)std::max<long>(targets.pixels, 1);
     const float known = (float)std::max<long>(rays.count - targets.pixels, 1);
-    return there_and_back(call, grad_origins, grad_directions, threads,
+    return there_and_back(call, of_rays, threads,
                           [&](Bundle &bundle, Reverse &reverse, Losses &losses) {
         thread_local Logarithms logs;
         logs.fill(bundle, targets.far_m);

@@ -25,6 +25,7 @@ struct Field { // recon.field.GridField
     std::vector<Level> levels;
     int features, geometry, channels;
     int look; // harmonics of direction that colour depends on
+    int latents; // inputs of the density network besides the features
     float log_initial;
     long entries;
     std::vector<uint16_t> table; // [entries, features], half precision
@@ -34,7 +35,8 @@ struct Field { // recon.field.GridField
 
 struct Instance { // recon.field.Instance
     Field *field;
-    float unit_from_world[12]; // [3, 4]
+    const float *unit_from_world; // [moments, 3, 4]
+    const float *latent;          // [moments, latents], or null: all 0
 };
 
 struct Scene {
@@ -57,6 +59,14 @@ struct Rays {
     long count;
     const float *origins_m, *directions, *pixel_angle; // [count, 3], [count, 3], [count]
     const float *shift;                                // [count] share of a step
+    const int64_t *moment; // [count] of the instances; negative: none is there. Null: all 0
+    long at(long ray) const { return moment ? (long)moment[ray] : 0; }
+};
+
+struct RayGradients { // by rays and by what they meet; any pointer may be null
+    float *origins, *directions; // [count, 3]
+    float *starts, *alongs;      // [count, instances, 3]: of rays in each unit cube
+    float *latents;              // [count, instances, most latents of any]
 };
 
 struct Outputs { // recon.march.MarchOutput
@@ -95,11 +105,9 @@ struct Engine {
     const char *name;
     Losses (*march)(const Scene &, const Sampling &, const Rays &, const Outputs &, int threads);
     Losses (*march_backward)(const Scene &, const Sampling &, const Rays &,
-                             const OutputGradients &, float *grad_origins, float *grad_directions,
-                             int threads);
+                             const OutputGradients &, const RayGradients &, int threads);
     Losses (*train)(const Scene &, const Sampling &, const Rays &, const Targets &, const Memory &,
-                    float *grad_exposure, float *grad_origins, float *grad_directions,
-                    int threads);
+                    float *grad_exposure, const RayGradients &, int threads);
     // Light that gets as far as `until_m` through the static scene (recon.march.transmittance).
     void (*transmittance)(const Scene &, const Sampling &, const Rays &, const float *until_m,
                           float *light, int threads);

@@ -3,7 +3,6 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -108,12 +107,38 @@ struct NativeScene {
     Scene scene;
     Sampling sampling;
     std::vector<float> edges;
+    long moments = 1; // of every instance
 };
 
-Rays rays_of(const In &origins, const In &directions, const In &angle, const In &shift) {
+using Moments = std::optional<Array<const int64_t>>;
+
+Rays rays_of(const NativeScene &scene, const In &origins, const In &directions, const In &angle,
+             const In &shift, const Moments &moment) {
     const long n = (long)angle.size();
+    const int64_t *at = sized(moment, n, "moment");
+    if (at && n && *std::max_element(at, at + n) >= scene.moments)
+        throw nb::value_error("a ray is of a moment that the instances do not have");
     return {n, sized(origins, 3 * n, "origins_m"), sized(directions, 3 * n, "directions"),
-            angle.data(), sized(shift, n, "shift")};
+            angle.data(), sized(shift, n, "shift"), at};
+}
+
+using Gradients = std::vector<std::optional<Out>>;
+
+// Of origins, directions; of rays' starts and directions in unit cubes; of latents.
+RayGradients gradients_of(const NativeScene &scene, const Gradients &into, size_t rays) {
+    if (into.size() != 5) throw nb::value_error("five gradients by rays, or None for each");
+    const size_t parts = scene.scene.instances.size();
+    size_t latents = 0;
+    for (const Instance &each : scene.scene.instances)
+        latents = std::max(latents, (size_t)each.field->latents);
+    const RayGradients of = {sized(into[0], 3 * rays, "of origins"),
+                             sized(into[1], 3 * rays, "of directions"),
+                             sized(into[2], 3 * rays * parts, "of starts"),
+                             sized(into[3], 3 * rays * parts, "of alongs"),
+                             sized(into[4], latents * rays * parts, "of latents")};
+    if (!of.origins != !of.directions || !of.starts != !of.alongs)
+        throw nb::value_error("gradients of starts and directions go together");
+    return of;
 }
 
 nb::dict as_dict(const Losses &losses) {
@@ -127,10 +152,12 @@ nb::dict as_dict(const Losses &losses) {
 void bind_field(nb::module_ &m) {
     nb::class_<NativeField>(m, "Field", "A grid field: half-precision table and two networks.")
         .def("__init__", [](NativeField *self, const std::vector<std::tuple<float, uint32_t, uint32_t,
-                            uint32_t, uint32_t, bool>> &levels, int features, float log_initial) {
+                            uint32_t, uint32_t, bool>> &levels, int features, float log_initial,
+                            int latents) {
             new (self) NativeField;
             Field &field = self->field;
-            field.features = features, field.log_initial = log_initial, field.entries = 0;
+            if (latents < 0) throw nb::value_error("latents must not be negative");
+            field.latents = latents, field.features = features, field.log_initial = log_initial, field.entries = 0;
             if (features != 2 && features != 4 && features != 8)
                 throw nb::value_error("features must be 2, 4 or 8");
             for (const auto &[scale, offset, size, step_y, step_z, dense] : levels) {
@@ -138,7 +165,7 @@ void bind_field(nb::module_ &m) {
                 field.entries += size;
             }
             field.table.resize(field.entries * features);
-        }, nb::arg("levels"), nb::arg("features"), nb::arg("log_initial"))
+        }, nb::arg("levels"), nb::arg("features"), nb::arg("log_initial"), nb::arg("latents") = 0)
         .def("set_table", [](NativeField &self, const In &table, int threads) {
             const float *from = sized(table, self.field.table.size(), "table");
             nb::gil_scoped_release free;
@@ -153,7 +180,8 @@ void bind_field(nb::module_ &m) {
             field.geometry = field.density.back().outputs;
             field.channels = field.colour.back().outputs;
             field.look = field.colour.front().inputs - field.geometry;
-            if (field.density.front().inputs != (int)field.levels.size() * field.features ||
+            const int columns = (int)field.levels.size() * field.features + field.latents;
+            if (field.density.front().inputs != columns ||
                 !(field.look == 1 || field.look == 4 || field.look == 9 || field.look == 16))
                 throw nb::value_error("networks do not fit the grid or each other");
         }, nb::arg("density"), nb::arg("colour"))
@@ -222,7 +250,7 @@ void bind_field(nb::module_ &m) {
 
 // A scene as one call sees it. Keeps its arrays alive through the objects that Python holds.
 void bind_scene(nb::module_ &m) {
-    using Placed = std::vector<std::pair<NativeField *, std::vector<float>>>;
+    using Placed = std::vector<std::tuple<NativeField *, In, std::optional<In>>>;
     nb::class_<NativeScene>(m, "Scene", "Fields, where they are, and how rays are cut into steps.")
         .def("__init__", [](NativeScene *self, NativeField &field, NativeSky &sky,
                             const Placed &instances, const std::vector<float> &centre_m,
@@ -239,13 +267,15 @@ void bind_scene(nb::module_ &m) {
                 throw nb::value_error("the sky has another number of channels");
             Scene &scene = self->scene;
             scene.field = &field.field, scene.sky = &sky.layers;
-            for (const auto &[of, affine] : instances) {
-                if (affine.size() != 12) throw nb::value_error("an affine map has twelve numbers");
+            if (!instances.empty()) self->moments = (long)std::get<1>(instances[0]).size() / 12;
+            for (const auto &[of, affine, latent] : instances) {
+                const size_t moments = self->moments;
                 if (of->field.density.empty() || of->field.channels != field.field.channels)
                     throw nb::value_error("an instance has another number of channels");
                 Instance instance;
                 instance.field = &of->field;
-                std::copy_n(affine.data(), 12, instance.unit_from_world);
+                instance.unit_from_world = sized(affine, 12 * moments, "unit_from_world");
+                instance.latent = sized(latent, moments * of->field.latents, "latent");
                 scene.instances.push_back(instance);
             }
             std::copy_n(centre_m.data(), 3, scene.centre_m);
@@ -259,10 +289,10 @@ void bind_scene(nb::module_ &m) {
            nb::arg("edges_m"), nb::arg("termination"), nb::arg("colour_threshold"),
            nb::arg("instance_samples"))
         .def("march", [](NativeScene &self, const In &origins, const In &directions, const In &angle,
-                         const In &shift, const Out &linear, const Out &opacity, const Out &range_m,
-                         const Out &expected_m, const Array<int64_t> &instance, const Out &weights,
-                         int threads) {
-            const Rays rays = rays_of(origins, directions, angle, shift);
+                         const In &shift, const Moments &moment, const Out &linear,
+                         const Out &opacity, const Out &range_m, const Out &expected_m,
+                         const Array<int64_t> &instance, const Out &weights, int threads) {
+            const Rays rays = rays_of(self, origins, directions, angle, shift, moment);
             const size_t n = rays.count, owners = self.scene.instances.size() + 1;
             const Outputs out = {sized(linear, n * self.scene.field->channels, "linear"),
                                  sized(opacity, n, "opacity"), sized(range_m, n, "range_m"),
@@ -275,42 +305,41 @@ void bind_scene(nb::module_ &m) {
                 counts = engine().march(self.scene, self.sampling, rays, out, threads);
             }
             return as_dict(counts);
-        })
+        }, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(),
+           nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg())
         .def("transmittance", [](NativeScene &self, const In &origins, const In &directions,
                                  const In &angle, const In &shift, const In &until_m,
                                  const Out &light, int threads) {
-            const Rays rays = rays_of(origins, directions, angle, shift);
+            const Rays rays = rays_of(self, origins, directions, angle, shift, std::nullopt);
             const float *until = sized(until_m, rays.count, "until_m");
             float *to = sized(light, rays.count, "light");
             nb::gil_scoped_release free;
             engine().transmittance(self.scene, self.sampling, rays, until, to, threads);
         })
         .def("march_backward", [](NativeScene &self, const In &origins, const In &directions,
-                                  const In &angle, const In &shift, const In &linear,
-                                  const In &opacity, const In &range_m, const In &expected_m,
-                                  const In &weights, const std::optional<Out> &grad_origins,
-                                  const std::optional<Out> &grad_directions, int threads) {
-            const Rays rays = rays_of(origins, directions, angle, shift);
+                                  const In &angle, const In &shift, const Moments &moment,
+                                  const In &linear, const In &opacity, const In &range_m,
+                                  const In &expected_m, const In &weights, const Gradients &into,
+                                  int threads) {
+            const Rays rays = rays_of(self, origins, directions, angle, shift, moment);
             const size_t n = rays.count, owners = self.scene.instances.size() + 1;
             const OutputGradients of = {sized(linear, n * self.scene.field->channels, "linear"),
                                         sized(opacity, n, "opacity"), sized(range_m, n, "range_m"),
                                         sized(expected_m, n, "expected_range_m"),
                                         sized(weights, n * owners, "instance_weights")};
-            float *o = sized(grad_origins, 3 * n, "grad_origins");
-            float *d = sized(grad_directions, 3 * n, "grad_directions");
+            const RayGradients of_rays = gradients_of(self, into, n);
             nb::gil_scoped_release free;
-            engine().march_backward(self.scene, self.sampling, rays, of, o, d, threads);
-        }, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
-           nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg())
+            engine().march_backward(self.scene, self.sampling, rays, of, of_rays, threads);
+        }, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(),
+           nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg())
         .def("train", [](NativeScene &self, const In &origins, const In &directions, const In &angle,
-                         const In &shift, const In &exposure, const In &srgb,
+                         const In &shift, const Moments &moment, const In &exposure, const In &srgb,
                          const Array<const uint8_t> &sky, const In &range_m, float far_m,
                          const std::vector<float> &loss_weights, const Out &grad_exposure,
                          const std::optional<Out> &density, int support_side,
-                         const std::optional<std::vector<Out>> &support,
-                         const std::optional<Out> &grad_origins,
-                         const std::optional<Out> &grad_directions, int threads) {
-            const Rays rays = rays_of(origins, directions, angle, shift);
+                         const std::optional<std::vector<Out>> &support, const Gradients &into,
+                         int threads) {
+            const Rays rays = rays_of(self, origins, directions, angle, shift, moment);
             const long pixels = (long)sky.size();
             if (pixels > rays.count || self.scene.field->channels != 3 || loss_weights.size() != 4)
                 throw nb::value_error("need three channels, four loss weights, pixels among the rays");
@@ -331,18 +360,17 @@ void bind_scene(nb::module_ &m) {
                 memory.finest_footprint_m = sized((*support)[3], voxels, "finest_footprint_m");
             }
             float *grad = sized(grad_exposure, 3 * pixels, "grad_exposure");
-            float *o = sized(grad_origins, 3 * rays.count, "grad_origins");
-            float *d = sized(grad_directions, 3 * rays.count, "grad_directions");
+            const RayGradients of_rays = gradients_of(self, into, rays.count);
             Losses losses;
             {
                 nb::gil_scoped_release free;
-                losses = engine().train(self.scene, self.sampling, rays, targets, memory, grad, o,
-                                        d, threads);
+                losses = engine().train(self.scene, self.sampling, rays, targets, memory, grad,
+                                        of_rays, threads);
             }
             return as_dict(losses);
-        }, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
-           nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg().none(), nb::arg().none(),
-           nb::arg().none(), nb::arg());
+        }, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(),
+           nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(),
+           nb::arg().none(), nb::arg(), nb::arg());
 }
 
 } // namespace

@@ -21,7 +21,8 @@ inline void Bundle::colour(const Call &call, int owner) {
             const float *d = call.rays.directions + 3 * (first + r);
             float along[3] = {d[0], d[1], d[2]};
             if (owner > 0) { // the look of an instance turns with it
-                const float *m = call.scene.instances[owner - 1].unit_from_world;
+                const float *m = call.instance(owner)->unit_from_world +
+                                 12 * call.rays.at(first + r);
                 for (int a = 0; a < 3; a++, m += 4) {
                     const float size = std::sqrt(m[0] * m[0] + m[1] * m[1] + m[2] * m[2]);
                     along[a] = (m[0] * d[0] + m[1] * d[1] + m[2] * d[2]) / size;

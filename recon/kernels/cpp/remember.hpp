@@ -67,14 +67,17 @@ static void remember_passed(const Call &call, Bundle &bundle, const Memory &memo
     float taken = 0.0f;
     for (int s = 0; s < call.steps.count; s += kSeenStride) {
         float here = 0.0f;
-        for (; p < bundle.ray_at[r + 1] && bundle.places.step[bundle.order[p]] <= s; p++) {
+        const float shift = call.rays.shift[ray];
+        const float both = call.steps.edge(s, shift)[0] + call.steps.edge(s + 1, shift)[0];
+        for (; p < bundle.ray_at[r + 1]; p++) {
+            const int step = bundle.places.step[bundle.order[p]]; // negative: an instance's
+            if (step < 0 ? !(bundle.o_near[p] + bundle.o_far[p] < both) : step > s) break;
             taken += bundle.o_weight[p];
-            if (bundle.places.step[bundle.order[p]] == s) here = bundle.o_weight[p];
+            if (step == s) here = bundle.o_weight[p];
         }
         if (!(1.0f - taken > kSeenThrough)) return;
         if (!(here < kHitWeight)) continue;
-        const float shift = call.rays.shift[ray];
-        const float t = 0.5f * (call.steps.edge(s, shift)[0] + call.steps.edge(s + 1, shift)[0]);
+        const float t = 0.5f * both;
         const Vec3 unit = to_unit(call.scene, ray_points(call.rays, ray, splat(t)));
         const float at[3] = {unit.x[0], unit.y[0], unit.z[0]};
         count(memory.seen_through + cell_of(at, memory.support_side));
@@ -108,6 +111,9 @@ static void query_points(const PackedField &field, const Places &at, OwnerWork &
                          std::vector<float> &scratch, int n, const float *directions,
                          float *density, float *linear, float *grad_unit) {
     field.encode_rows(at, 0, n, work.features.data(), work.level_weights.data());
+    for (int i = 0; i < n && field.field->latents; i++)
+        std::fill_n(&work.features[long(i) * field.enc_stride + field.latents_at()],
+                    field.field->latents, 0.0f);
     forward(field.density, work.features.data(), field.enc_stride, work.density, 0, n);
     alignas(64) float one[kLanes];
     for (int s = 0; s < n; s += kLanes) {

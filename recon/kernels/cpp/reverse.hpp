@@ -89,14 +89,16 @@ struct Reverse {
         of_weight.assign(bundle.total() + kLanes, 0.0f);
     }
     // From `of_linear`, `of_left` and `of_weight` to everything else.
-    void run(const Call &call, Bundle &bundle, Lane &lane, float *grad_origins,
-             float *grad_directions);
+    void run(const Call &call, Bundle &bundle, Lane &lane, const RayGradients &of_rays);
 
   private:
     void through_radiance(const Call &call, Bundle &bundle);
     void colour(const Call &call, Bundle &bundle, int owner, Lane &lane);
     void density(const Call &call, Bundle &bundle, int owner, Lane &lane);
-    void positions(const Call &call, Bundle &bundle, float *origins, float *directions);
+    void find_positions(const Call &call, Bundle &bundle, int owner);
+    void rays(const Call &call, Bundle &bundle, const RayGradients &of_rays);
+    void places(const Call &call, Bundle &bundle, int owner, const RayGradients &of_rays);
+    void latents(const Call &call, Bundle &bundle, int owner, float *of_latents);
     void sky(const Call &call, Bundle &bundle, Lane &lane);
 };
 
@@ -159,30 +161,66 @@ inline void Reverse::density(const Call &call, Bundle &bundle, int owner, Lane &
                             work.level_weights.data());
 }
 
-// Gradients by the rays, through the positions of the static scene's samples alone.
-inline void Reverse::positions(const Call &call, Bundle &bundle, float *origins,
-                               float *directions) {
-    const PackedField &field = call.fields[0];
-    OwnerWork &work = bundle.owners[0];
+// Gradients by the positions of one owner's samples in its unit cube, from those of its features.
+inline void Reverse::find_positions(const Call &call, Bundle &bundle, int owner) {
+    const PackedField &field = call.fields[owner];
+    OwnerWork &work = bundle.owners[owner];
     const Places &at = bundle.places;
-    const int n = int(work.end);
+    const long from = work.begin, n = work.end - from;
     of_position.resize(std::max(of_position.size(), size_t(n + kLanes) * 3));
     auto run = [&](auto features) {
         position_gradient<decltype(features)::value>(
-            *field.field, at.x.data(), at.y.data(), at.z.data(), work.level_weights.data(),
-            of_features.data(), field.enc_stride, n, of_position.data());
+            *field.field, &at.x[from], &at.y[from], &at.z[from], work.level_weights.data(),
+            of_features.data(), field.enc_stride, (int)n, of_position.data());
     };
     with_features(*field.field, run);
-    for (int i = 0; i < n; i++) {
+}
+
+// Gradients by the rays, through the positions of the static scene's samples alone.
+inline void Reverse::rays(const Call &call, Bundle &bundle, const RayGradients &of_rays) {
+    const Places &at = bundle.places;
+    find_positions(call, bundle, 0);
+    for (int i = 0; i < (int)bundle.owners[0].end; i++) {
         const float unit[3] = {at.x[i], at.y[i], at.z[i]};
         float world[3];
         unit_to_world_gradient(call.scene, unit, &of_position[3 * i], world);
         const float middle = 0.5f * (at.near_m[i] + at.far_m[i]);
         const long ray = bundle.first + at.ray[i];
         for (int a = 0; a < 3; a++) {
-            origins[3 * ray + a] += world[a];
-            directions[3 * ray + a] += middle * world[a];
+            of_rays.origins[3 * ray + a] += world[a];
+            of_rays.directions[3 * ray + a] += middle * world[a];
         }
+    }
+}
+
+// Gradients by where each ray starts and points in an instance's unit cube: its entry and exit, and
+// the direction that its look depends on, are held.
+inline void Reverse::places(const Call &call, Bundle &bundle, int owner,
+                            const RayGradients &of_rays) {
+    const Places &at = bundle.places;
+    const OwnerWork &work = bundle.owners[owner];
+    if (work.begin == work.end) return;
+    find_positions(call, bundle, owner);
+    for (long i = work.begin; i < work.end; i++) {
+        const float middle = 0.5f * (at.near_m[i] + at.far_m[i]);
+        const long row = (bundle.first + at.ray[i]) * (call.owners() - 1) + owner - 1;
+        const float unit[3] = {at.x[i], at.y[i], at.z[i]};
+        for (int a = 0; a < 3; a++) {
+            if (!(unit[a] > 0.0f && unit[a] < 1.0f)) continue; // held at the face
+            const float of = of_position[3 * (i - work.begin) + a];
+            of_rays.starts[3 * row + a] += of, of_rays.alongs[3 * row + a] += middle * of;
+        }
+    }
+}
+
+inline void Reverse::latents(const Call &call, Bundle &bundle, int owner, float *of_latents) {
+    const PackedField &field = call.fields[owner];
+    const OwnerWork &work = bundle.owners[owner];
+    const int most = call.most_latents(), count = field.field->latents;
+    for (long i = work.begin; i < work.end; i++) {
+        const long row = (bundle.first + bundle.places.ray[i]) * (call.owners() - 1) + owner - 1;
+        const float *from = &of_features[(i - work.begin) * field.enc_stride + field.latents_at()];
+        for (int j = 0; j < count; j++) of_latents[row * most + j] += from[j];
     }
 }
 
@@ -202,8 +240,8 @@ inline void Reverse::sky(const Call &call, Bundle &bundle, Lane &lane) {
              lane.sky.data(), 0, bundle.rays);
 }
 
-inline void Reverse::run(const Call &call, Bundle &bundle, Lane &lane, float *grad_origins,
-                         float *grad_directions) {
+inline void Reverse::run(const Call &call, Bundle &bundle, Lane &lane,
+                         const RayGradients &of_rays) {
     through_radiance(call, bundle);
     sky(call, bundle, lane);
     const float densest = std::exp(kMaxLogDensity);
@@ -220,7 +258,9 @@ inline void Reverse::run(const Call &call, Bundle &bundle, Lane &lane, float *gr
         }
         colour(call, bundle, k, lane);
         density(call, bundle, k, lane);
-        if (k == 0 && grad_origins) positions(call, bundle, grad_origins, grad_directions);
+        if (k == 0 && of_rays.origins) rays(call, bundle, of_rays);
+        if (k > 0 && of_rays.starts) places(call, bundle, k, of_rays);
+        if (k > 0 && of_rays.latents) latents(call, bundle, k, of_rays.latents);
     }
 }
 

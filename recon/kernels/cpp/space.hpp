@@ -136,7 +136,8 @@ static long find_steps(const Scene &scene, const Steps &steps, const Rays &rays,
 // Appends the samples of a ray between entry to and exit from an instance's box, if it meets it.
 static long find_instance(const Instance &instance, int samples, const Rays &rays, long ray,
                           int name, Places &into, long at) {
-    const float *m = instance.unit_from_world, *o = rays.origins_m + 3 * ray,
+    if (rays.at(ray) < 0) return at;
+    const float *m = instance.unit_from_world + 12 * rays.at(ray), *o = rays.origins_m + 3 * ray,
                 *d = rays.directions + 3 * ray;
     float from[3], along[3], entry = 0.0f, leave = INFINITY, volume = 1.0f;
     for (int a = 0; a < 3; a++) {
