@@ -23,7 +23,7 @@ import torch
 import tyro
 from jaxtyping import Bool, Float, Float32
 
-from benchmarks.nerfacto_peer import Nerfacto, PeerRays
+from benchmarks.nerfacto_peer import Nerfacto, Peer, PeerRays
 from recon.config import ReconstructionConfig
 from recon.evidence import (
     Data,
@@ -34,7 +34,7 @@ from recon.evidence import (
     scaled_camera,
     select_frames,
 )
-from recon.metrics import affine_fit, psnr_db, ssim
+from recon.metrics import affine_fit, flip, psnr_db, ssim
 from recon.recipes import standard
 from scenes.camera import camera_rays
 from scenes.clip import Clip
@@ -42,7 +42,7 @@ from scenes.images import resize_linear, srgb_from_linear
 
 TWO_CORE_MINUTES = (1, 2, 5, 10, 20, 30, 45, 60)
 """When nerfacto is scored: processor minutes of training over 2."""
-NUMBERS = ("psnr_db", "psnr_affine_db", "ssim")
+NUMBERS = ("psnr_db", "psnr_affine_db", "ssim", "flip")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -115,8 +115,8 @@ def peer_rays(data: Data, space: Space) -> PeerRays:
     )
 
 
-def score(peer: Nerfacto, held: list[Held], space: Space) -> dict[str, object]:
-    """Means over the interpolated pictures; over all, and of each, apart."""
+def score(peer: Peer, held: list[Held], space: Space) -> dict[str, object]:
+    """Means over the interpolated pictures, where there are any; over all, and of each, apart."""
     rows = []
     for item in held:
         shown = peer.render(
@@ -124,15 +124,16 @@ def score(peer: Nerfacto, held: list[Held], space: Space) -> dict[str, object]:
             torch.from_numpy(item.directions).float(),
             torch.from_numpy(item.pixel_angle).float(),
         )
-        triple = shown.view(*item.photo.shape).numpy(), item.photo, item.counts
+        triple = shown.srgb.view(*item.photo.shape).numpy(), item.photo, item.counts
         values = (
             psnr_db(*triple),
             psnr_db(affine_fit(*triple), item.photo, item.counts),
             ssim(*triple),
+            flip(*triple),
         )
         outside = {"frame": item.frame, "extrapolated": item.extrapolated}
         rows.append(outside | dict(zip(NUMBERS, values, strict=True)))
-    inside = [row for row in rows if not row["extrapolated"]]
+    inside = [row for row in rows if not row["extrapolated"]] or rows
     return {**_mean(inside), "frames": len(inside), "all": _mean(rows), "per_frame": rows}
 
 

@@ -9,6 +9,7 @@ import copy
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int64
@@ -51,6 +52,17 @@ class PeerRays:
     srgb: Float[Tensor, "n 3"]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class PeerView:
+    """What rays see."""
+
+    srgb: Float[Tensor, "n 3"]
+    """In 0..1, with the mean of the appearance codes (nerfacto's own choice)."""
+    opacity: Float[Tensor, "n"]
+    distance: Float[Tensor, "n"]
+    """Where half of the opacity is reached, in nerfacto's own space."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Spent:
     """What the training has cost so far; scoring is not counted."""
@@ -59,6 +71,33 @@ class Spent:
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
     step_cpu_seconds: list[float] = field(default_factory=list)
+
+
+class Peer(Protocol):
+    """What is asked of a method; `Nerfacto` is one."""
+
+    spent: Spent
+
+    def train_until(self, rays: PeerRays, batch: int, cpu_seconds: float) -> None:
+        """Train with `batch` rays a step until that much processor time has been spent."""
+        ...
+
+    def render(
+        self,
+        origins: Float[Tensor, "n 3"],
+        directions: Float[Tensor, "n 3"],
+        pixel_angle: Float[Tensor, "n"],
+    ) -> PeerView:
+        """What rays see."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write everything that goes on."""
+        ...
+
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote."""
+        ...
 
 
 class Nerfacto:
@@ -154,16 +193,19 @@ class Nerfacto:
         origins: Float[Tensor, "n 3"],
         directions: Float[Tensor, "n 3"],
         pixel_angle: Float[Tensor, "n"],
-    ) -> Float[Tensor, "n 3"]:
-        """sRGB in 0..1, with the mean of the appearance codes (nerfacto's own choice)."""
+    ) -> PeerView:
+        """What rays see."""
         self.model.eval()
-        shown = []
+        shown = {"rgb": [], "accumulation": [], "depth": []}
         for start in range(0, len(origins), EVAL_RAYS):
             part = slice(start, start + EVAL_RAYS)
             nowhere = torch.zeros(len(origins[part]), dtype=torch.int64)
             bundle = _bundle(origins[part], directions[part], pixel_angle[part], nowhere)
-            shown.append(self.model(bundle)["rgb"])
-        return torch.cat(shown)
+            out = self.model(bundle)
+            for name, parts in shown.items():
+                parts.append(out[name])
+        srgb, opacity, distance = map(torch.cat, shown.values())
+        return PeerView(srgb=srgb, opacity=opacity[:, 0], distance=distance[:, 0])
 
     def save(self, path: Path) -> None:
         """Write everything that goes on."""

@@ -15,7 +15,7 @@ from recon.evidence import scaled_camera
 from recon.metrics import abs_rel, affine_fit, flip, psnr_db
 from recon.scene import Scene
 from render.prove.objects import overlaps
-from render.prove.scoring import render_target
+from render.prove.scoring import exposure_ev, render_target
 from render.prove.target import target_of
 from scenes.clip import Clip
 from scenes.ground import Ground, fit_ground
@@ -63,7 +63,7 @@ def score_off_path(scene: Scene) -> tuple[list[ViewScore], list[Comparison]]:
 def _scored(scene: Scene, view: TruthView, ground: Ground) -> tuple[ViewScore, Comparison]:
     camera = scaled_camera(scene.clip.cameras[0].camera, scene.config.scale)
     target = target_of(view, camera)
-    frame, comparison = render_target(scene, target, ground)
+    frame, comparison = render_target(scene, target, ground, exposure_ev(scene, view.time_us))
     triple = comparison.render, comparison.photo, comparison.counts
     solid = comparison.counts & np.isfinite(target.range_m)
     found = overlaps(scene.clip.actors, target.instance, frame.instance, comparison.counts)

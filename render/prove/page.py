@@ -7,7 +7,7 @@ from typing import Any
 from render.prove.curves import COLOURS, Line, chart
 from render.prove.peers import Peer
 from render.prove.plan import Plan, WorldPlan
-from render.prove.rows import Row, by_amount, by_distance, find
+from render.prove.rows import Row, by_amount, by_distance, find, mean
 from render.prove.stages import SCORES, picture_name, read_rows
 from render.prove.summary import summary
 from render.report import Number, Picture, Report, report_html
@@ -45,14 +45,16 @@ def write_page(
         worlds: Holds a folder for each world.
         peers: Other methods, scored on the same worlds.
     """
-    views = [row for world in plan.worlds for row in read_rows(world, worlds / world.name)]
+    views = [
+        row for world in plan.worlds for row in read_rows(world.amounts(), worlds / world.name)
+    ]
     names = {world.name for world in plan.worlds}
     methods = {"otherlane": views} | {peer.name: peer.rows(names) for peer in peers}
     report = Report(
         title="Off the recorded path, against exact truth",
         summary=_lead(content, plan),
         pictures=_pictures(plan.worlds, worlds),
-        numbers=_numbers(content, methods),
+        numbers=_numbers(content, methods, peers),
         notes=_notes(peers, names),
         licence="Apache-2.0 (the worlds are procedural)",
     )
@@ -70,7 +72,7 @@ def _lead(content: Mapping[str, Any], plan: Plan) -> str:
 
 
 def _numbers(
-    content: Mapping[str, Any], methods: Mapping[str, Sequence[Row]]
+    content: Mapping[str, Any], methods: Mapping[str, Sequence[Row]], peers: Sequence[Peer]
 ) -> dict[str, Mapping[str, Number] | Sequence[Mapping[str, Number]]]:
     about = {**content["machine"], "date": content["date"], "otherlane": content["otherlane"]}
     parts: dict[str, Mapping[str, Number] | Sequence[Mapping[str, Number]]] = {
@@ -79,6 +81,7 @@ def _numbers(
             for name, rows in methods.items()
             for line in summary(by_amount(rows))
         ],
+        "Recorded pictures that did not train: PSNR [dB]": _held_out(content["worlds"], peers),
     }
     for axis in dict.fromkeys(row.axis for rows in methods.values() for row in rows):
         parts[_with_unit(axis)] = [
@@ -94,6 +97,22 @@ def _numbers(
         ]
     parts["Machine"] = about
     return parts
+
+
+def _held_out(
+    worlds: Sequence[Mapping[str, Any]], peers: Sequence[Peer]
+) -> list[Mapping[str, Number]]:
+    """Of each world what every method reaches on the path, and means over those that all know."""
+    known = {peer.name: peer.held_out("psnr_db") for peer in peers}
+    rows: list[Mapping[str, Number]] = [
+        {"world": world["name"], "otherlane": world["on_path_held_out"]["psnr_db"]}
+        | {name: scores.get(world["name"]) for name, scores in known.items()}
+        for world in worlds
+    ]
+    whole = [row for row in rows if None not in row.values()]
+    names = ["otherlane", *known]
+    means = {name: mean(float(row[name] or 0.0) for row in whole) for name in names}
+    return [*rows, {"world": f"mean over {len(whole)}", **means}]
 
 
 def _table_row(method: str, row: Row) -> dict[str, Number]:
@@ -122,7 +141,7 @@ def _pictures(plans: Sequence[WorldPlan], worlds: Path) -> list[Picture]:
     found = []
     for world, number in chosen[:PICTURES]:
         plan, axis = plans[world], axes[number]
-        views = [row for row in read_rows(plan, worlds / plan.name) if row.axis == axis]
+        views = [row for row in read_rows(plan.amounts(), worlds / plan.name) if row.axis == axis]
         if not views:  # there was no room for any
             continue
         row = max(views, key=lambda row: (abs(row.amount), row.amount))

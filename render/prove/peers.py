@@ -1,6 +1,7 @@
 """Scores of other methods on the same worlds, read from files in `prove.json`'s own form."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,8 @@ class PeerWorld:
     name: str
     """Recipe and seed, such as `street-101`."""
     rows: tuple[Row, ...]
+    on_path_held_out: Mapping[str, float | None] = field(default_factory=dict)
+    """Means over the recorded pictures that did not train; empty where nobody measured them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +38,10 @@ class Peer:
     def rows(self, worlds: set[str]) -> list[Row]:
         """Its scores on those worlds that are among `worlds`."""
         return [row for world in self.worlds if world.name in worlds for row in world.rows]
+
+    def held_out(self, score: str) -> dict[str, float | None]:
+        """World -> a score on the recorded pictures that did not train."""
+        return {world.name: world.on_path_held_out.get(score) for world in self.worlds}
 
 
 def read_peer(path: Path) -> Peer:

@@ -17,8 +17,15 @@ from recon.kernels.native import instruction_set, native_problem
 from render.prove.page import write_page
 from render.prove.peers import FORMAT, Peer, read_peer
 from render.prove.plan import STAGES, Clock, Plan, ProveRequest, WorldPlan, make_plan
-from render.prove.rows import Row, by_amount, by_distance
-from render.prove.stages import is_done, read_costs, read_held_out, read_rows, run_stage
+from render.prove.rows import Row, by_amount, by_distance, mean
+from render.prove.stages import (
+    PROCESSOR,
+    is_done,
+    read_costs,
+    read_held_out,
+    read_rows,
+    run_stage,
+)
 from render.prove.summary import summary
 from scenes.errors import OtherlaneError
 from scenes.folders import package_version, write_json
@@ -42,7 +49,7 @@ def prove_folder(out: Path, request: ProveRequest) -> dict[str, object]:
     except OSError as error:
         raise OtherlaneError(out, f"cannot be written ({error})", "another --out") from error
     _work(plan, out)
-    content = _content(plan, request, out)
+    content = _content(plan, request, out) | {"peers": [_beside(plan, peer) for peer in peers]}
     write_json(out / NUMBERS, content)
     write_page(out / PAGE, content, plan, out / WORLDS, peers)
     return _said(content, out, peers)
@@ -80,7 +87,7 @@ def _content(plan: Plan, request: ProveRequest, out: Path) -> dict[str, object]:
     worlds, rows = [], []
     for world in plan.worlds:
         folder = out / WORLDS / world.name
-        views = read_rows(world, folder)
+        views = read_rows(world.amounts(), folder)
         means = by_amount(views)
         rows.append(means)
         worlds.append(_world(world, folder, views, means))
@@ -118,6 +125,7 @@ def _world(
         "scored": held["resolution"],
         "reconstruct": {name: held[name] for name in ("recipe", "steps", "backend", "seed")},
         "costs_s": read_costs(folder),
+        "processor_s": read_costs(folder, PROCESSOR),
         "on_path_held_out": {
             name: held[name]
             for name in ("psnr_db", "psnr_affine_db", "ssim", "flip", "depth_abs_rel", "frames")
@@ -137,6 +145,19 @@ def _no_room(world: WorldPlan, views: Sequence[Row]) -> list[dict[str, object]]:
         for amount in amounts
         if found[axis, amount] < world.views
     ]
+
+
+def _beside(plan: Plan, peer: Peer) -> dict[str, object]:
+    """What `prove.json` says of another method."""
+    names = {world.name for world in plan.worlds}
+    held_out = {name: psnr for name, psnr in peer.held_out("psnr_db").items() if name in names}
+    return {
+        "name": peer.name,
+        "about": peer.about,
+        "worlds": sorted(names & {world.name for world in peer.worlds}),
+        "on_path_held_out": {"psnr_db": mean(held_out.values())},
+        "summary": summary(by_amount(peer.rows(names))),
+    }
 
 
 def _missing(axis: Axis) -> dict[str, object]:

@@ -19,7 +19,7 @@ from render.prove.marks import RoadGrid, f1, found_paint, road_grid
 from render.prove.metrics import abs_rel_median, gradient_ssim, large_surfaces, normal_error_deg
 from render.prove.objects import Overlap, overlaps
 from render.prove.target import Target
-from render.view import Frame, render_view
+from render.view import Frame, RenderableScene, render_view
 from scenes.actor import Actor
 from scenes.ground import Ground
 from scenes.look import Look
@@ -70,14 +70,23 @@ def exposure_ev(scene: Scene, time_us: int) -> float:
     return -mean - float(np.log2(now))
 
 
-def render_target(scene: Scene, target: Target, ground: Ground) -> tuple[Frame, Comparison]:
-    """The view as the scene shows it, labels and all, and beside truth."""
+def render_target(
+    scene: RenderableScene, target: Target, ground: Ground, stops: float
+) -> tuple[Frame, Comparison]:
+    """The view as a scene shows it, labels and all, and beside truth.
+
+    Args:
+        scene: What is scored: a reconstruction, or another method that can be rendered.
+        target: Truth.
+        ground: Road height of the clip.
+        stops: From the scene's exposure at that time to truth's [EV].
+    """
     frame = render_view(
         scene,
         target.camera,
         target.world_from_camera,
         time_us=target.time_us,
-        look=Look(exposure_ev=exposure_ev(scene, target.time_us)),
+        look=Look(exposure_ev=stops),
         ground=ground,
     )
     comparison = Comparison(

@@ -5,10 +5,12 @@ that was killed goes on. The reconstruction is given the recording and nothing e
 """
 
 import json
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,15 +22,17 @@ from recon.reconstruct import reconstruct_clip
 from recon.scene import Scene, load_scene
 from render.prove.plan import WorldPlan
 from render.prove.rows import Row, view_row
-from render.prove.scoring import render_target, score_view
+from render.prove.scoring import exposure_ev, render_target, score_view
 from render.prove.target import target_of
+from render.view import RenderableScene
 from scenes.folders import Recipe, folder_hash, is_finished, write_json, writing
 from scenes.ground import fit_ground
 from scenes.worlds.recorder import record
 from scenes.worlds.truth import read_truth, write_truth
 from scenes.worlds.truth_files import TruthView
 
-CLIP, TRUTH, SCENE, SCORES, COSTS = "clip", "truth", "scene", "scores", "costs.json"
+CLIP, TRUTH, SCENE, SCORES = "clip", "truth", "scene", "scores"
+COSTS, PROCESSOR = "costs.json", "processor.json"
 ROWS, HELD_OUT = "rows.json", "held_out"
 SCORING = 1
 """Version of the scores; another one scores again."""
@@ -47,7 +51,7 @@ def run_stage(plan: WorldPlan, folder: Path, stage: str) -> None:
         "score": _score,
     }
     folder.mkdir(parents=True, exist_ok=True)
-    with _clocked(folder / COSTS, stage):
+    with _clocked(folder, stage):
         work[stage](plan, folder)
 
 
@@ -99,36 +103,63 @@ def _score(plan: WorldPlan, folder: Path) -> None:
     scene = load_scene(folder / SCENE)
     digest = folder_hash(folder / SCENE, "scene")
     score_held_out(scene, folder / SCORES / HELD_OUT, _proof(plan, HELD_OUT, (), digest))
+    for axis, mine in truth_of(folder, plan.amounts()).items():
+        amounts = plan.amounts()[axis]
+        out, made_from = folder / SCORES / axis, _proof(plan, axis, amounts, digest)
+        stops = partial(exposure_ev, scene)
+        score_axis(scene, mine, out, made_from, scale=scene.config.scale, stops=stops)
+
+
+def truth_of(folder: Path, amounts: Mapping[str, Sequence[float]]) -> dict[str, list[TruthView]]:
+    """A world's views of those amounts of each axis; none where there was no room for any."""
     views = read_truth(folder / TRUTH)
-    for axis, amounts in plan.amounts().items():
-        mine = [view for view in views if view.axis == axis and view.amount in amounts]
-        score_axis(scene, mine, folder / SCORES / axis, _proof(plan, axis, amounts, digest))
+    return {
+        axis: [view for view in views if view.axis == axis and view.amount in these]
+        for axis, these in amounts.items()
+    }
 
 
 def score_held_out(scene: Scene, out: Path, made_from: Recipe) -> None:
     """Scores on the recorded pictures that were kept out of training, as `evaluate` has them."""
     if not is_finished(out, made_from):
-        with writing(out, made_from) as partial:
-            write_json(partial / ROWS, result(scene, evaluate_scene(scene)[0]))
+        with writing(out, made_from) as folder:
+            write_json(folder / ROWS, result(scene, evaluate_scene(scene)[0]))
 
 
-def score_axis(scene: Scene, views: Sequence[TruthView], out: Path, made_from: Recipe) -> None:
-    """Render and score views of one axis, into a folder of rows and pictures."""
+def score_axis(
+    scene: RenderableScene,
+    views: Sequence[TruthView],
+    out: Path,
+    made_from: Recipe,
+    *,
+    scale: float,
+    stops: Callable[[int], float],
+) -> None:
+    """Render and score views of one axis, into a folder of rows and pictures.
+
+    Args:
+        scene: What is scored; `render_target` says what it may be.
+        views: Truth.
+        out: Folder for the rows and the pictures.
+        made_from: What they are made from.
+        scale: Of the pictures that are compared, to those of truth.
+        stops: From the scene's exposure at a time [µs] to truth's [EV].
+    """
     if is_finished(out, made_from):
         return
     ground, path = fit_ground(scene.clip), camera_trajectory(scene.clip, 0)
     rows: list[Row] = []
-    with writing(out, made_from) as partial:
+    with writing(out, made_from) as folder:
         for view in views:
             full = view.camera or scene.clip.cameras[0].camera
-            target = target_of(view, scaled_camera(full, scene.config.scale))
-            frame, shown = render_target(scene, target, ground)
+            target = target_of(view, scaled_camera(full, scale))
+            frame, shown = render_target(scene, target, ground, stops(target.time_us))
             away_m = path.distance_m(target.world_from_camera[:3, 3])
             scores = score_view(frame, shown, target, scene.clip.actors, ground)
             rows += [view_row(target.axis, target.amount, away_m, score) for score in scores]
-            picture = partial / picture_name(target.amount, target.time_us)
+            picture = folder / picture_name(target.amount, target.time_us)
             _write_picture(picture, shown)
-        write_json(partial / ROWS, [asdict(row) for row in rows])
+        write_json(folder / ROWS, [asdict(row) for row in rows])
 
 
 def picture_name(amount: float, time_us: int) -> str:
@@ -146,9 +177,9 @@ def _write_picture(path: Path, shown: Comparison) -> None:
     iio.imwrite(path, np.round(panels.clip(0, 1) * 255).astype(np.uint8))
 
 
-def read_rows(plan: WorldPlan, folder: Path) -> list[Row]:
-    """The scores of every view of a finished world."""
-    files = [folder / SCORES / axis / ROWS for axis in plan.amounts()]
+def read_rows(axes: Iterable[str], folder: Path) -> list[Row]:
+    """The scores of every view of those axes of a finished world."""
+    files = [folder / SCORES / axis / ROWS for axis in axes]
     return [row for file in files for row in msgspec.json.decode(file.read_bytes(), type=list[Row])]
 
 
@@ -157,19 +188,26 @@ def read_held_out(folder: Path) -> dict[str, object]:
     return msgspec.json.decode((folder / SCORES / HELD_OUT / ROWS).read_bytes())
 
 
-def read_costs(folder: Path) -> dict[str, float]:
-    """Seconds that each stage of a world has taken so far, over all runs."""
-    path = folder / COSTS
+def read_costs(folder: Path, of: str = COSTS) -> dict[str, float]:
+    """Seconds that each stage of a world has taken so far, over all runs.
+
+    Args:
+        folder: Of the world.
+        of: `COSTS` for time that passed, `PROCESSOR` for that of processors, workers' included.
+    """
+    path = folder / of
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 @contextmanager
-def _clocked(path: Path, stage: str) -> Iterator[None]:
+def _clocked(folder: Path, stage: str) -> Iterator[None]:
     """Add what this takes to the costs, whether it is finished or not."""
-    began = time.perf_counter()
+    clocks = {COSTS: time.perf_counter, PROCESSOR: lambda: sum(os.times()[:4])}
+    began = {name: clock() for name, clock in clocks.items()}
     try:
         yield
     finally:
-        costs = read_costs(path.parent)
-        costs[stage] = round(costs.get(stage, 0.0) + time.perf_counter() - began, 2)
-        write_json(path, costs)
+        for name, clock in clocks.items():
+            costs = read_costs(folder, name)
+            costs[stage] = round(costs.get(stage, 0.0) + clock() - began[name], 2)
+            write_json(folder / name, costs)
