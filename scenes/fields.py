@@ -2,12 +2,15 @@
 
 A field `offset_m: Annotated[float, Within(-50, 50)]` is checked by `check` when Python code makes
 the value, and by `Rule.read` when a file does; both bounds are inclusive.
+
+A field `x_m: Annotated[tuple[float, ...], Within(-50, 50)]` holds a list of such numbers. It is
+never open: where other fields' lists are choices, its list is its value.
 """
 
 import difflib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache
 from types import MappingProxyType, NoneType
 from typing import Annotated, Any, get_args, get_origin
@@ -15,12 +18,16 @@ from typing import Annotated, Any, get_args, get_origin
 from scenes.errors import OtherlaneError
 
 Plain = float | int | str
-"""What one field holds."""
+"""What one field holds ..."""
+Numbers = tuple[float, ...] | tuple[int, ...]
+"""... or a list of numbers."""
 
 EXACT = 2**53
 """Whole numbers up to here survive as JSON numbers; bounds that large go without saying."""
 NAME_CHARACTERS = 200
 """Longest text that a field may hold."""
+MOST_NUMBERS = 10_000
+"""Longest list of numbers that a field may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ class Rule:
     """What one field may hold."""
 
     kind: type[float] | type[int] | type[str]
-    """The type itself: one of float, int and str."""
+    """The type itself, or that of each number: one of float, int and str."""
     low: float | int = -math.inf
     high: float | int = math.inf
     unit: str = ""
@@ -46,10 +53,14 @@ class Rule:
     """A file must have it."""
     optional: bool = False
     """Python code may leave it None."""
+    many: bool = False
+    """It holds a list of numbers."""
 
     @property
     def wanted(self) -> str:
         """The rule in words."""
+        if self.many:
+            return f"a list of at most {MOST_NUMBERS} numbers, each {self._each.wanted}"
         if self.kind is str:
             return f"one line of text, 1 to {NAME_CHARACTERS} characters"
         what = "a whole number" if self.kind is int else "a number"
@@ -60,6 +71,8 @@ class Rule:
 
     def problem(self, value: object) -> str | None:
         """What is wrong with a value, or None."""
+        if self.many:
+            return self._list_problem(value)
         if self.kind is str:
             if not isinstance(value, str):
                 return f"is {_shown(value)}, not text"
@@ -71,7 +84,27 @@ class Rule:
         # Written so that NaN, which is not between anything, is out of range.
         return None if self.low <= value <= self.high else f"is {_shown(value)}, out of range"
 
-    def read(self, value: object, where: object) -> Plain:
+    @property
+    def _each(self) -> "Rule":
+        return replace(self, many=False)
+
+    def _list_problem(self, value: object) -> str | None:
+        if not isinstance(value, list | tuple):
+            return f"is {_shown(value)}, not a list"
+        if len(value) > MOST_NUMBERS:
+            return f"has {len(value)} numbers"
+        for index, item in enumerate(value):
+            if problem := self._each.problem(item):
+                return f"has a number, [{index}], that {problem}"
+        return None
+
+    def made(self, value: Plain | Numbers) -> Plain | Numbers:
+        """A value that keeps the rule, as the field's own type."""
+        if not isinstance(value, tuple):
+            return self.kind(value)
+        return tuple(int(x) for x in value) if self.kind is int else tuple(float(x) for x in value)
+
+    def read(self, value: object, where: object) -> Plain | Numbers:
         """The value of a file, as the field's own type.
 
         Raises:
@@ -79,8 +112,10 @@ class Rule:
         """
         if problem := self.problem(value):
             raise OtherlaneError(where, problem, self.wanted)
-        assert isinstance(value, float | int | str)
-        return self.kind(value)
+        if isinstance(value, list):
+            value = tuple(value)
+        assert isinstance(value, float | int | str | tuple)
+        return self.made(value)
 
 
 def _shown(value: object) -> str:
@@ -104,13 +139,16 @@ def _rule(annotation: Any, required: bool) -> Rule | None:
     bounds = Within(-math.inf, math.inf)
     if get_origin(annotation) is Annotated:
         annotation, bounds = get_args(annotation)
+    many = get_origin(annotation) is tuple and get_args(annotation)[1:] == (Ellipsis,)
+    if many:
+        annotation = get_args(annotation)[0]
     kinds = [kind for kind in (get_args(annotation) or (annotation,)) if kind is not NoneType]
-    if len(kinds) != 1 or kinds[0] not in (float, int, str):
+    if len(kinds) != 1 or kinds[0] not in ((float, int) if many else (float, int, str)):
         return None
     optional = NoneType in get_args(annotation)
     return Rule(
         kind=kinds[0], low=bounds.low, high=bounds.high, unit=bounds.unit,
-        required=required, optional=optional,
+        required=required, optional=optional, many=many,
     )  # fmt: skip
 
 

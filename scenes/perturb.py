@@ -19,10 +19,11 @@ from jaxtyping import Float64
 
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.edits import apply_edit
+from scenes.edits import ActorEdit, apply_edit
 from scenes.fields import check_option
 from scenes.folders import Recipe, folder_hash, is_finished, sha256, write_json, writing
 from scenes.geometry import invert, translation
+from scenes.ground import Ground, fit_ground
 from scenes.infeasible import InfeasibleError
 from scenes.limits import PASSENGER_CAR, check_limits
 from scenes.safety import boxes_overlap
@@ -42,7 +43,12 @@ SECONDS_BETWEEN_NEWS = 10.0
 
 
 def resolve(
-    scenario: Scenario, clip: Clip, where: str | None = None, *, suggest: bool = True
+    scenario: Scenario,
+    clip: Clip,
+    where: str | None = None,
+    *,
+    ground: Ground | None = None,
+    suggest: bool = True,
 ) -> Staging:
     """What a scenario makes of a clip, once it is known that the car could have driven it.
 
@@ -50,6 +56,8 @@ def resolve(
         scenario: What is to be done.
         clip: The drive; it is not changed.
         where: What to call the scenario in messages; its name when left out.
+        ground: Road height under actors; for those who resolve many. When left out, it is fitted
+            to the clip if an edit changes where actors are.
         suggest: Look for the nearest values that work when it is refused (see `check_limits`).
 
     Raises:
@@ -58,8 +66,15 @@ def resolve(
     where = where or scenario.name
     start_us, end_us = _window(scenario, clip, where)
     check_limits(clip.ego, scenario.edits, where=where, suggest=suggest)
+    if ground is None and any(isinstance(edit, ActorEdit) for edit in scenario.edits):
+        ground = fit_ground(clip)
     staging = Staging(
-        ego=clip.ego, actors=clip.actors, look=scenario.look, start_us=start_us, end_us=end_us
+        ego=clip.ego,
+        actors=clip.actors,
+        look=scenario.look,
+        start_us=start_us,
+        end_us=end_us,
+        ground=ground,
     )
     for edit in scenario.edits:
         staging = apply_edit(edit, staging)
@@ -149,10 +164,12 @@ def _drawn(
 ) -> Iterator[tuple[int, Scenario, Staging]]:
     """Scenarios that can be driven, by increasing index; the others are counted in `refused`."""
     started = news = time.perf_counter()
+    ground = fit_ground(clip) if any(issubclass(d.of, ActorEdit) for d in request.edits) else None
     for index in range(request.count):
         scenario = sample(request, index)
         try:
-            yield index, scenario, resolve(scenario, clip, where, suggest=False)
+            staging = resolve(scenario, clip, where, ground=ground, suggest=False)
+            yield index, scenario, staging
         except InfeasibleError as error:
             refused[error.reason] += 1
         now = time.perf_counter()

@@ -30,7 +30,7 @@ import numpy as np
 
 from scenes.edits import Edit
 from scenes.edits.ego import TIME
-from scenes.fields import EXACT, NAME_CHARACTERS, Plain, Within, check, rules
+from scenes.fields import EXACT, NAME_CHARACTERS, Numbers, Plain, Within, check, rules
 from scenes.look import Look
 
 SEED = Within(0, EXACT)
@@ -117,8 +117,8 @@ class OneOf:
         return kind(self.values[int(share * len(self.values))])
 
 
-Open = Plain | Between | OneOf
-"""A value that may still be open."""
+Open = Plain | Numbers | Between | OneOf
+"""A value that may still be open; a list of numbers never is."""
 What = TypeVar("What")
 
 
@@ -143,16 +143,16 @@ class Draft(Generic[What]):
 
     def draw(self, share: Callable[[], float]) -> What:
         """With all values fixed; `share()` gives numbers in [0, 1)."""
-        fixed: dict[str, Plain] = {}
+        fixed: dict[str, Plain | Numbers] = {}
         for name, rule in rules(self.of).items():  # in this order, whatever order a file has
             if name in self.values:
                 value = self.values[name]
                 open_ = isinstance(value, Between | OneOf)
-                fixed[name] = value.draw(share(), rule.kind) if open_ else rule.kind(value)
+                fixed[name] = value.draw(share(), rule.kind) if open_ else rule.made(value)
         return self.of(**fixed)
 
 
-def _ends(value: Open) -> tuple[Plain, ...]:
+def _ends(value: Open) -> tuple[Plain | Numbers, ...]:
     match value:
         case Between():
             return (value.low, value.high)

@@ -90,7 +90,12 @@ def _edit(table: object, file: str, at: str, *, concrete: bool) -> Draft[Edit]:
     of = EDIT_KINDS[kind]
     required = [name for name, rule in rules(of).items() if rule.required]
     check_keys(table, ["kind", *rules(of)], required, file, at)
-    return _draft(of, table, file, at, concrete=concrete)
+    draft = _draft(of, table, file, at, concrete=concrete)
+    try:  # what no single key shows, such as lists of different lengths
+        draft.draw(lambda: 0.0)
+    except ValueError as error:
+        raise OtherlaneError(place(file, at), str(error), f'what "{kind}" asks for') from error
+    return draft
 
 
 def _draft(
@@ -105,18 +110,24 @@ def _draft(
 
 
 def _open(value: object, rule: Rule, file: str, at: str, *, concrete: bool) -> Open:
-    if not isinstance(value, dict | list):
+    if rule.many or not isinstance(value, dict | list):
         return rule.read(value, place(file, at))
     if concrete:
         wrong = "is open, and a scenario leaves nothing open"
         raise OtherlaneError(place(file, at), wrong, "otherlane perturb ... to draw scenarios")
+
+    def one(item: object, where: str) -> Plain:
+        read = rule.read(item, where)
+        assert not isinstance(read, tuple)
+        return read
+
     if isinstance(value, list):
         if not value:
             raise OtherlaneError(place(file, at), "is an empty list", f"[{rule.wanted}, ...]")
-        items = [rule.read(item, place(file, f"{at}[{i}]")) for i, item in enumerate(value)]
+        items = (one(item, place(file, f"{at}[{i}]")) for i, item in enumerate(value))
         return OneOf(values=tuple(items))
     ends = check_keys(value, ["min", "max"], ["min", "max"], file, at)
-    low, high = (rule.read(ends[end], place(file, at, end)) for end in ("min", "max"))
+    low, high = (one(ends[end], place(file, at, end)) for end in ("min", "max"))
     if isinstance(low, str) or isinstance(high, str):
         raise OtherlaneError(place(file, at), "is a range of texts", "a list of texts")
     if low > high:
@@ -148,6 +159,8 @@ def _plain(value: Open, kind: type[Plain]) -> Any:
             return {"min": kind(value.low), "max": kind(value.high)}
         case OneOf():
             return [kind(item) for item in value.values]
+        case tuple():
+            return [kind(item) for item in value]
         case _:
             return kind(value)  # so that 3 and 3.0 metres are the same bytes
 

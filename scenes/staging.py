@@ -3,9 +3,11 @@
 Rendering needs nothing else of a scenario, so whatever an edit does, it does to one of these.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from scenes.actor import Actor
+from scenes.ground import Ground
 from scenes.look import Look
 from scenes.trajectory import Trajectory
 
@@ -24,3 +26,9 @@ class Staging:
     """First time to render, within the drive [µs]."""
     end_us: int
     """Last time to render [µs]."""
+    assets: Mapping[int, str] = field(default_factory=dict)
+    """Id of an actor -> the asset that it looks like (`scenes.assets`), where it does not look
+    like itself: inserted and swapped ones."""
+    ground: Ground | None = None
+    """Road height, for edits that put somebody elsewhere; None keeps everybody at the height of
+    their own track."""

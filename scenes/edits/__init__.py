@@ -1,12 +1,15 @@
 """Everything that can be done to a drive: one closed union of frozen dataclasses.
 
 A new edit is one module with its dataclasses and one name in the union; a new family of edits
-(actors, light, weather, surface) is also one case in `apply_edit`. An edit has
+(light, weather, surface) is also one case in `apply_edit`. An edit has
 
 - `kind`: its tag in a scenario's TOML (`kind = "lane-change"`), unlike all others;
 - `may_precede_drive`: whether it may start before the first pose;
-- fields of numbers and text, annotated with their bounds (`scenes.fields`);
-- `apply`, a pure function of what it changes: ego edits take and return the ego's trajectory;
+- `start_us`: when it begins; it touches nothing earlier. Edits of whole tracks begin long before
+  any drive;
+- fields of numbers, lists of numbers and text, annotated with their bounds (`scenes.fields`);
+- `apply`, a pure function of what it changes: ego edits take and return the ego's trajectory,
+  edits of actors the staging;
 - `describe()`: itself in words, for messages.
 """
 
@@ -14,12 +17,32 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import get_args
 
+from scenes.edits.actor_looks import InsertActor, ScaleActor, SwapActor
+from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
+from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeActor
 from scenes.edits.ego import LaneChange, LateralOffset
+from scenes.edits.ego_paths import EgoDetour, EgoPath, EgoSpeed
+from scenes.edits.ego_u_turn import EgoUTurn
+from scenes.edits.following import FollowActor
 from scenes.staging import Staging
 
-EgoEdit = LateralOffset | LaneChange
+EgoEdit = LateralOffset | LaneChange | EgoPath | EgoSpeed | EgoDetour | EgoUTurn
 """Edits of the recording car's path."""
-Edit = EgoEdit
+ActorEdit = (
+    RemoveActor
+    | RemoveTraffic
+    | MoveActor
+    | RetimeActor
+    | InsertActor
+    | SwapActor
+    | ScaleActor
+    | RerouteActor
+    | FollowPath
+    | SpeedProfile
+    | FollowActor
+)
+"""Edits of other road users."""
+Edit = EgoEdit | ActorEdit
 """All edits."""
 
 EDIT_KINDS = MappingProxyType({edit.kind: edit for edit in get_args(Edit)})
@@ -31,7 +54,11 @@ def apply_edit(edit: Edit, staging: Staging) -> Staging:
 
     Raises:
         InfeasibleError: The edit cannot be done to this staging.
+        OtherlaneError: An asset that it names is damaged.
     """
     match edit:
-        case LateralOffset() | LaneChange():
-            return replace(staging, ego=edit.apply(staging.ego))
+        case LateralOffset() | LaneChange() | EgoPath() | EgoSpeed() | EgoDetour() | EgoUTurn():
+            ego = edit.apply(staging.ego)
+            return staging if ego is staging.ego else replace(staging, ego=ego)
+        case _:
+            return edit.apply(staging)

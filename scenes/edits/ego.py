@@ -67,7 +67,7 @@ class LateralOffset:
         if self.offset_m == 0.0:
             return ego
         u = np.clip((ego.time_us - self.start_us) / self.duration_us, 0.0, 1.0)
-        offset_m = self.offset_m * _blend(u)
+        offset_m = self.offset_m * blend(u)
         _check_bend(_measure(ego).bend_per_m, offset_m)
         return _edited(ego, offset_m, np.zeros(len(ego)), ego.time_us > self.start_us)
 
@@ -119,7 +119,7 @@ class LaneChange:
             raise InfeasibleError(self.kind, wrong, fix, "standing still")
         u = np.clip((driven.forward_m - from_m) / length_m, 0.0, 1.0)
         u = np.where(ego.time_us >= end_us, 1.0, u)
-        offset_m = self.offset_m * _blend(u)
+        offset_m = self.offset_m * blend(u)
         _check_bend(driven.bend_per_m, offset_m)
         slope = self.offset_m / length_m * _blend_slope(u)
         # The velocity along body x and y is proportional to (1, slip); the offset adds to both,
@@ -137,7 +137,8 @@ def _left(offset_m: float) -> str:
     return f"{abs(offset_m):g} m to the {'left' if offset_m > 0 else 'right'}"
 
 
-def _blend(u: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
+def blend(u: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
+    """From 0 at 0 to 1 at 1, without slope or curvature at either."""
     return u**3 * (10.0 - 15.0 * u + 6.0 * u**2)
 
 

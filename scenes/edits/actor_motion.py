@@ -1,0 +1,192 @@
+"""How somebody moves from some time on: along given points, another way, or at other speeds.
+
+Poses before `start_us` stay as they are, bit for bit. Beyond the end of its track
+somebody goes straight on. Times [µs], places in the world [m], speeds [m/s].
+"""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+import numpy as np
+
+from scenes.actor import Actor
+from scenes.edits.actors import ID, SPEED, changed
+from scenes.edits.ego import TIME
+from scenes.edits.knots import PLACE, YAW, check_knots, densely, headings, through
+from scenes.edits.routes import Route, ramp_m, speed_at
+from scenes.edits.standing import yaw_of
+from scenes.edits.tracks import after, joined, on_own_way, placed, way_since_m
+from scenes.fields import Within, check
+from scenes.infeasible import InfeasibleError
+from scenes.staging import Staging
+
+CHANGE = Within(0.1, 12.0, "m/s²")
+"""Rates at which speeds change."""
+JUMP_M = 1.0
+"""A path that begins further than this from where somebody is, is another's."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FollowPath:
+    """A whole motion, knot by knot: whatever solved for it, this says it.
+
+    Between knots places are a cubic spline in time. The motion ends with the last knot, and
+    nobody is there from then on. The height is that of the ground, unless it is given.
+    """
+
+    kind: ClassVar[str] = "follow-path"
+    may_precede_drive: ClassVar[bool] = False
+
+    actor: Annotated[int, ID]
+    """Track id."""
+    time_us: Annotated[tuple[int, ...], TIME]
+    """Time of each knot, two or more, increasing [µs]."""
+    x_m: Annotated[tuple[float, ...], PLACE]
+    """World x of the middle of its box at each [m]."""
+    y_m: Annotated[tuple[float, ...], PLACE]
+    """World y [m]."""
+    yaw_rad: Annotated[tuple[float, ...], YAW] = ()
+    """Heading in plan view at each [rad]; along the path when left out."""
+    z_m: Annotated[tuple[float, ...], PLACE] = ()
+    """World z of the middle of its box at each [m]; from the ground when left out."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        check_knots(self.time_us, x_m=self.x_m, y_m=self.y_m)
+        optional = {name: getattr(self, name) for name in ("yaw_rad", "z_m")}
+        check_knots(self.time_us, **{name: held for name, held in optional.items() if held})
+
+    @property
+    def start_us(self) -> int:
+        """Time of the first knot [µs]."""
+        return self.time_us[0]
+
+    def apply(self, staging: Staging) -> Staging:
+        """The staging with it on its new path.
+
+        Raises:
+            InfeasibleError: There is no such actor, or it is elsewhere when the path begins.
+        """
+
+        def moved(actor: Actor) -> Actor:
+            path = actor.trajectory
+            self._check_start(actor)
+            at_us = densely(self.time_us)
+            places = through(self.time_us, self.x_m, self.y_m)
+            yaw = headings(places, self.time_us, self.yaw_rad, at_us)
+            poses = placed(actor, places.at(at_us * 1e-6), yaw, staging.ground)
+            if self.z_m:
+                poses[:, 2, 3] = np.interp(at_us, self.time_us, self.z_m)
+            return replace(actor, trajectory=joined(path, at_us, poses))
+
+        return changed(staging, self.actor, self.kind, moved)
+
+    def _check_start(self, actor: Actor) -> None:
+        path = actor.trajectory
+        if self.start_us <= path.time_us[0]:
+            return  # a whole new track
+        fix = f"a first knot at {int(path.time_us[0])} µs, where its track begins"
+        if self.start_us > path.time_us[-1]:
+            wrong = f"actor {actor.id} is gone since {int(path.time_us[-1])} µs"
+            raise InfeasibleError(self.kind, wrong, fix, "not known then")
+        x_m, y_m = path.at(np.array([self.start_us]))[0, :2, 3]
+        jump_m = float(np.hypot(x_m - self.x_m[0], y_m - self.y_m[0]))
+        if jump_m > JUMP_M:
+            wrong = f"actor {actor.id} is {jump_m:.1f} m away when the path begins"
+            fix = f"x_m = [{x_m:.2f}, ...] and y_m = [{y_m:.2f}, ...]; or {fix}"
+            raise InfeasibleError(self.kind, wrong, fix, "a jump")
+
+    def describe(self) -> str:
+        """The edit in words."""
+        seconds = (self.time_us[-1] - self.time_us[0]) * 1e-6
+        return f"actor {self.actor} on a path of {len(self.time_us)} knots, {seconds:g} s long"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RerouteActor:
+    """Another way from some time on, as fast as it was; beyond the last point straight on."""
+
+    kind: ClassVar[str] = "reroute-actor"
+    may_precede_drive: ClassVar[bool] = False
+
+    actor: Annotated[int, ID]
+    """Track id."""
+    start_us: Annotated[int, TIME]
+    """When it leaves its own way [µs]."""
+    x_m: Annotated[tuple[float, ...], PLACE]
+    """World x of the points it passes, one or more [m]."""
+    y_m: Annotated[tuple[float, ...], PLACE]
+    """World y [m]."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not len(self.x_m) == len(self.y_m) > 0:
+            raise ValueError("x_m and y_m must have as many numbers, one or more")
+
+    def apply(self, staging: Staging) -> Staging:
+        """The staging with it on its new way, headings along it; same times.
+
+        Raises:
+            InfeasibleError: There is no such actor, or it is not there at the start.
+        """
+
+        def moved(actor: Actor) -> Actor:
+            path = actor.trajectory
+            later = after(actor, self.start_us, self.kind)
+            start = path.at(np.array([self.start_us]))
+            before = path.world_from_body[path.time_us < self.start_us]
+            xy_m = np.stack([self.x_m, self.y_m], axis=1)
+            points = placed(actor, xy_m, np.repeat(yaw_of(start), len(xy_m)), staging.ground)
+            route = Route.through(np.concatenate([before, start, points]), len(before))
+            way_m = way_since_m(path, self.start_us)[later]
+            xy_m = route.at(way_m)[:, :2, 3]
+            poses = placed(actor, xy_m, route.yaw_at(way_m), staging.ground)
+            return replace(actor, trajectory=joined(path, path.time_us[later], poses))
+
+        return changed(staging, self.actor, self.kind, moved)
+
+    def describe(self) -> str:
+        """The edit in words."""
+        return f"actor {self.actor} rerouted at {self.start_us * 1e-6:g} s"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeedProfile:
+    """Brake or accelerate to a speed and keep it, on its own way."""
+
+    kind: ClassVar[str] = "speed-profile"
+    may_precede_drive: ClassVar[bool] = False
+
+    actor: Annotated[int, ID]
+    """Track id."""
+    start_us: Annotated[int, TIME]
+    """When its speed begins to change [µs]."""
+    speed_mps: Annotated[float, SPEED]
+    """The speed that it ends with [m/s]."""
+    change_mps2: Annotated[float, CHANGE]
+    """How fast its speed changes on the way there, up or down [m/s²]."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def apply(self, staging: Staging) -> Staging:
+        """The staging with it at its new speed; same times.
+
+        Raises:
+            InfeasibleError: There is no such actor, or it is not there at the start.
+        """
+
+        def slowed(actor: Actor) -> Actor:
+            path = actor.trajectory
+            later = after(actor, self.start_us, self.kind)
+            seconds = (path.time_us[later] - self.start_us) * 1e-6
+            speed_mps = speed_at(path, self.start_us)
+            gone_m = ramp_m(seconds, speed_mps, self.speed_mps, self.change_mps2)
+            return on_own_way(actor, self.start_us, gone_m, staging.ground)
+
+        return changed(staging, self.actor, self.kind, slowed)
+
+    def describe(self) -> str:
+        """The edit in words."""
+        rate = f"{self.change_mps2:g} m/s²"
+        return f"actor {self.actor} goes to {self.speed_mps:g} m/s at {rate}"

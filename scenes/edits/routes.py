@@ -1,0 +1,140 @@
+"""Where a body goes, apart from when: the smooth curve through its poses, by length of path.
+
+Poses closer together than `SPACING_M` say more about noise than about the way, so they are left
+out. Places follow a cubic spline, rotations the shortest turns between poses; beyond either end
+the way goes straight on. World frame, metres.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from scenes.edits.ego import blend
+from scenes.geometry import interpolate_rigid
+from scenes.smoothing import STEP_US, steady
+from scenes.spline import Spline, spline
+from scenes.trajectory import Trajectory
+
+SPACING_M = 0.5
+"""Least distance between the poses that a route goes through."""
+END_M = 4.0
+"""Stretch over which the direction at either end is measured, and the way straightens out."""
+KEYS_PER_M = 1e9
+"""Lengths are turned into whole numbers this fine, to interpolate rotations by them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Route:
+    """A way through the world."""
+
+    way_m: Float64[np.ndarray, "k"]
+    """Length of the way from the pivot to each pose, negative before it; increasing."""
+    poses: Float64[np.ndarray, "k 4 4"]
+    """World from body along it."""
+    curve: Spline
+    """Places by way."""
+
+    @staticmethod
+    def through(poses: Float64[np.ndarray, "n 4 4"], pivot: int = 0) -> "Route":
+        """The way through poses, in this order: the pivot, and what is far enough from the last."""
+        places = poses[:, :3, 3]
+        after = _thinned(places[pivot:]) + pivot
+        before = pivot - _thinned(places[pivot::-1])[:0:-1]
+        kept = poses[np.concatenate([before, after])]
+        steps = np.linalg.norm(np.diff(kept[:, :3, 3], axis=0), axis=1)
+        way_m = np.concatenate([[0.0], np.cumsum(steps)])
+        way_m = way_m - way_m[len(before)]
+        return Route(way_m=way_m, poses=kept, curve=spline(way_m, kept[:, :3, 3]))
+
+    def at(self, way_m: Float64[np.ndarray, "m"]) -> Float64[np.ndarray, "m 4 4"]:
+        """Poses so far along, also beyond the ends."""
+        inside = np.clip(way_m, self.way_m[0], self.way_m[-1])
+        keys, wanted = (np.round(w * KEYS_PER_M).astype(np.int64) for w in (self.way_m, inside))
+        poses = interpolate_rigid(keys, self.poses, wanted)
+        poses[:, :3, 3] = self.curve.at(inside)
+        for end, outside in ((0, way_m < inside), (-1, way_m > inside)):
+            if outside.any():
+                poses[outside, :3, 3] = self._beyond(end, way_m[outside] - self.way_m[end])
+        return poses
+
+    def yaw_at(self, way_m: Float64[np.ndarray, "m"]) -> Float64[np.ndarray, "m"]:
+        """Direction of the way in plan view [rad]."""
+        along = self.curve.slope_at(np.clip(way_m, self.way_m[0], self.way_m[-1]))
+        for end, beyond in ((0, way_m < self.way_m[0]), (-1, way_m >= self.way_m[-1])):
+            along[beyond] = self._direction(end)
+        return np.arctan2(along[:, 1], along[:, 0])
+
+    def nearest_m(self, xy_m: Float64[np.ndarray, "m 2"]) -> Float64[np.ndarray, "m"]:
+        """The way at the foot of each place, also beyond the ends."""
+        knots = self.poses[:, :2, 3]
+        apart = np.sum(knots**2, axis=1) - 2.0 * (xy_m @ knots.T)
+        nearest = np.argmin(apart, axis=1)
+        yaw = self.yaw_at(self.way_m[nearest])
+        offset = xy_m - knots[nearest]
+        return self.way_m[nearest] + offset[:, 0] * np.cos(yaw) + offset[:, 1] * np.sin(yaw)
+
+    def _beyond(self, end: int, on_m: Float64[np.ndarray, "m"]) -> Float64[np.ndarray, "m 3"]:
+        """Places so far on from the first (0) or last (-1) pose; the curvature has no jump."""
+        straight, knot = self._direction(end), self.way_m[[end]]
+        slope, bend = self.curve.slope_at(knot)[0], self.curve.curvature_at(knot)[0]
+        if self.way_m[-1] - self.way_m[0] < END_M:
+            slope, bend = straight, np.zeros(3)
+        on = on_m[:, None]
+        bent = (on * (slope - straight) + 0.5 * on**2 * bend) * (
+            1.0 - blend(np.clip(abs(on) / END_M, 0, 1))
+        )
+        return self.poses[end, :3, 3] + on * straight + bent
+
+    def _direction(self, end: int) -> Float64[np.ndarray, "3"]:
+        """Straight on at the first (0) or last (-1) pose, the slope included."""
+        if self.way_m[-1] - self.way_m[0] < END_M:
+            return self.poses[end, :3, 0]
+        inner = self.way_m[end] + (END_M if end == 0 else -END_M)
+        chord = self.poses[end, :3, 3] - self.curve.at(np.array([inner]))[0]
+        return np.copysign(1.0, self.way_m[end] - inner) * chord / np.linalg.norm(chord)
+
+
+def _thinned(places_m: Float64[np.ndarray, "n 3"]) -> Int64[np.ndarray, "k"]:
+    """Which places to keep: the first, and each that is `SPACING_M` from the last one kept."""
+    kept, (x, y, z) = [0], places_m[0].tolist()
+    for index, (at_x, at_y, at_z) in enumerate(places_m.tolist()):
+        if (at_x - x) ** 2 + (at_y - y) ** 2 + (at_z - z) ** 2 >= SPACING_M**2:
+            kept.append(index)
+            x, y, z = at_x, at_y, at_z
+    return np.array(kept)
+
+
+def smooth_twin(path: Trajectory) -> Trajectory:
+    """A path without the noise of its poses; itself where it is one already."""
+    spacing = np.diff(path.time_us)
+    twin = len(spacing) > 0 and bool(np.all(spacing == STEP_US))
+    return path if twin else steady(path)
+
+
+def derivative_at(smooth: Trajectory, time_us: int, order: int) -> Float64[np.ndarray, "2"]:
+    """First or second derivative of the place in plan view at a time [m/s] or [m/s²]."""
+    if len(smooth) < 3:
+        return np.zeros(2)
+    near = slice(*np.searchsorted(smooth.time_us, [time_us - 4 * STEP_US, time_us + 4 * STEP_US]))
+    near = slice(max(0, min(near.start, len(smooth) - 3)), max(near.stop, 3))
+    values, seconds = smooth.world_from_body[near, :2, 3], smooth.time_us[near] * 1e-6
+    for _ in range(order):
+        values = np.gradient(values, seconds, axis=0, edge_order=2)
+    return np.array([np.interp(time_us * 1e-6, seconds, column) for column in values.T])
+
+
+def speed_at(path: Trajectory, time_us: int) -> float:
+    """Speed in plan view at a time, without the noise of the poses [m/s]."""
+    return float(np.hypot(*derivative_at(smooth_twin(path), time_us, 1)))
+
+
+def ramp_m(
+    seconds: Float64[np.ndarray, "n"], speed_mps: float, target_mps: float, change_mps2: float
+) -> Float64[np.ndarray, "n"]:
+    """Way since a body began to change its speed at a constant rate, until it had the target."""
+    span = abs(target_mps - speed_mps) / change_mps2
+    rate = np.copysign(change_mps2, target_mps - speed_mps)
+    during = np.clip(seconds, 0.0, span)
+    after = np.maximum(seconds - span, 0.0)
+    return speed_mps * during + 0.5 * rate * during**2 + target_mps * after
