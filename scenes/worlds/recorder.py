@@ -8,10 +8,8 @@ clip lies its truth: who is in every pixel of every frame, and views from off th
 import json
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,6 @@ import numpy as np
 from scenes.clip import Clip, ImageStream, LidarStream
 from scenes.clip_files import write_clip
 from scenes.folders import Recipe, is_finished, partial_folder, writing
-from scenes.worlds.mitsuba_door import limit_threads
 from scenes.worlds.progress import reported
 from scenes.worlds.recording import (
     FRAME_US,
@@ -29,6 +26,7 @@ from scenes.worlds.recording import (
     ego_from_lidar,
 )
 from scenes.worlds.taking import PART, lit_world, take
+from scenes.worlds.workers import working
 
 __all__ = [
     "FRAME_US",
@@ -133,9 +131,7 @@ def _work(recording: Recording, folder: Path, workers: int) -> None:
         _drain(reported(map(run, tasks), len(tasks), "record"))
         lit_world.cache_clear()
     else:
-        with ProcessPoolExecutor(
-            workers, get_context("spawn"), initializer=limit_threads, initargs=(1,)
-        ) as pool:
+        with working(workers) as pool:
             # Neighbouring frames share what light has gathered, so workers take runs of them.
             run_length = max(len(tasks) // (3 * workers), 1)
             done = pool.map(run, tasks, chunksize=run_length)

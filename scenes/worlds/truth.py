@@ -6,11 +6,9 @@ again, so it can be killed, and asked for more axes later. `read_truth` reads wh
 
 import json
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,6 @@ from scenes.errors import OtherlaneError
 from scenes.folders import write_json
 from scenes.infeasible import InfeasibleError
 from scenes.worlds.light import Light
-from scenes.worlds.mitsuba_door import limit_threads
 from scenes.worlds.perturbations import AXES
 from scenes.worlds.progress import reported
 from scenes.worlds.recording import FRAME_US, Recording, ego_from_lidar
@@ -28,6 +25,7 @@ from scenes.worlds.tracer import Tracer
 from scenes.worlds.truth_files import TruthView, read_view
 from scenes.worlds.truth_store import LAYOUT, is_whole_view, read_whole_view, write_whole_view
 from scenes.worlds.truth_view import Rig, Stage, is_clear, stage_of, view_at
+from scenes.worlds.workers import working
 from scenes.worlds.world import World
 
 ABOUT = "truth.json"
@@ -103,9 +101,7 @@ def write_truth(
         _drain(reported(map(partial(_work, recording, out), left), len(left), "truth"))
         _ready.cache_clear()
     else:
-        with ProcessPoolExecutor(
-            workers, get_context("spawn"), initializer=limit_threads, initargs=(1,)
-        ) as pool:
+        with working(workers) as pool:
             done = pool.map(partial(_work, recording, out), left)
             _drain(reported(done, len(left), "truth"))
     names = (name for want in wants for name in want.names())
