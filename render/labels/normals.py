@@ -13,8 +13,8 @@ from torch import Tensor
 
 from render.labels.planes import BETTER, Planes, fit_planes
 
-WIDEST_RAD = 0.035
-"""Spacing of the pixels in the widest window, at most: it spans four times this, 8 degrees."""
+WIDEST_RAD = 0.052
+"""Spacing of the pixels in the widest window, at most (3 degrees): it spans four times as much."""
 ROUGHER = 16.0
 """How much larger the squared residual of a wider window may be. On worlds, 4 left the noise in;
 100 smoothed creases as often as noise."""
