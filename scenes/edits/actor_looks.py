@@ -170,13 +170,11 @@ class InsertActor:
         end_us = max(int(ego.time_us[-1]), self.start_us)
         time_us = np.append(np.arange(self.start_us, end_us, STEP_US), end_us)
         beside = translation(np.array([0.0, self.left_m, 0.5 * height_m]))
-        route = Route.through(ego.world_from_body @ beside)
-        start = ego.at(np.array([self.start_us])) @ beside
-        from_m = float(route.nearest_m(start[:, :2, 3])[0]) + self.ahead_m
+        route = Route.of(ego.mounted(beside), self.start_us)
         gone_m = self.speed_mps * (time_us - self.start_us) * 1e-6
         turn = np.deg2rad(self.yaw_deg)
         keeps = abs(np.cos(turn)) >= ALONG_THE_ROAD
-        on_road = route.at(from_m + np.copysign(gone_m, np.cos(turn)) * keeps)
+        on_road = route.at(self.ahead_m + np.copysign(gone_m, np.cos(turn)) * keeps)
         own = np.stack([gone_m * (not keeps), np.zeros_like(gone_m), np.zeros_like(gone_m)], axis=1)
         turned = on_road @ rigid(yaw_rotation(np.array(turn)), np.zeros(3))
         poses = settled(turned @ translation(own), on_road, height_m, staging.ground)

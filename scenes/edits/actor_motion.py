@@ -22,6 +22,8 @@ from scenes.staging import Staging
 
 CHANGE = Within(0.1, 12.0, "m/s²")
 """Rates at which speeds change."""
+ROUTE_STEP_M = 0.6
+"""Spacing of the places that another way is measured by."""
 JUMP_M = 1.0
 """A path that begins further than this from where somebody is, is another's."""
 
@@ -137,7 +139,8 @@ class RerouteActor:
             before = path.world_from_body[path.time_us < self.start_us]
             xy_m = np.stack([self.x_m, self.y_m], axis=1)
             points = placed(actor, xy_m, np.repeat(yaw_of(start), len(xy_m)), staging.ground)
-            route = Route.through(np.concatenate([before, start, points]), len(before))
+            corners = Route.through(np.concatenate([before, start, points]), len(before))
+            route = Route.through(corners.at(np.arange(0.0, corners.way_m[-1], ROUTE_STEP_M)))
             way_m = way_since_m(path, self.start_us)[later]
             xy_m = route.at(way_m)[:, :2, 3]
             poses = placed(actor, xy_m, route.yaw_at(way_m), staging.ground)

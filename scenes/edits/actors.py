@@ -153,7 +153,7 @@ class MoveActor:
         if not (self.forward_m or self.left_m or self.yaw_deg):
             find_actor(staging, self.actor, self.kind)
             return staging
-        turn = yaw_rotation(np.deg2rad(self.yaw_deg))
+        turn = yaw_rotation(np.array(np.deg2rad(self.yaw_deg)))
         offset = rigid(turn, np.array([self.forward_m, self.left_m, 0.0]))
 
         def there(actor: Actor) -> Actor:

@@ -16,7 +16,7 @@ from scenes.edits.ego import DURATION, OFFSET, TIME, LaneChange, blend
 from scenes.edits.knots import PLACE, YAW, check_knots, headings
 from scenes.edits.routes import Route, derivative_at, ramp_m, smooth_twin, speed_at
 from scenes.edits.standing import on_plane, yaw_of
-from scenes.edits.tracks import own_way, since
+from scenes.edits.tracks import since
 from scenes.fields import Within, check
 from scenes.infeasible import InfeasibleError
 from scenes.spline import Spline, spline
@@ -52,7 +52,7 @@ class EgoSpeed:
         seconds = (ego.time_us - self.start_us) * 1e-6
         speed_mps = speed_at(ego, self.start_us)
         gone_m = ramp_m(seconds, speed_mps, self.speed_mps, self.change_mps2)
-        return since(self.start_us, ego, own_way(ego, self.start_us).at(gone_m))
+        return since(self.start_us, ego, Route.of(ego, self.start_us).at(gone_m))
 
     def describe(self) -> str:
         """The edit in words."""
@@ -143,7 +143,7 @@ class EgoPath:
         places = self._places(smooth)
         at_us = np.maximum(ego.time_us, self.start_us)
         fading = 1.0 - blend(np.minimum((at_us - self.start_us) / JOIN_US, 1.0))
-        way = own_way(ego, self.start_us)
+        way = Route.of(ego, self.start_us)
         xy_m = places.at(at_us * 1e-6) + self._bent(ego, smooth, places, at_us, fading)
         yaw = headings(places, self.time_us, self.yaw_rad, at_us)
         slip = yaw_of(ego.at(np.array([self.start_us])))[0] - yaw[0]

@@ -9,7 +9,7 @@ from jaxtyping import Float64
 from scenes.edits.actor_motion import CHANGE
 from scenes.edits.ego import TIME, blend
 from scenes.edits.routes import Route, ramp_m, speed_at
-from scenes.edits.tracks import own_way, since
+from scenes.edits.tracks import since
 from scenes.fields import Within, check
 from scenes.geometry import rigid, yaw_rotation
 from scenes.infeasible import InfeasibleError
@@ -60,7 +60,7 @@ class EgoUTurn:
         before_mps = max(speed_at(ego, self.start_us), self.speed_mps)
         braking_s = (before_mps - self.speed_mps) / self.change_mps2
         braking_m = 0.5 * (before_mps + self.speed_mps) * braking_s
-        route, turn_m = self._route(own_way(ego, self.start_us), braking_m)
+        route, turn_m = self._route(Route.of(ego, self.start_us), braking_m)
         turned_s = braking_s + turn_m / self.speed_mps
         there_m = ramp_m(seconds, before_mps, self.speed_mps, self.change_mps2)
         back_m = ramp_m(seconds - turned_s, self.speed_mps, before_mps, self.change_mps2)

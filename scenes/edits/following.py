@@ -9,8 +9,8 @@ from jaxtyping import Float64, Int64
 from scenes.actor import Actor
 from scenes.edits.actors import ID, SPEED, changed, find_actor
 from scenes.edits.ego import TIME
-from scenes.edits.routes import speed_at
-from scenes.edits.tracks import after, on_own_way, own_way
+from scenes.edits.routes import Route, speed_at
+from scenes.edits.tracks import after, on_own_way
 from scenes.fields import Within, check
 from scenes.infeasible import InfeasibleError
 from scenes.smoothing import steady
@@ -107,7 +107,7 @@ def _leading(
 
     The way is NaN whenever the leader is not known, behind, or beside the follower's way.
     """
-    route = own_way(actor.trajectory, start_us)
+    route = Route.of(actor.trajectory, start_us)
     smooth = steady(leader.trajectory)
     xy_m = smooth.at(times)[:, :2, 3]
     way_m = route.nearest_m(xy_m)

@@ -5,12 +5,11 @@ out. Places follow a cubic spline, rotations the shortest turns between poses; b
 the way goes straight on. World frame, metres.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from scenes.edits.ego import blend
 from scenes.geometry import interpolate_rigid
 from scenes.smoothing import STEP_US, steady
 from scenes.spline import Spline, spline
@@ -19,7 +18,11 @@ from scenes.trajectory import Trajectory
 SPACING_M = 0.5
 """Least distance between the poses that a route goes through."""
 END_M = 4.0
-"""Stretch over which the direction at either end is measured, and the way straightens out."""
+"""Stretch over which slope, and where nothing better is known direction, are measured."""
+RUN_OUT_M = 15.0
+"""Beyond its ends a way straightens out over this long: at 30 m/s, half a second."""
+SLOWEST_MPS = 0.5
+"""Slower than this the direction of travel is not known well; that of the pose is."""
 KEYS_PER_M = 1e9
 """Lengths are turned into whole numbers this fine, to interpolate rotations by them."""
 
@@ -34,18 +37,59 @@ class Route:
     """World from body along it."""
     curve: Spline
     """Places by way."""
+    yaw: Float64[np.ndarray, "2"]
+    """Direction in plan view at the first and the last pose [rad]."""
+    bend_per_m: Float64[np.ndarray, "2"]
+    """Curvature there, left positive [1/m]."""
 
     @staticmethod
     def through(poses: Float64[np.ndarray, "n 4 4"], pivot: int = 0) -> "Route":
-        """The way through poses, in this order: the pivot, and what is far enough from the last."""
+        """The way through poses, in this order: the pivot, and what is far enough from the last.
+
+        Beyond its ends it goes straight on.
+        """
         places = poses[:, :3, 3]
         after = _thinned(places[pivot:]) + pivot
         before = pivot - _thinned(places[pivot::-1])[:0:-1]
         kept = poses[np.concatenate([before, after])]
         steps = np.linalg.norm(np.diff(kept[:, :3, 3], axis=0), axis=1)
         way_m = np.concatenate([[0.0], np.cumsum(steps)])
+        curve = spline(way_m, kept[:, :3, 3])
+        ends, inner = way_m[[0, -1]], np.clip(way_m[[0, -1]] + [END_M, -END_M], 0.0, way_m[-1])
+        chord = (curve.at(ends) - curve.at(inner)) * [[-1.0], [1.0]]
+        known = way_m[-1] >= SPACING_M
+        x, y = chord[:, :2].T if known else kept[[0, -1], :2, 0].T
         way_m = way_m - way_m[len(before)]
-        return Route(way_m=way_m, poses=kept, curve=spline(way_m, kept[:, :3, 3]))
+        return Route(
+            way_m=way_m,
+            poses=kept,
+            curve=spline(way_m, kept[:, :3, 3]),
+            yaw=np.arctan2(y, x),
+            bend_per_m=np.zeros(2),
+        )
+
+    @staticmethod
+    def of(path: Trajectory, start_us: int) -> "Route":
+        """The way of a body, counted from where it was at a time.
+
+        Beyond its ends it straightens out from the bend that the body was in, as far as that can
+        be told from its motion.
+        """
+        past, future = path.time_us < start_us, path.time_us > start_us
+        poses = path.world_from_body
+        start = path.at(np.array([start_us]))
+        route = Route.through(np.concatenate([poses[past], start, poses[future]]), int(past.sum()))
+        smooth, yaw, bend = smooth_twin(path), route.yaw.copy(), np.zeros(2)
+        for end in (0, -1):
+            time_us = int(smooth.time_us[end])
+            velocity, rate = (derivative_at(smooth, time_us, order) for order in (1, 2))
+            speed = float(np.hypot(*velocity))
+            if speed < SLOWEST_MPS:
+                yaw[end] = np.arctan2(*path.world_from_body[end, [1, 0], 0])
+            else:
+                yaw[end] = np.arctan2(velocity[1], velocity[0])
+                bend[end] = (velocity[0] * rate[1] - velocity[1] * rate[0]) / speed**3
+        return replace(route, yaw=yaw, bend_per_m=bend)
 
     def at(self, way_m: Float64[np.ndarray, "m"]) -> Float64[np.ndarray, "m 4 4"]:
         """Poses so far along, also beyond the ends."""
@@ -55,14 +99,18 @@ class Route:
         poses[:, :3, 3] = self.curve.at(inside)
         for end, outside in ((0, way_m < inside), (-1, way_m > inside)):
             if outside.any():
-                poses[outside, :3, 3] = self._beyond(end, way_m[outside] - self.way_m[end])
+                on = self._run_out(end)
+                poses[outside, :3, 3] = on.at(abs(way_m[outside] - self.way_m[end]))
         return poses
 
     def yaw_at(self, way_m: Float64[np.ndarray, "m"]) -> Float64[np.ndarray, "m"]:
         """Direction of the way in plan view [rad]."""
         along = self.curve.slope_at(np.clip(way_m, self.way_m[0], self.way_m[-1]))
-        for end, beyond in ((0, way_m < self.way_m[0]), (-1, way_m >= self.way_m[-1])):
-            along[beyond] = self._direction(end)
+        for end, outside in ((0, way_m < self.way_m[0]), (-1, way_m >= self.way_m[-1])):
+            if outside.any():
+                on = self._run_out(end)
+                beyond = np.minimum(abs(way_m[outside] - self.way_m[end]), RUN_OUT_M)
+                along[outside] = on.slope_at(beyond) * (-1.0 if end == 0 else 1.0)
         return np.arctan2(along[:, 1], along[:, 0])
 
     def nearest_m(self, xy_m: Float64[np.ndarray, "m 2"]) -> Float64[np.ndarray, "m"]:
@@ -74,34 +122,38 @@ class Route:
         offset = xy_m - knots[nearest]
         return self.way_m[nearest] + offset[:, 0] * np.cos(yaw) + offset[:, 1] * np.sin(yaw)
 
-    def _beyond(self, end: int, on_m: Float64[np.ndarray, "m"]) -> Float64[np.ndarray, "m 3"]:
-        """Places so far on from the first (0) or last (-1) pose; the curvature has no jump."""
-        straight, knot = self._direction(end), self.way_m[[end]]
-        slope, bend = self.curve.slope_at(knot)[0], self.curve.curvature_at(knot)[0]
-        if self.way_m[-1] - self.way_m[0] < END_M:
-            slope, bend = straight, np.zeros(3)
-        on = on_m[:, None]
-        bent = (on * (slope - straight) + 0.5 * on**2 * bend) * (
-            1.0 - blend(np.clip(abs(on) / END_M, 0, 1))
-        )
-        return self.poses[end, :3, 3] + on * straight + bent
+    def _run_out(self, end: int) -> Spline:
+        """Places beyond the first (0) or last (-1) pose by distance from it.
 
-    def _direction(self, end: int) -> Float64[np.ndarray, "3"]:
-        """Straight on at the first (0) or last (-1) pose, the slope included."""
-        if self.way_m[-1] - self.way_m[0] < END_M:
-            return self.poses[end, :3, 0]
-        inner = self.way_m[end] + (END_M if end == 0 else -END_M)
-        chord = self.poses[end, :3, 3] - self.curve.at(np.array([inner]))[0]
-        return np.copysign(1.0, self.way_m[end] - inner) * chord / np.linalg.norm(chord)
+        The curvature falls linearly to 0, so what drives there feels no jolt.
+        """
+        on = np.linspace(0.0, RUN_OUT_M, 61)
+        side = -1.0 if end == 0 else 1.0
+        yaw = self.yaw[end] + self.bend_per_m[end] * side * (on - 0.5 * on**2 / RUN_OUT_M)
+        inner = self.way_m[end] - side * min(END_M, self.way_m[-1] - self.way_m[0])
+        rise = self.poses[end, 2, 3] - self.curve.at(np.array([inner]))[0, 2]
+        if abs(self.way_m[end] - inner) >= SPACING_M:
+            slope = rise / (self.way_m[end] - inner)
+        else:
+            slope = self.poses[end, 2, 0]
+        level = np.sqrt(max(0.0, 1.0 - slope**2))
+        ahead = np.stack(
+            [level * np.cos(yaw), level * np.sin(yaw), np.full(len(on), slope)], axis=1
+        )
+        steps = 0.5 * (ahead[1:] + ahead[:-1]) * (on[1] - on[0])
+        gone = side * np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+        return spline(on, self.poses[end, :3, 3] + gone)
 
 
 def _thinned(places_m: Float64[np.ndarray, "n 3"]) -> Int64[np.ndarray, "k"]:
-    """Which places to keep: the first, and each that is `SPACING_M` from the last one kept."""
+    """Which places to keep: the first, the last, and each that is `SPACING_M` from the one before."""
     kept, (x, y, z) = [0], places_m[0].tolist()
     for index, (at_x, at_y, at_z) in enumerate(places_m.tolist()):
         if (at_x - x) ** 2 + (at_y - y) ** 2 + (at_z - z) ** 2 >= SPACING_M**2:
             kept.append(index)
             x, y, z = at_x, at_y, at_z
+    if len(kept) > 1:
+        kept[-1] = len(places_m) - 1
     return np.array(kept)
 
 

@@ -74,20 +74,12 @@ def way_since_m(path: Trajectory, start_us: int) -> Float64[np.ndarray, "n"]:
     return way_m - np.interp(start_us, smooth.time_us, smooth.travelled_m())
 
 
-def own_way(path: Trajectory, start_us: int) -> Route:
-    """The way of a track, counted from where it was at a time."""
-    past = path.world_from_body[path.time_us < start_us]
-    future = path.world_from_body[path.time_us > start_us]
-    start = path.at(np.array([start_us]))
-    return Route.through(np.concatenate([past, start, future]), len(past))
-
-
 def on_own_way(
     actor: Actor, start_us: int, gone_m: Float64[np.ndarray, "n"], ground: Ground | None
 ) -> Actor:
     """An actor on its own way, so far along it at each of its later times."""
     path = actor.trajectory
-    route = own_way(path, start_us)
+    route = Route.of(path, start_us)
     poses = route.at(gone_m)
     inside = route.at(np.clip(gone_m, route.way_m[0], route.way_m[-1]))
     beyond = gone_m > route.way_m[-1]

@@ -1,0 +1,293 @@
+"""Where actors are put, how fast they go, and that they stand on the ground."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from scenes.actor import Actor
+from scenes.assets import library
+from scenes.edits import Edit, apply_edit
+from scenes.edits.actor_looks import InsertActor, ScaleActor, SwapActor
+from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
+from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic
+from scenes.edits.following import FollowActor
+from scenes.edits.routes import RUN_OUT_M
+from scenes.geometry import rigid, rotation_exp
+from scenes.ground import Ground, fit_ground
+from scenes.infeasible import InfeasibleError
+from scenes.staging import Staging
+from scenes.trajectory import Trajectory
+from tests.clip_maker import make_clip, noisy, ride
+from tests.edit_maker import DRIVING, PARKED, WALKING, actor_of, driving_car, make_staging
+
+STAGING = make_staging()
+SLOPE = 0.06
+
+
+def on_a_hill() -> Staging:
+    """The same, all on a road that climbs along x."""
+    level = make_staging()
+    hill = rigid(rotation_exp(np.array([0.0, -np.arctan(SLOPE), 0.0])), np.zeros(3))
+
+    def up(path: Trajectory) -> Trajectory:
+        return replace(path, world_from_body=hill @ path.world_from_body)
+
+    ego = up(level.ego)
+    actors = tuple(replace(actor, trajectory=up(actor.trajectory)) for actor in level.actors)
+    return replace(level, ego=ego, actors=actors, ground=fit_ground(make_clip(ego)))
+
+
+def above_m(actor: Actor, ground: Ground) -> np.ndarray:
+    """Height of a box's lowest point under its middle over the ground."""
+    x, y, z = actor.trajectory.world_from_body[:, :3, 3].T
+    return z - 0.5 * float(actor.size_m[2]) - ground.height_m(x, y)
+
+
+def speeds(actor: Actor) -> np.ndarray:
+    path = actor.trajectory
+    steps = np.linalg.norm(np.diff(path.world_from_body[:, :3, 3], axis=0), axis=1)
+    return steps / np.diff(path.time_us * 1e-6)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        RemoveActor(actor=8),
+        RemoveTraffic(keep=(8,)),
+        MoveActor(actor=8),
+        ScaleActor(actor=8, factor=1.0),
+        SwapActor(actor=8, asset="car"),
+        SpeedProfile(actor=8, start_us=0, speed_mps=1.0, change_mps2=1.0),
+        FollowActor(actor=DRIVING, leader=8, start_us=0, headway_s=1.0, speed_mps=9.0),
+    ],
+    ids=lambda edit: edit.kind,
+)
+def test_an_unknown_actor_is_refused_with_the_nearest_known(edit: Edit) -> None:
+    with pytest.raises(InfeasibleError, match="no actor 8") as refused:
+        apply_edit(edit, STAGING)
+    assert refused.value.reason == "no such actor"
+    assert "3, 7, 12" in refused.value.fix
+    with pytest.raises(InfeasibleError, match="a drive with road users"):
+        apply_edit(edit, replace(STAGING, actors=()))
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (InsertActor(actor=PARKED, asset="car", start_us=0), "actor id taken"),
+        (InsertActor(actor=50, asset="tank", start_us=0), "no such asset"),
+        (SwapActor(actor=PARKED, asset="tank"), "no such asset"),
+        (SpeedProfile(actor=WALKING, start_us=0, speed_mps=0.0, change_mps2=1.0), "not known then"),
+        (RerouteActor(actor=WALKING, start_us=5_000_000, x_m=(0.0,), y_m=(0.0,)), "not known then"),
+        (
+            FollowPath(actor=DRIVING, time_us=(10**6, 2 * 10**6), x_m=(0.0, 9.0), y_m=(0.0, 0.0)),
+            "a jump",
+        ),
+        (
+            FollowPath(
+                actor=WALKING, time_us=(5 * 10**6, 6 * 10**6), x_m=(0.0, 9.0), y_m=(0.0, 0.0)
+            ),
+            "not known then",
+        ),
+        (
+            FollowActor(actor=PARKED, leader=PARKED, start_us=0, headway_s=1.0, speed_mps=1.0),
+            "no leader",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_way_out(edit: Edit, reason: str) -> None:
+    with pytest.raises(InfeasibleError) as refused:
+        apply_edit(edit, STAGING)
+    assert refused.value.reason == reason
+    assert len(refused.value.fix) > 10
+
+
+def test_who_is_moved_keeps_height_and_slope_over_the_ground() -> None:
+    hill = on_a_hill()
+    assert hill.ground is not None
+    moved = apply_edit(MoveActor(actor=DRIVING, forward_m=12.0, left_m=2.0, yaw_deg=30.0), hill)
+    assert_allclose(above_m(actor_of(moved), hill.ground), 0.0, atol=0.01)
+    up = actor_of(moved).trajectory.world_from_body[:, :3, 2]
+    assert_allclose(up, actor_of(hill).trajectory.world_from_body[:, :3, 2], atol=1e-3)
+    level = apply_edit(
+        MoveActor(actor=DRIVING, forward_m=-5.0, left_m=2.0), replace(hill, ground=None)
+    )
+    was, now = (actor_of(s).trajectory.world_from_body for s in (hill, level))
+    assert_allclose(np.linalg.norm((now - was)[:, :3, 3], axis=1), np.hypot(5.0, 2.0), atol=1e-9)
+    assert np.array_equal(now[:, :3, :3], was[:, :3, :3])
+
+
+def test_what_is_put_on_a_hill_stands_on_it() -> None:
+    hill = on_a_hill()
+    assert hill.ground is not None
+    put = apply_edit(InsertActor(actor=50, asset="truck", start_us=0, ahead_m=30.0), hill)
+    path = FollowPath(
+        actor=50, time_us=(0, 2_000_000, 4_000_000), x_m=(30.0, 40.0, 60.0), y_m=(0.0, 1.0, 2.0)
+    )
+    for staging in (put, apply_edit(path, put)):
+        truck = actor_of(staging, 50)
+        assert_allclose(above_m(truck, hill.ground), 0.0, atol=0.01)
+        forward = truck.trajectory.world_from_body[:, :3, 0]
+        assert_allclose(forward[:, 2] / np.hypot(*forward[:, :2].T), SLOPE, rtol=0.05)
+    given_z = replace(path, z_m=(5.0, 5.0, 6.0))
+    z_m = actor_of(apply_edit(given_z, put), 50).trajectory.world_from_body[:, 2, 3]
+    assert (z_m[0], z_m[-1]) == (5.0, 6.0)
+
+
+@pytest.mark.parametrize("asset", ["car", "van", "truck", "bus", "cyclist", "person"])
+def test_an_asset_has_its_size_and_stands_where_the_other_stood(asset: str) -> None:
+    swapped = apply_edit(SwapActor(actor=DRIVING, asset=asset), STAGING)
+    new, old = actor_of(swapped), actor_of(STAGING)
+    assert swapped.assets == {DRIVING: asset}
+    assert new.kind == library()[asset].kind
+    assert_allclose(new.size_m, library()[asset].size_m)
+    assert STAGING.ground is not None
+    assert_allclose(above_m(new, STAGING.ground), above_m(old, STAGING.ground), atol=1e-9)
+    assert apply_edit(RemoveActor(actor=DRIVING), swapped).assets == {}
+
+
+@given(st.floats(-0.02, 0.02), st.floats(-6.0, 6.0), st.sampled_from([0.0, 180.0]))
+def test_an_inserted_actor_keeps_to_the_road_beside_the_ego(
+    bend_per_m: float, left_m: float, yaw_deg: float
+) -> None:
+    ego = ride(bend_per_m=bend_per_m)
+    edit = InsertActor(
+        actor=50, asset="car", start_us=1_000_000, ahead_m=20.0, left_m=left_m,
+        yaw_deg=yaw_deg, speed_mps=6.0,
+    )  # fmt: skip
+    car = actor_of(apply_edit(edit, make_staging(ego)), 50)
+    assert car.trajectory.time_us[[0, -1]].tolist() == [1_000_000, 6_000_000]
+    assert_allclose(speeds(car), 6.0, rtol=2e-3)
+    centre = np.array([0.0, 1.0 / bend_per_m if bend_per_m else np.inf])
+    if abs(bend_per_m) > 1e-3:
+        radius = np.linalg.norm(car.trajectory.world_from_body[:, :2, 3] - centre, axis=1)
+        assert_allclose(radius, abs(1.0 / bend_per_m - left_m), atol=0.02)
+    ahead = car.trajectory.world_from_body[0, :2, 3] - ego.at(np.array([1_000_000]))[0, :2, 3]
+    assert np.linalg.norm(ahead) == pytest.approx(np.hypot(20.0, left_m), rel=0.15)
+
+
+def test_who_faces_across_the_road_crosses_it() -> None:
+    edit = InsertActor(
+        actor=50, asset="person", start_us=0, ahead_m=20.0, left_m=-4.0, yaw_deg=90.0, speed_mps=2.0
+    )
+    person = actor_of(apply_edit(edit, STAGING), 50).trajectory
+    assert_allclose(person.world_from_body[[0, -1], :2, 3], [[20.0, -4.0], [20.0, 8.0]], atol=1e-6)
+
+
+def test_a_path_is_met_knot_by_knot_and_ends_with_the_last() -> None:
+    times = (2_000_000, 2_500_000, 3_700_001, 5_000_000)
+    x_m, y_m, yaw_rad = (40.0, 45.0, 55.5, 60.0), (0.0, 0.5, 3.25, 9.0), (0.0, 0.2, 0.8, 1.5)
+    edit = FollowPath(actor=DRIVING, time_us=times, x_m=x_m, y_m=y_m, yaw_rad=yaw_rad)
+    path = actor_of(apply_edit(edit, STAGING)).trajectory
+    there = path.at(np.array(times))
+    assert np.array_equal(there[:, 0, 3], x_m)
+    assert np.array_equal(there[:, 1, 3], y_m)
+    assert_allclose(np.arctan2(there[:, 1, 0], there[:, 0, 0]), yaw_rad, atol=1e-12)
+    assert path.time_us[-1] == times[-1]
+    along = actor_of(apply_edit(replace(edit, yaw_rad=()), STAGING)).trajectory
+    moved = np.diff(along.world_from_body[-3:, :2, 3], axis=0)[-1]
+    assert np.arctan2(*along.world_from_body[-1, [1, 0], 0]) == pytest.approx(
+        np.arctan2(*moved[::-1]), abs=0.05
+    )
+
+
+def test_who_stands_keeps_its_heading() -> None:
+    edit = FollowPath(
+        actor=WALKING, time_us=(1_000_000, 3_000_000), x_m=(40.0,) * 2, y_m=(-4.6,) * 2
+    )
+    poses = actor_of(apply_edit(edit, STAGING), WALKING).trajectory.world_from_body
+    assert_allclose(poses[:, :2, 0], [[0.0, 1.0]] * len(poses), atol=1e-12)
+
+
+@pytest.mark.parametrize("noise_m", [0.0, 0.03])
+@pytest.mark.parametrize("bend_per_m", [0.0, 0.02])
+@pytest.mark.parametrize(("target", "stops_m"), [(0.0, 10.0**2 / 8.0), (5.0, None)])
+def test_a_car_that_brakes_stops_where_it_must(
+    noise_m: float, bend_per_m: float, target: float, stops_m: float | None
+) -> None:
+    car = driving_car(speed_mps=10.0, bend_per_m=bend_per_m)
+    car = replace(car, trajectory=noisy(car.trajectory, noise_m, 1))
+    edit = SpeedProfile(actor=DRIVING, start_us=2_000_000, speed_mps=target, change_mps2=4.0)
+    braked = actor_of(apply_edit(edit, make_staging(car=car)))
+    seconds = 4.0
+    way_m = stops_m or 5.0 * seconds + 0.5 * (10.0 - 5.0) ** 2 / 4.0
+    way = braked.trajectory.time_us >= 2_000_000
+    turned = bend_per_m * (20.0 + way_m)
+    end = braked.trajectory.world_from_body[-1, :2, 3] - [20.0, 0.0]
+    wanted = [np.sin(turned), 1.0 - np.cos(turned)] if bend_per_m else [20.0 + way_m, 0.0]
+    wanted = np.array(wanted) / (bend_per_m or 1.0)
+    assert_allclose(end, wanted, atol=0.01 + 10.0 * noise_m)
+    assert speeds(braked)[way[1:]][-1] == pytest.approx(target, abs=0.02 + 8.0 * noise_m)
+
+
+def test_a_car_that_accelerates_goes_straight_on_where_its_track_ends() -> None:
+    car = driving_car(bend_per_m=0.02)
+    edit = SpeedProfile(actor=DRIVING, start_us=3_000_000, speed_mps=20.0, change_mps2=5.0)
+    fast = actor_of(apply_edit(edit, make_staging(car=car))).trajectory
+    way_m = 30.0 + 10.0 * 2.0 + 0.5 * 5.0 * 4.0 + 20.0 * 1.0
+    assert fast.travelled_m()[-1] == pytest.approx(way_m, rel=1e-3)
+    late = np.diff(fast.world_from_body[-3:, :2, 3], axis=0)
+    bearing = np.arctan2(late[:, 1], late[:, 0])
+    assert_allclose(bearing, 0.02 * (60.0 + 0.5 * RUN_OUT_M), atol=5e-3)  # out of the bend
+
+
+@pytest.mark.parametrize("lead_mps", [6.0, 9.0])
+def test_a_follower_settles_at_the_gap_of_its_model(lead_mps: float) -> None:
+    time_us = np.arange(0, 60_000_001, 100_000)
+    poses = np.tile(np.eye(4), (len(time_us), 1, 1))
+    poses[:, 0, 3] = 10.0 * time_us * 1e-6
+    poses[:, 2, 3] = 0.75
+    path = Trajectory(time_us=time_us, world_from_body=poses)
+    car = replace(driving_car(), trajectory=path)
+    ahead = poses.copy()
+    ahead[:, 0, 3] = 60.0 + lead_mps * time_us * 1e-6
+    leader = replace(car, id=9, trajectory=replace(path, world_from_body=ahead))
+    staging = replace(STAGING, actors=(car, leader), ground=None)
+    edit = FollowActor(actor=DRIVING, leader=9, start_us=0, headway_s=1.5, speed_mps=14.0)
+    follower = actor_of(apply_edit(edit, staging))
+    gap_m = (ahead - follower.trajectory.world_from_body)[:, 0, 3] - 4.0
+    settled_m = (2.0 + 1.5 * lead_mps) / np.sqrt(1.0 - (lead_mps / 14.0) ** 4)
+    assert gap_m.min() > 0.0
+    assert gap_m[-1] == pytest.approx(settled_m, rel=0.02)
+    assert speeds(follower)[-1] == pytest.approx(lead_mps, rel=0.01)
+
+
+def test_a_follower_stops_behind_who_stands_and_heeds_nobody_beside_its_way() -> None:
+    def follows(staging: Staging) -> Actor:
+        edit = FollowActor(actor=DRIVING, leader=PARKED, start_us=0, headway_s=1.0, speed_mps=10.0)
+        return actor_of(apply_edit(edit, staging))
+
+    in_lane = apply_edit(MoveActor(actor=PARKED, forward_m=25.0, left_m=-4.0), STAGING)
+    stopped = follows(in_lane)
+    gap_m = 55.0 - stopped.trajectory.world_from_body[-1, 0, 3] - 4.0
+    assert 0.5 < gap_m < 6.0
+    assert speeds(stopped)[-1] < 1.5
+    beside = follows(apply_edit(MoveActor(actor=PARKED, forward_m=25.0), STAGING))
+    assert speeds(beside)[-1] == pytest.approx(10.0, abs=0.2)
+
+
+def test_another_way_is_gone_as_fast_as_the_own_one() -> None:
+    edit = RerouteActor(
+        actor=DRIVING, start_us=2_000_000, x_m=(50.0, 56.0, 58.0), y_m=(0.5, 4.0, 12.0)
+    )
+    edited = actor_of(apply_edit(edit, STAGING))
+    assert_allclose(speeds(edited), 10.0, rtol=0.02)
+    near = Trajectory(
+        time_us=edited.trajectory.time_us, world_from_body=edited.trajectory.world_from_body
+    )
+    for x_m, y_m in zip(edit.x_m, edit.y_m, strict=True):
+        assert near.distance_m(np.array([x_m, y_m, 0.75])) < 0.1
+    forward = edited.trajectory.world_from_body[-1, :2, 0]
+    assert forward[1] > 0.9
+
+
+def test_edits_of_others_leave_everybody_else() -> None:
+    for edit in (MoveActor(actor=PARKED, left_m=1.0), ScaleActor(actor=PARKED, factor=2.0)):
+        edited: Any = apply_edit(edit, STAGING)
+        assert actor_of(edited) is actor_of(STAGING)
+        assert edited.ego is STAGING.ego
