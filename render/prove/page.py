@@ -90,6 +90,7 @@ def _numbers(
             for row in by_amount(rows)
             if row.axis == axis
         ]
+    parts["How exact the truth is, at its worst"] = content["oracle"]
     parts["Worlds"] = [_world_row(world) for world in content["worlds"]]
     if content["not_yet"]:
         parts["Not yet"] = [

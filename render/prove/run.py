@@ -14,11 +14,13 @@ import numpy as np
 import torch
 
 from recon.kernels.native import instruction_set, native_problem
+from render.prove.exactness import read_oracle, worst
 from render.prove.page import write_page
 from render.prove.peers import FORMAT, Peer, read_peer
 from render.prove.plan import STAGES, Clock, Plan, ProveRequest, WorldPlan, make_plan
 from render.prove.rows import Row, by_amount, by_distance, mean
 from render.prove.stages import (
+    ORACLE,
     PROCESSOR,
     is_done,
     read_costs,
@@ -108,6 +110,7 @@ def _content(plan: Plan, request: ProveRequest, out: Path) -> dict[str, object]:
         "means": [asdict(row) for row in by_amount(every)],
         "not_yet": [_missing(axis) for axis in plan.not_yet],
         "summary": summary(every),
+        "oracle": worst({w.name: read_oracle(out / WORLDS / w.name / ORACLE) for w in plan.worlds}),
     }
 
 
@@ -130,6 +133,7 @@ def _world(
             name: held[name]
             for name in ("psnr_db", "psnr_affine_db", "ssim", "flip", "depth_abs_rel", "frames")
         },
+        "oracle": read_oracle(folder / ORACLE),
         "no_room": _no_room(world, views),
         "rows": [asdict(row) for row in means],
         "by_distance": [asdict(row) for row in by_distance(views)],
@@ -203,4 +207,5 @@ def _said(content: Mapping[str, object], out: Path, peers: Sequence[Peer]) -> di
         "peers": ", ".join(peer.name for peer in peers) or None,
         "not_yet": ", ".join(axis["axis"] for axis in not_yet) or None,
         "summary": content["summary"],
+        "oracle": content["oracle"],
     }

@@ -20,6 +20,7 @@ from recon.evaluate import Comparison, evaluate_scene, result
 from recon.evidence import camera_trajectory, scaled_camera
 from recon.reconstruct import reconstruct_clip
 from recon.scene import Scene, load_scene
+from render.prove.exactness import measured_oracle, write_oracle
 from render.prove.plan import WorldPlan
 from render.prove.rows import Row, view_row
 from render.prove.scoring import exposure_ev, render_target, score_view
@@ -32,7 +33,7 @@ from scenes.worlds.truth import read_truth, write_truth
 from scenes.worlds.truth_files import TruthView
 
 CLIP, TRUTH, SCENE, SCORES = "clip", "truth", "scene", "scores"
-COSTS, PROCESSOR = "costs.json", "processor.json"
+COSTS, PROCESSOR, ORACLE = "costs.json", "processor.json", "oracle.json"
 ROWS, HELD_OUT = "rows.json", "held_out"
 SCORING = 1
 """Version of the scores; another one scores again."""
@@ -56,12 +57,12 @@ def run_stage(plan: WorldPlan, folder: Path, stage: str) -> None:
 
 
 def is_done(plan: WorldPlan, folder: Path) -> bool:
-    """Whether every axis of a world has been scored.
+    """Whether every axis of a world has been scored, and its truth checked.
 
     Raises:
         OtherlaneError: It was scored with other settings.
     """
-    if not (folder / SCENE).is_dir():
+    if not (folder / SCENE).is_dir() or not (folder / ORACLE).is_file():
         return False
     digest = folder_hash(folder / SCENE, "scene")
     parts = {HELD_OUT: (), **plan.amounts()}
@@ -90,6 +91,8 @@ def _record(plan: WorldPlan, folder: Path) -> None:
 
 def _truth(plan: WorldPlan, folder: Path) -> None:
     write_truth(plan.recording, folder / TRUTH, plan.axes, plan.views, plan.workers)
+    if not (folder / ORACLE).is_file():
+        write_oracle(folder / ORACLE, measured_oracle(plan.recording))
 
 
 def _reconstruct(plan: WorldPlan, folder: Path) -> None:

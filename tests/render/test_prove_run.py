@@ -21,6 +21,7 @@ from scenes.errors import OtherlaneError
 from scenes.geometry import translation
 from scenes.images import srgb_from_linear
 from scenes.semantics import Semantic
+from scenes.worlds.oracle import OracleReport
 from scenes.worlds.perturbations import AXES
 from scenes.worlds.recipes import RECIPES
 from scenes.worlds.recorder import Recording
@@ -32,6 +33,11 @@ CAMERA = Camera(width=24, height=16, fx=20.0, fy=20.0, cx=12.0, cy=7.0)
 REQUEST = ProveRequest(
     worlds=("street",), axes=("lateral=0,3", "fog"), recipe="tiny", views=2, workers=1
 )
+
+EXACT = OracleReport(
+    fit_m=0.0, box_px=0.1, mesh_px=0.1, road_users=1, depth_rel=1e-6, flow_px=0.02,
+    flow_moving_px=0.001, lidar_m=1e-4, shadow_share=float("nan"), seen_share=1.0,
+)  # fmt: skip
 
 
 def view_of_the_plain(axis: str, amount: float) -> TruthView:
@@ -64,7 +70,7 @@ def view_of_the_plain(axis: str, amount: float) -> TruthView:
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Worlds that cost nothing; how often each was recorded, and its truth written."""
-    calls = {"record": 0, "truth": 0}
+    calls = {"record": 0, "truth": 0, "oracle": 0}
     asked: dict[Path, tuple[str, ...]] = {}
 
     def record(recording: Recording, out: Path, workers: int) -> Clip:
@@ -80,8 +86,15 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     def read(folder: Path) -> tuple[TruthView, ...]:
         return tuple(view_of_the_plain(w.axis, w.amount) for w in wanted(asked[folder], 1))
 
+    def measured(recording: Recording) -> OracleReport:
+        del recording
+        calls["oracle"] += 1
+        return EXACT
+
     monkeypatch.setitem(recon.recipes.RECIPES, "tiny", lambda _: tiny_config())
-    for name, fake in (("record", record), ("write_truth", write), ("read_truth", read)):
+    fakes = {"record": record, "write_truth": write, "read_truth": read}
+    fakes["measured_oracle"] = measured
+    for name, fake in fakes.items():
         monkeypatch.setattr(stages, name, fake)
     return calls
 
@@ -103,6 +116,11 @@ def test_a_run_writes_numbers_and_a_page(tmp_path: Path, counted: dict[str, int]
     assert [x["axis"] for x in content["not_yet"]] == ["fog"]
     assert world["no_room"][0] == {"axis": "lateral", "amount": 0.0, "views": 1}
     assert said["worlds"] == 1
+    exact = {line["truth"]: line for line in content["oracle"]}
+    assert exact["flow_px"] | {"worst": 0.02, "met": False} == exact["flow_px"]
+    assert exact["box_px"] | {"worst": 0.1, "met": True} == exact["box_px"]
+    assert exact["shadow_share"]["met"] is None  # nothing to measure
+    assert world["oracle"]["lidar_m"] == 1e-4
     assert json.dumps(content, allow_nan=False)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert page.count("<svg") > 5
@@ -110,7 +128,7 @@ def test_a_run_writes_numbers_and_a_page(tmp_path: Path, counted: dict[str, int]
         assert words in page
     assert "<script" not in page
     assert "http://" not in page.replace("http://www.w3.org", "")
-    assert counted == {"record": 1, "truth": 1}
+    assert counted == {"record": 1, "truth": 1, "oracle": 1}
 
 
 def test_what_is_finished_is_not_done_again(tmp_path: Path, counted: dict[str, int]) -> None:
@@ -119,7 +137,7 @@ def test_what_is_finished_is_not_done_again(tmp_path: Path, counted: dict[str, i
     prove_folder(tmp_path, REQUEST)
     second = json.loads((tmp_path / "prove.json").read_text(encoding="utf-8"))
     assert second["worlds"] == first["worlds"]  # costs too
-    assert counted == {"record": 1, "truth": 1}
+    assert counted == {"record": 1, "truth": 1, "oracle": 1}
     with pytest.raises(OtherlaneError, match="made with another"):
         prove_folder(tmp_path, ProveRequest(**{**_fields(REQUEST), "axes": ("lateral=0,2",)}))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from render.prove.curves import Line, chart
+from render.prove.exactness import worst
 from render.prove.peers import FORMAT, read_peer
 from render.prove.rows import Row, by_amount, by_distance, mean, view_row
 from render.prove.scoring import RegionScore
@@ -103,3 +104,17 @@ def test_what_is_no_peer_is_refused(tmp_path: Path, content: str, said: str) -> 
     path.write_text(content, encoding="utf-8")
     with pytest.raises(OtherlaneError, match=said):
         read_peer(path)
+
+
+def test_the_worst_of_all_worlds_is_named() -> None:
+    good = {"box_px": 0.1, "seen_share": 1.0, "lidar_m": None}
+    bad = {"box_px": 0.7, "seen_share": 0.9, "lidar_m": None}
+    lines = {str(line["truth"]): line for line in worst({"a-1": good, "b-1": bad})}
+    assert lines["box_px"] == {
+        "truth": "box_px", "worst": 0.7, "world": "b-1", "worlds": 2,
+        "bar": "at most 0.5", "met": False,
+    }  # fmt: skip
+    assert lines["seen_share"]["worst"] == 0.9
+    assert lines["seen_share"]["met"] is False
+    assert (lines["lidar_m"]["worst"], lines["lidar_m"]["met"]) == (None, None)
+    assert {line["met"] for line in worst({"a-1": good})} == {True, None}
