@@ -80,6 +80,22 @@ def truck(rng: np.random.Generator) -> tuple[Mesh, Float64[np.ndarray, "3"]]:
     cab, nose = cargo + 0.25, cargo + 2.35
     body: Boxes = [((0.06, -half, 1.05), (cargo, half, height), box)]
     body.append(((0.3, -half - 0.006, 1.9), (cargo - 0.4, half + 0.006, 2.25), stripe))
+    axles = [1.5, nose - 1.15] if cargo < 7.2 else [1.2, 2.5, nose - 1.15]
+    whole = join(
+        [
+            _blocks(body, Surface.CAR_PAINT),
+            _blocks(_truck_trim(cargo, nose, half, height)),
+            _front_wall((nose, nose - 0.28, cab), (0.5, 1.5, 2.75), half - 0.03, paint),
+            _front_pane((nose + 0.002, nose - 0.225), (1.52, 2.5), half - 0.17),
+            _panes([(cab + 0.75, nose - 0.35)], (1.62, 2.4), half - 0.02),
+            _axles(axles, 2.0 * half - 0.04, 0.5),
+        ]
+    )
+    return _about_centre(whole, Semantic.TRUCK)
+
+
+def _truck_trim(cargo: float, nose: float, half: float, height: float) -> Boxes:
+    """Frame, bumpers, plates, underride guards, ribs of the cargo box, lamps and mirrors."""
     trim: Boxes = [
         ((0.15, -0.45, 0.62), (nose - 0.5, 0.45, 0.9), _DARK),
         ((0.0, -half, 0.42), (0.12, half, 0.54), _STEEL),
@@ -90,30 +106,26 @@ def truck(rng: np.random.Generator) -> tuple[Mesh, Float64[np.ndarray, "3"]]:
         ((2.4, -half + 0.03, 0.5), (cargo - 2.0, -half + 0.06, 0.98), _STEEL),
         ((2.4, half - 0.06, 0.5), (cargo - 2.0, half - 0.03, 0.98), _STEEL),
     ]
-    for x in np.arange(0.9, cargo, 0.9).tolist():  # ribs of the box
+    for x in np.arange(0.9, cargo, 0.9).tolist():
         trim.append(((x, -half - 0.012, 1.1), (x + 0.03, half + 0.012, height - 0.06), _STEEL))
-    for side in (-1.0, 1.0):
-        for y0, y1, z0, z1, x0, colour in (
-            (0.75, 1.15, 0.58, 0.8, nose + 0.02, _WHITE),
-            (1.15, 1.22, 0.6, 0.8, nose + 0.0, _AMBER),
-            (0.85, 1.2, 0.58, 0.78, -0.02, _RED),
-            (0.7, 0.85, 0.58, 0.78, -0.02, _AMBER),
-            (1.26, 1.44, 1.7, 2.35, nose - 0.25, _DARK),
-        ):
-            low, high = sorted([side * y0, side * y1])
-            trim.append(((x0, low, z0), (x0 + 0.08, high, z1), colour))
-    axles = [1.5, nose - 1.15] if cargo < 7.2 else [1.2, 2.5, nose - 1.15]
-    whole = join(
-        [
-            _blocks(body, Surface.CAR_PAINT),
-            _blocks(trim),
-            _front_wall((nose, nose - 0.28, cab), (0.5, 1.5, 2.75), half - 0.03, paint),
-            _front_pane((nose + 0.002, nose - 0.225), (1.52, 2.5), half - 0.17),
-            _panes([(cab + 0.75, nose - 0.35)], (1.62, 2.4), half - 0.02),
-            _axles(axles, 2.0 * half - 0.04, 0.5),
-        ]
+    lamps = (
+        (0.75, 1.15, 0.58, 0.8, nose + 0.02, _WHITE),
+        (1.15, 1.22, 0.6, 0.8, nose + 0.0, _AMBER),
+        (0.85, 1.2, 0.58, 0.78, -0.02, _RED),
+        (0.7, 0.85, 0.58, 0.78, -0.02, _AMBER),
+        (1.26, 1.44, 1.7, 2.35, nose - 0.25, _DARK),
     )
-    return _about_centre(whole, Semantic.TRUCK)
+    return trim + _on_both_sides(lamps, 0.08)
+
+
+def _on_both_sides(parts: tuple[tuple, ...], thick: float) -> Boxes:
+    """Lamps and mirrors, `thick` along x: from y, to y, from z, to z, x, colour of each."""
+    found: Boxes = []
+    for side in (-1.0, 1.0):
+        for y0, y1, z0, z1, x0, colour in parts:
+            low, high = sorted([side * y0, side * y1])
+            found.append(((x0, low, z0), (x0 + thick, high, z1), colour))
+    return found
 
 
 def bus(rng: np.random.Generator) -> tuple[Mesh, Float64[np.ndarray, "3"]]:
@@ -121,6 +133,26 @@ def bus(rng: np.random.Generator) -> tuple[Mesh, Float64[np.ndarray, "3"]]:
     length, height, half = float(rng.uniform(10.8, 12.2)), 3.05, 1.26
     paint = PAINTS[int(rng.choice([2, 3, 4, 6, 7]))]
     skirt = (0.55, 0.55, 0.54) if rng.uniform() < 0.5 else (0.06, 0.07, 0.09)
+    windows = [(x, x + 1.28) for x in np.arange(0.5, length - 1.9, 1.4).tolist()]
+    doors, panes = _doors((length - 1.5, 0.52 * length, 0.17 * length), half)
+    wall = _front_wall((length, length - 0.1, 0.0), (0.3, 1.1, height), half, paint)
+    whole = join(
+        [
+            wall,
+            _blocks(_bus_trim(length, half, height, skirt)),
+            doors,
+            panes,
+            _panes([*windows, (length - 1.5, length - 0.3)], (1.25, 2.4), half + 0.008),
+            _front_pane((length + 0.006, length - 0.072), (1.05, 2.55), half - 0.08),
+            _panes_rear(half - 0.25),
+            _axles([2.9, length - 2.7], 2.0 * half - 0.02, 0.48),
+        ]
+    )
+    return _about_centre(whole, Semantic.BUS)
+
+
+def _bus_trim(length: float, half: float, height: float, skirt: tuple[float, ...]) -> Boxes:
+    """Skirt, roof, destination sign, plates, grille, lamps and mirrors."""
     trim: Boxes = [
         ((0.05, -half - 0.005, 0.32), (length - 0.1, half + 0.005, 0.62), skirt),
         ((0.02, -half + 0.05, height), (length * 0.6, half - 0.05, height + 0.2), _WHITE),
@@ -130,42 +162,30 @@ def bus(rng: np.random.Generator) -> tuple[Mesh, Float64[np.ndarray, "3"]]:
         ((-0.01, -0.26, 0.8), (0.03, 0.26, 0.92), _WHITE),
         ((-0.01, -0.9, 1.0), (0.02, 0.9, 1.35), _DARK),
     ]
-    for side in (-1.0, 1.0):
-        for y0, y1, z0, z1, x0, colour in (
-            (0.8, 1.18, 0.68, 0.9, length - 0.03, _WHITE),
-            (1.18, 1.25, 0.68, 0.9, length - 0.05, _AMBER),
-            (0.98, 1.22, 0.8, 1.15, -0.03, _RED),
-            (0.98, 1.22, 1.16, 1.3, -0.03, _AMBER),
-            (1.28, 1.46, 1.9, 2.5, length + 0.1, _DARK),
-        ):
-            low, high = sorted([side * y0, side * y1])
-            trim.append(((x0, low, z0), (x0 + 0.06, high, z1), colour))
-    windows = [(x, x + 1.28) for x in np.arange(0.5, length - 1.9, 1.4).tolist()]
-    doors: Boxes = []
-    for x in (length - 1.5, 0.52 * length, 0.17 * length):
+    lamps = (
+        (0.8, 1.18, 0.68, 0.9, length - 0.03, _WHITE),
+        (1.18, 1.25, 0.68, 0.9, length - 0.05, _AMBER),
+        (0.98, 1.22, 0.8, 1.15, -0.03, _RED),
+        (0.98, 1.22, 1.16, 1.3, -0.03, _AMBER),
+        (1.28, 1.46, 1.9, 2.5, length + 0.1, _DARK),
+    )
+    return trim + _on_both_sides(lamps, 0.06)
+
+
+def _doors(x: tuple[float, ...], half: float) -> tuple[Mesh, Mesh]:
+    """Doors of two leaves on the right, from each x on; and their glass."""
+    leaves: Boxes = []
+    for at in x:
         for leaf in (0.0, 0.62):
-            low = (x + leaf, -half - 0.012, 0.4)
-            doors.append((low, (x + leaf + 0.58, -half - 0.002, 2.45), (0.03, 0.03, 0.032)))
-    glass = [(low[0] + 0.05, low[0] + 0.53) for low, _, _ in doors]
-    pane = [
+            low = (at + leaf, -half - 0.012, 0.4)
+            leaves.append((low, (at + leaf + 0.58, -half - 0.002, 2.45), (0.03, 0.03, 0.032)))
+    glass = [(low[0] + 0.05, low[0] + 0.53) for low, _, _ in leaves]
+    panes = [
         [(a, -half - 0.016, 0.6), (b, -half - 0.016, 0.6), (b, -half - 0.016, 2.35)]
         + [(a, -half - 0.016, 2.35)]
         for a, b in glass
     ]
-    wall = _front_wall((length, length - 0.1, 0.0), (0.3, 1.1, height), half, paint)
-    whole = join(
-        [
-            wall,
-            _blocks(trim),
-            _blocks(doors),
-            quads(np.array(pane), Surface.CAR_GLASS, _GLASS),
-            _panes([*windows, (length - 1.5, length - 0.3)], (1.25, 2.4), half + 0.008),
-            _front_pane((length + 0.006, length - 0.072), (1.05, 2.55), half - 0.08),
-            _panes_rear(half - 0.25),
-            _axles([2.9, length - 2.7], 2.0 * half - 0.02, 0.48),
-        ]
-    )
-    return _about_centre(whole, Semantic.BUS)
+    return _blocks(leaves), quads(np.array(panes), Surface.CAR_GLASS, _GLASS)
 
 
 def _panes_rear(half: float) -> Mesh:
