@@ -93,7 +93,7 @@ def fit_ground(clip: Clip) -> Ground:
     so.
     """
     flat = _under_path(clip.ego)
-    points = _evidence(clip)
+    points = evidence(clip)
     station, left = path_coordinates(points[:, :2], flat)
     guess = np.interp(station, flat.station_m, flat.path_height_m)
     near = (np.abs(left) <= HALF_WIDTH_M) & (np.abs(points[:, 2] - guess) <= GATE_M)
@@ -165,7 +165,7 @@ def _nearest(
     return np.argmin(distance, axis=1)
 
 
-def _evidence(clip: Clip) -> Float64[np.ndarray, "n 3"]:
+def evidence(clip: Clip) -> Float64[np.ndarray, "n 3"]:
     """Everything the drive measured, as world points; thinned evenly."""
     sweeps = [_returns(clip.ego, stream) for stream in clip.lidars]
     if clip.points is not None:

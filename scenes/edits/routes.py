@@ -146,7 +146,7 @@ class Route:
 
 
 def _thinned(places_m: Float64[np.ndarray, "n 3"]) -> Int64[np.ndarray, "k"]:
-    """Which places to keep: the first, the last, and each that is `SPACING_M` from the one before."""
+    """Which places to keep: the first, the last, and each `SPACING_M` from the one before."""
     kept, (x, y, z) = [0], places_m[0].tolist()
     for index, (at_x, at_y, at_z) in enumerate(places_m.tolist()):
         if (at_x - x) ** 2 + (at_y - y) ** 2 + (at_z - z) ** 2 >= SPACING_M**2:

@@ -1,0 +1,126 @@
+"""The shadow that somebody who is not where he was recorded throws on the ground around him.
+
+A box hides part of the sky from the ground under and beside it: exactly the cosine-weighted solid
+angle of its faces (Lambert's formula for polygons), so the ground is darkest under the box and
+brightens softly with distance. Where the sun is known, the ground in the box's own shadow also
+loses the sun's share of the light. Shadows of what was recorded are in the field already; this is
+for what was moved or inserted. World frame, metres.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+CLEARANCE_M = 0.15
+"""What stands on wheels or feet lets this much light in under it."""
+GROUND_M = 0.4
+"""Surfaces within this of a box's foot are the ground that it stands on."""
+REACH = 3.0
+"""Ground further away than this many times the box's largest side keeps its light."""
+SUN_SHARE = 0.6
+"""Share of the light that comes straight from the sun, where its direction is known."""
+
+Box = tuple[Float[Tensor, "4 4"], Float[Tensor, "3"]]
+"""`world_from_box`, and length, width, height [m]."""
+
+
+def contact_shadow(
+    origins: Float[Tensor, "*n 3"],
+    directions: Float[Tensor, "*n 3"],
+    range_m: Float[Tensor, "*n"],
+    boxes: Sequence[Box],
+    to_sun: Float[Tensor, "3"] | None = None,
+) -> Float[Tensor, "*n"]:
+    """What the radiance of the surface that each ray meets is multiplied by.
+
+    Args:
+        origins: Where rays start [m].
+        directions: Unit directions.
+        range_m: Distance of the first surface [m]; inf where there is none.
+        boxes: Who throws a shadow.
+        to_sun: Direction towards the sun; light from above alone when left out.
+
+    Returns:
+        Factors from 0 to 1; exactly 1 wherever no box is near.
+    """
+    met = torch.isfinite(range_m)
+    points = origins + directions * torch.where(met, range_m, 0.0)[..., None]
+    factor = torch.ones_like(range_m)
+    for world_from_box, size_m in boxes:
+        rotation, middle = world_from_box[:3, :3], world_from_box[:3, 3]
+        local = (points - middle.to(points)) @ rotation.to(points)
+        size = size_m.to(points)
+        near = met & _on_the_ground(local, size)
+        if not bool(near.any()):
+            continue
+        foot = torch.cat([local[near][:, :2], torch.zeros_like(local[near][:, :1])], dim=-1)
+        light = 1.0 - sky_covered(foot, size)
+        if to_sun is not None:
+            sun = to_sun.to(points) @ rotation.to(points)
+            light = (1.0 - SUN_SHARE) * light + SUN_SHARE * (~in_shadow(foot, size, sun)).to(light)
+        factor[near] = factor[near] * light.clamp(0.0, 1.0)
+    return factor
+
+
+def _on_the_ground(local: Float[Tensor, "*n 3"], size_m: Float[Tensor, "3"]) -> Bool[Tensor, "*n"]:
+    """Points, in the frame of a box, that lie on the ground around it and not on itself."""
+    height = local[..., 2] + 0.5 * size_m[2]
+    reach = 0.5 * size_m[:2] + REACH * size_m.max()
+    inside = (local[..., :2].abs() <= 0.5 * size_m[:2]).all(dim=-1)
+    # Between its wheels the ground is seen, above that the body itself.
+    lowest = torch.where(inside, torch.full_like(height, 0.5 * CLEARANCE_M), GROUND_M)
+    return (height.abs() <= lowest) & (local[..., :2].abs() <= reach).all(dim=-1)
+
+
+def sky_covered(foot_m: Float[Tensor, "n 3"], size_m: Float[Tensor, "3"]) -> Float[Tensor, "n"]:
+    """Share of the light of an even sky that a box keeps from level ground.
+
+    Args:
+        foot_m: Points on the ground in a frame whose axes are the box's and whose origin is on
+            the ground under its middle [m]; their height is 0.
+        size_m: Length, width, height of the box; its underside is `CLEARANCE_M` up [m].
+    """
+    x, y = (0.5 * size_m[:2]).tolist()
+    low, high = CLEARANCE_M, max(float(size_m[2]), 2.0 * CLEARANCE_M)
+    beyond_x, beyond_y = foot_m[:, 0].abs() > x, foot_m[:, 1].abs() > y
+    ahead, left = torch.sign(foot_m[:, 0]), torch.sign(foot_m[:, 1])
+    under = [(x, y, low), (-x, y, low), (-x, -y, low), (x, -y, low)]
+    end = [(x, y, low), (x, -y, low), (x, -y, high), (x, y, high)]
+    side = [(x, y, low), (-x, y, low), (-x, y, high), (x, y, high)]
+    one = torch.ones_like(ahead)
+    covered = _polygon(foot_m, under, one, one)
+    covered = covered + torch.where(beyond_x, _polygon(foot_m, end, ahead, one), 0.0)
+    return covered + torch.where(beyond_y, _polygon(foot_m, side, one, left), 0.0)
+
+
+def _polygon(
+    foot_m: Float[Tensor, "n 3"],
+    corners: Sequence[tuple[float, float, float]],
+    mirror_x: Float[Tensor, "n"],
+    mirror_y: Float[Tensor, "n"],
+) -> Float[Tensor, "n"]:
+    """Cosine-weighted share of the hemisphere over each point that a polygon above it covers."""
+    mirror = torch.stack([mirror_x, mirror_y, torch.ones_like(mirror_x)], dim=-1)
+    to = foot_m.new_tensor(corners) * mirror[:, None] - foot_m[:, None]
+    to = to / to.norm(dim=-1, keepdim=True)
+    after = to.roll(-1, dims=1)
+    cross = torch.linalg.cross(to, after)
+    sine = cross.norm(dim=-1)
+    angle = torch.atan2(sine, (to * after).sum(dim=-1))
+    share = (angle * cross[..., 2] / sine.clamp_min(1e-12)).sum(dim=-1)
+    return share.abs() / (2.0 * torch.pi)
+
+
+def in_shadow(
+    foot_m: Float[Tensor, "n 3"], size_m: Float[Tensor, "3"], to_sun: Float[Tensor, "3"]
+) -> Bool[Tensor, "n"]:
+    """Whether a box stands between points on the ground and the sun; frame as `sky_covered`."""
+    half = torch.stack([0.5 * size_m[0], 0.5 * size_m[1], 0.5 * (size_m[2] - CLEARANCE_M)])
+    middle = foot_m.new_tensor([0.0, 0.0, 0.5 * (float(size_m[2]) + CLEARANCE_M)])
+    safe = torch.where(to_sun.abs() < 1e-9, torch.full_like(to_sun, 1e-9), to_sun)
+    one, two = ((middle + sign * half - foot_m) / safe for sign in (-1.0, 1.0))
+    enters = torch.minimum(one, two).amax(dim=-1)
+    leaves = torch.maximum(one, two).amin(dim=-1)
+    return (enters <= leaves) & (leaves > 0.0)

@@ -1,0 +1,107 @@
+"""The contact shadow against closed forms and against counted rays."""
+
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from render.shadow import CLEARANCE_M, REACH, contact_shadow, in_shadow, sky_covered
+
+CAR = torch.tensor([4.2, 1.8, 1.5], dtype=torch.float64)
+
+
+def box_at(x_m: float, y_m: float, yaw: float = 0.0) -> torch.Tensor:
+    pose = torch.eye(4, dtype=torch.float64)
+    c, s = math.cos(yaw), math.sin(yaw)
+    pose[:2, :2] = torch.tensor([[c, -s], [s, c]])
+    pose[:3, 3] = torch.tensor([x_m, y_m, 0.5 * float(CAR[2])])
+    return pose
+
+
+def looking_down(x_m: torch.Tensor, y_m: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Rays from high above straight to the ground at places."""
+    origins = torch.stack([x_m, y_m, torch.full_like(x_m, 10.0)], dim=-1)
+    down = torch.zeros_like(origins)
+    down[..., 2] = -1.0
+    return origins, down, torch.full_like(x_m, 10.0)
+
+
+@pytest.mark.parametrize("size_m", [(4.2, 1.8, 1.5), (1.0, 1.0, 2.0), (20.0, 0.5, 0.3)])
+def test_under_its_middle_a_box_covers_what_a_parallel_rectangle_does(
+    size_m: tuple[float, float, float],
+) -> None:
+    a, b = (0.5 * side / CLEARANCE_M for side in size_m[:2])
+    ra, rb = math.hypot(1.0, a), math.hypot(1.0, b)
+    # The view factor of a rectangle from a point under its corner, four times.
+    wanted = 2.0 / math.pi * (a / ra * math.atan(b / ra) + b / rb * math.atan(a / rb))
+    size = torch.tensor(size_m, dtype=torch.float64)
+    got = sky_covered(torch.zeros((1, 3), dtype=torch.float64), size)
+    assert_close(got, torch.tensor([wanted], dtype=torch.float64), atol=1e-12, rtol=0.0)
+
+
+@pytest.mark.parametrize(
+    "foot", [(0.3, -0.2), (2.6, 0.4), (0.0, 1.1), (-2.4, -1.3), (5.0, 3.0), (2.1001, 0.0)]
+)
+def test_covers_as_much_as_rays_that_meet_it(foot: tuple[float, float]) -> None:
+    count = 100_000
+    random = torch.rand((count, 2), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    radius, turn = random[:, 0].sqrt(), 2.0 * math.pi * random[:, 1]
+    up = torch.stack(  # cosine-weighted directions: lifted from a disc
+        [radius * turn.cos(), radius * turn.sin(), (1.0 - random[:, 0]).sqrt()], dim=-1
+    )
+    point = torch.tensor([[*foot, 0.0]], dtype=torch.float64)
+    half = torch.stack([CAR[0], CAR[1], CAR[2] - CLEARANCE_M]) * 0.5
+    middle = torch.tensor([0.0, 0.0, 0.5 * (float(CAR[2]) + CLEARANCE_M)], dtype=torch.float64)
+    near, far = (middle - half - point) / up, (middle + half - point) / up
+    enters = torch.minimum(near, far).amax(dim=-1)
+    leaves = torch.maximum(near, far).amin(dim=-1)
+    share = float(((enters <= leaves) & (leaves > 0)).double().mean())
+    assert float(sky_covered(point, CAR)) == pytest.approx(share, abs=4.0 / math.sqrt(count))
+
+
+def test_the_shadow_is_under_and_beside_the_box_and_nowhere_else() -> None:
+    x, y = torch.meshgrid(
+        torch.linspace(-30.0, 30.0, 121, dtype=torch.float64),
+        torch.linspace(-30.0, 30.0, 121, dtype=torch.float64),
+        indexing="ij",
+    )
+    factor = contact_shadow(*looking_down(x, y), [(box_at(4.0, -2.0, 0.7), CAR)])
+    assert factor.shape == x.shape
+    apart = torch.hypot(x - 4.0, y + 2.0)
+    assert float(factor[apart < 0.5].max()) < 0.05
+    beside = (apart > 2.6) & (apart < 3.2)
+    assert 0.4 < float(factor[beside].min()) < float(factor[beside].max()) < 1.0
+    assert bool((factor[apart > 1.5 * REACH * float(CAR.max()) + 4.0] == 1.0).all())
+    ring = [float(factor[(apart > r) & (apart < r + 0.5)].mean()) for r in (0, 1, 2, 4, 6, 9)]
+    assert ring == sorted(ring)
+
+
+def test_what_is_not_ground_keeps_its_light() -> None:
+    x, y = torch.zeros(3, dtype=torch.float64), torch.tensor([0.0, 2.0, 2.0], dtype=torch.float64)
+    origins, down, range_m = looking_down(x, y)
+    range_m = torch.tensor([8.5, 8.0, math.inf], dtype=torch.float64)  # roof, a wall, the sky
+    assert contact_shadow(origins, down, range_m, [(box_at(0.0, 0.0), CAR)]).tolist() == [1.0] * 3
+    assert contact_shadow(origins, down, range_m, []).tolist() == [1.0] * 3
+
+
+def test_the_sun_throws_it_to_the_other_side() -> None:
+    to_sun = torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64) / math.sqrt(2.0)
+    y = torch.tensor([-2.2, 2.2, -2.6], dtype=torch.float64)
+    foot = torch.stack([torch.zeros(3, dtype=torch.float64), y, torch.zeros(3).double()], dim=-1)
+    # The top edge at 0.9 m is 1.5 m up: at 45 degrees its shadow ends 2.4 m from the middle.
+    assert in_shadow(foot, CAR, to_sun).tolist() == [True, False, False]
+    boxes = [(box_at(0.0, 0.0), CAR)]
+    rays = looking_down(torch.zeros(3, dtype=torch.float64), y)
+    factor = contact_shadow(*rays, boxes, to_sun)
+    even = contact_shadow(*rays, boxes)
+    assert_close(factor[0], 0.4 * even[0])
+    assert_close(factor[1:], 0.4 * even[1:] + 0.6)
+
+
+def test_two_boxes_darken_more_than_one() -> None:
+    rays = looking_down(*(torch.zeros(1, dtype=torch.float64),) * 2)
+    left, right = (box_at(0.0, 2.0), CAR), (box_at(0.0, -2.0), CAR)
+    one, two = contact_shadow(*rays, [left]), contact_shadow(*rays, [left, right])
+    assert_close(two, one * contact_shadow(*rays, [right]))
+    assert float(two) < float(one) < 1.0
