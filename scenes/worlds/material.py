@@ -73,15 +73,20 @@ def surface_points(
 
 
 def placed(
-    world: World, points: SurfacePoints, time_us: int
+    world: World, points: SurfacePoints, time_us: int | Int64[np.ndarray, "n"]
 ) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"]]:
-    """World places [m] and normals at another time; NaN where the world has no such owner."""
+    """World places [m] and normals at another time, of all or of each; NaN where nobody is."""
     place, normal = points.local_m.copy(), points.local_normal.copy()
     known = [NOBODY, *(body.actor.id for body in world.bodies)]
     place[~np.isin(points.owner, known)] = np.nan
     for pick, pose in _each_part(world, points.owner, points.part, time_us):
-        place[pick] = points.local_m[pick] @ pose[:3, :3].T + pose[:3, 3]
-        normal[pick] = points.local_normal[pick] @ pose[:3, :3].T
+        turn = np.swapaxes(pose[..., :3, :3], -1, -2)
+        if pose.ndim == 2:
+            place[pick] = points.local_m[pick] @ turn + pose[:3, 3]
+            normal[pick] = points.local_normal[pick] @ turn
+        else:
+            place[pick] = np.einsum("ni,nij->nj", points.local_m[pick], turn) + pose[:, :3, 3]
+            normal[pick] = np.einsum("ni,nij->nj", points.local_normal[pick], turn)
     return place, normal
 
 
@@ -91,18 +96,22 @@ def moving_points(world: World, points: SurfacePoints) -> Bool[np.ndarray, "n"]:
 
 
 def _each_part(
-    world: World, owner: Int32[np.ndarray, "n"], part: Int32[np.ndarray, "n"], time_us: int
-) -> list[tuple[np.ndarray, Float64[np.ndarray, "4 4"]]]:
-    """Indices of the points of every part that has any, and its pose."""
-    when = np.array([time_us], np.int64)
+    world: World,
+    owner: Int32[np.ndarray, "n"],
+    part: Int32[np.ndarray, "n"],
+    time_us: int | Int64[np.ndarray, "n"],
+) -> list[tuple[np.ndarray, Float64[np.ndarray, "*k 4 4"]]]:
+    """Indices of the points of every part that has any, and its pose: one, or one a point."""
     present = set(np.unique(owner).tolist())
     found = []
     for body in world.bodies:
         if body.actor.id not in present:
             continue
         mine = np.flatnonzero(owner == body.actor.id)
-        found += [
-            (mine[part[mine] == index], part_pose(body, index, when)[0])
-            for index in np.unique(part[mine]).tolist()
-        ]
+        for index in np.unique(part[mine]).tolist():
+            pick = mine[part[mine] == index]
+            if isinstance(time_us, int):
+                found.append((pick, part_pose(body, index, np.array([time_us], np.int64))[0]))
+            else:
+                found.append((pick, part_pose(body, index, time_us[pick])))
     return found

@@ -18,6 +18,8 @@ from scenes.worlds.tracer import Tracer
 
 NEAR_M, NEAR_SHARE = 0.01, 1e-3
 """A surface that is nearer than the point by less than this, plus this share, is the point's."""
+ROLLING_STEPS = 3
+"""Where a moving point is depends on when its row is exposed, and that on where it is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -47,8 +49,7 @@ def seen_points(
         left = np.flatnonzero(~seen)
         if not len(left):
             break
-        place, normal = placed(recorded.world, points[left], frame_us)
-        seen[left] = _seen_in_frame(recorded, eye, frame_us, place, normal)
+        seen[left] = _seen_in_frame(recorded, eye, frame_us, points[left])
     return seen
 
 
@@ -61,13 +62,24 @@ def seen_sky(
         left = np.flatnonzero(~seen)
         if not len(left):
             break
-        pose = eye.path.at(np.array([frame_us], np.int64))[0]
-        pixels = eye.camera.project(directions[left] @ pose[:3, :3])
-        inside = left[_inside(eye.camera, pixels)]
-        origins = np.broadcast_to(pose[:3, 3], (len(inside), 3)).copy()
-        when = np.full(len(inside), frame_us, np.int64)
+        pixels = _sky_pixels(eye, frame_us, directions[left])
+        shown = _inside(eye.camera, pixels)
+        inside, when = left[shown], _row_us(eye.camera, pixels[shown], frame_us)
+        origins = eye.path.at(when)[:, :3, 3].copy()
         seen[inside] = ~recorded.blocked(origins, directions[inside], when)
     return seen
+
+
+def _sky_pixels(
+    eye: Eye, frame_us: int, directions: Float64[np.ndarray, "n 3"]
+) -> Float64[np.ndarray, "n 2"]:
+    """Where one frame shows what is far away in each world direction."""
+    pose = eye.path.at(np.array([frame_us], np.int64))[0]
+    pixels = eye.camera.project(directions @ pose[:3, :3])
+    for _ in range(ROLLING_STEPS if eye.camera.readout_us else 0):
+        turn = eye.path.at(_row_us(eye.camera, pixels, frame_us))[:, :3, :3]
+        pixels = eye.camera.project(np.einsum("ni,nij->nj", directions, turn))
+    return pixels
 
 
 def _frames(eyes: Sequence[Eye], time_us: int) -> list[tuple[Eye, int]]:
@@ -82,24 +94,32 @@ def _inside(camera: Camera, pixels: Float64[np.ndarray, "n 2"]) -> Bool[np.ndarr
         return np.all((pixels >= 0.0) & (pixels <= size), axis=1)  # NaN is not inside
 
 
+def _row_us(
+    camera: Camera, pixels: Float64[np.ndarray, "n 2"], frame_us: int
+) -> Int64[np.ndarray, "n"]:
+    """When the rows of pixels are exposed [µs]; the first row's time where there is no pixel."""
+    offset_us = camera.row_offset_us(np.nan_to_num(pixels[:, 1]))
+    return frame_us + np.round(offset_us).astype(np.int64)
+
+
 def _seen_in_frame(
-    recorded: Tracer,
-    eye: Eye,
-    frame_us: int,
-    place_m: Float64[np.ndarray, "n 3"],
-    normal: Float64[np.ndarray, "n 3"],
+    recorded: Tracer, eye: Eye, frame_us: int, points: SurfacePoints
 ) -> Bool[np.ndarray, "n"]:
-    """Points that one frame saw; each row at its own time, what moves where it was at the first."""
+    """Points that one frame saw, each row at its own time, whoever moves included."""
+    place_m, normal = placed(recorded.world, points, frame_us)
     pixels = project_world(eye.camera, place_m, eye.path, frame_us)
+    for _ in range(ROLLING_STEPS if eye.camera.readout_us else 0):
+        when = _row_us(eye.camera, pixels, frame_us)
+        place_m, normal = placed(recorded.world, points, when)
+        pixels = project_world(eye.camera, place_m, eye.path, frame_us)
     inside = np.flatnonzero(_inside(eye.camera, pixels))
-    rows = eye.camera.row_offset_us(pixels[inside, 1])
-    poses = eye.path.at(frame_us + np.round(rows).astype(np.int64))
-    away = place_m[inside] - poses[:, :3, 3]
+    when = _row_us(eye.camera, pixels[inside], frame_us)
+    start = eye.path.at(when)[:, :3, 3]
+    away = place_m[inside] - start
     range_m = np.linalg.norm(away, axis=1)
     facing = np.einsum("ni,ni->n", away, normal[inside]) < 0.0
     inside, away, range_m = inside[facing], away[facing], range_m[facing]
-    origins = poses[facing][:, :3, 3].copy()
-    when = np.full(len(inside), frame_us, np.int64)
+    origins, when = start[facing].copy(), when[facing]
     first = recorded.cast(origins, away / range_m[:, None], when).range_m
     seen = np.zeros(len(place_m), bool)
     seen[inside] = first > range_m * (1.0 - NEAR_SHARE) - NEAR_M

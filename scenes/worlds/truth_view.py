@@ -160,17 +160,9 @@ def view_at(stage: Stage, frame: int) -> TruthView:
     radiance = photograph(stage.light, camera, pose, time_us, rig.seed)
     linear = np.clip(radiance, 0.0, BRIGHTEST).astype(np.float16).reshape(*shape, 3)
     rays = traced(stage.tracer, camera, pose, time_us)
-    labels = stage.tracer.truth(
-        np.broadcast_to(pose[:3, 3], (len(rays.met), 3)).copy(),
-        rays.directions[rays.met],
-        np.full(len(rays.met), time_us, np.int64),
-    )
-    instance = rays.spread(labels.instance, -1, shape)
-    semantic = rays.spread(labels.semantic, 1, shape)
-    semantic[~rays.sighted.reshape(shape)] = 0
-    range_m = rays.spread(labels.range_m.astype(np.float32), np.inf, shape)
-    range_m[~rays.sighted.reshape(shape)] = np.nan
+    surface = _surface_images(stage.tracer, rays, pose, time_us, shape)
     flow_px, stays = flow_to_next(stage, camera, rays, time_us)
+    world, shadow = stage.tracer.world, shadow_of(stage.tracer, rays, time_us)
     return TruthView(
         axis=stage.perturbed.axis,
         amount=stage.perturbed.amount,
@@ -182,19 +174,42 @@ def view_at(stage: Stage, frame: int) -> TruthView:
         world_from_camera=pose,
         rgb=picture_of(linear),
         linear=linear,
-        range_m=range_m,
-        normal=rays.spread(labels.normal.astype(np.float32), 0.0, shape),
-        albedo=rays.spread(labels.albedo.astype(np.float16), 0.0, shape),
-        semantic=semantic,
-        instance=instance,
+        **surface,
         flow_px=rays.spread(flow_px, np.nan, shape),
         stays=rays.spread(stays, False, shape),
-        shadow=rays.spread(shadow_of(stage.tracer, rays, time_us), False, shape),
+        shadow=rays.spread(shadow, False, shape),
         seen=seen_pixels(stage, rays, time_us).reshape(shape),
-        lane_lines=lane_lines_in_view(stage.tracer.world.lane_lines, camera, pose),
-        objects=objects_in_view(stage.tracer.world, camera, pose, time_us, instance),
+        lane_lines=lane_lines_in_view(world.lane_lines, camera, pose),
+        objects=objects_in_view(world, camera, pose, time_us, surface["instance"]),
         sweep=exact_sweep(stage.tracer, rig.lidar, rig.ego_from_lidar, time_us),
     )
+
+
+def _surface_images(
+    tracer: Tracer,
+    rays: Rays,
+    pose: Float64[np.ndarray, "4 4"],
+    time_us: int,
+    shape: tuple[int, int],
+) -> dict[str, np.ndarray]:
+    """What the surfaces are that rays met: the fields of `TruthView` that the tracer knows."""
+    labels = tracer.truth(
+        np.broadcast_to(pose[:3, 3], (len(rays.met), 3)).copy(),
+        rays.directions[rays.met],
+        np.full(len(rays.met), time_us, np.int64),
+    )
+    blind = ~rays.sighted.reshape(shape)
+    semantic = rays.spread(labels.semantic, 1, shape)
+    semantic[blind] = 0
+    range_m = rays.spread(labels.range_m.astype(np.float32), np.inf, shape)
+    range_m[blind] = np.nan
+    return {
+        "range_m": range_m,
+        "normal": rays.spread(labels.normal.astype(np.float32), 0.0, shape),
+        "albedo": rays.spread(labels.albedo.astype(np.float16), 0.0, shape),
+        "semantic": semantic,
+        "instance": rays.spread(labels.instance, -1, shape),
+    }
 
 
 def _shift_m(stage: Stage, time_us: int) -> float:

@@ -8,14 +8,15 @@ import pytest
 from scenes.camera import project_world
 from scenes.geometry import transform_points
 from scenes.worlds.light import Light
-from scenes.worlds.material import NOBODY, SurfacePoints
+from scenes.worlds.material import NOBODY, SurfacePoints, surface_points
 from scenes.worlds.oracle import box_fits_m, oracle_report
 from scenes.worlds.perturbations import AXES
 from scenes.worlds.recording import Recording
-from scenes.worlds.seen import seen_points
-from scenes.worlds.tracer import Tracer
+from scenes.worlds.seen import seen_points, seen_sky
+from scenes.worlds.tracer import Tracer, pick_hits
 from scenes.worlds.truth import rig_of
 from scenes.worlds.truth_view import Rays, Rig, Stage, seen_pixels, stage_of, traced
+from scenes.worlds.view import rays_at
 from scenes.worlds.world import street
 
 TIME_US = 2_000_000
@@ -99,6 +100,25 @@ def test_seen_on_the_road_ahead_and_not_behind_a_parked_car(light: Light, rig: R
     assert len(hidden) >= 2
     assert seen[:3].all()
     assert not seen[3:].any()
+
+
+def test_what_a_rolling_shutter_shows_it_has_seen(light: Light) -> None:
+    tracer, time_us = light.tracer, 2_800_000  # a car is near, and passes what is behind it
+    rig = rig_of(Recording(seed=7, width=320, height=96, readout_us=90_000), tracer.world)
+    eye, seen, sky = replace(rig.eyes[0], time_us=np.array([time_us], np.int64)), [], []
+    for row in range(30, eye.camera.height):
+        pixels = eye.camera.pixel_centres()[row]
+        origins, directions, when = rays_at(eye.camera, pixels, eye.path, time_us)
+        hits = tracer.cast(origins, directions, when)
+        met = np.flatnonzero(hits.met)
+        ends = origins[met] + hits.range_m[met, None] * directions[met]
+        points = surface_points(tracer, pick_hits(hits, met), ends, int(when[0]))
+        seen.append(seen_points(tracer, (eye,), points, time_us))
+        sky.append(seen_sky(tracer, (eye,), directions[~hits.met], time_us))
+    assert sum(map(len, seen)) > 20_000
+    assert sum(map(len, sky)) > 50
+    assert np.concatenate(seen).all()
+    assert np.concatenate(sky).all()
 
 
 def test_seen_is_what_its_definition_says(light: Light, rig: Rig) -> None:
