@@ -34,10 +34,12 @@ def model_tensors(model: Model) -> dict[str, Tensor]:
         "photometry": model.photometry,
         "support": model.support,
         "poses": model.poses,
+        "actors": model.crowd,
     }
     return {
         f"{part}.{name}": tensor.detach().contiguous()
         for part, module in parts.items()
+        if module is not None
         for name, tensor in module.state_dict().items()
     }
 
@@ -85,7 +87,13 @@ def _fill(path: Path, targets: dict[str, Tensor], tensors: dict[str, Tensor], fi
 
 
 def _moments(training: Training) -> dict[str, Tensor]:
-    return {f"table.{name}": value for name, value in training.table.tensors().items()}
+    states = {"table": training.table}
+    states |= {f"actor_table.{k}": state for k, state in enumerate(training.actor_tables)}
+    return {
+        f"{part}.{name}": value
+        for part, state in states.items()
+        for name, value in state.tensors().items()
+    }
 
 
 def config_hash(config: ReconstructionConfig) -> str:

@@ -1,6 +1,23 @@
-"""The verb of the recon layer: reconstruct a clip as a scene."""
+"""The verbs of the recon layer: reconstruct a clip as a scene, and take an actor out of one."""
 
 from pathlib import Path
+
+
+def extract_actor(scene: Path, actor: int, /, out: Path) -> dict[str, object]:
+    """Save a road user of a scene as an asset, to be put into other scenes.
+
+    Args:
+        scene: Folder of the scene.
+        actor: The drive's id of the road user; it has to move.
+        out: Folder of the asset; an asset that is there is replaced.
+    """
+    from recon.assets import extract
+    from recon.scene import load_scene
+    from scenes.assets import FACES
+
+    asset = extract(load_scene(scene), actor, out)
+    seen = dict(zip(FACES, asset.faces_seen, strict=True))
+    return {"asset": str(out), **asset.tables(), "faces_seen": seen}
 
 
 def reconstruct(

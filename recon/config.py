@@ -73,6 +73,35 @@ class LossConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ActorsConfig:
+    """Fields of road users that move."""
+
+    field: FieldConfig = FieldConfig(
+        grid=HashGridSpec(features=2, log2_table=14, base_resolution=8, per_level_scale=1.5),
+        initial_density=0.1,
+    )
+    """8 to 137 cells across a box: 4 cm along a car, 2 cm across it."""
+    smallest_px: float = 4.0
+    """Whose box no picture shows this large along both axes [px, as recorded] gets no field."""
+    most: int = 32
+    """Only so many get a field, those that are seen the largest."""
+    share: float = 0.25
+    """Share of the pixels of a step that are drawn from their boxes, where there are any."""
+    mirrored: float = 0.2
+    """Share of those on which they are seen mirrored."""
+    pose_rate: float = 1e-3
+    """Of corrections to their labelled poses [m, rad]; 0 takes them as they are."""
+    pose_decay: float = 1e-3
+    """Share of the corrections that is lost in each step."""
+    knot_us: int = 500_000
+    """Corrections are linear between knots so far apart [µs]."""
+    latents: int = 4
+    """Numbers that say how somebody with limbs is at a time ..."""
+    key_us: int = 200_000
+    """... linear between keys so far apart [µs]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReconstructionConfig:
     """A reconstruction: same config, same clip, same bytes."""
 
@@ -106,6 +135,8 @@ class ReconstructionConfig:
     field: FieldConfig = FieldConfig()
     sampling: SamplingConfig = SamplingConfig()
     loss: LossConfig = LossConfig()
+    actors: ActorsConfig | None = None
+    """Fields of road users that move; None masks their pixels instead."""
 
     def __post_init__(self) -> None:
         if not 0 < self.scale <= 1:

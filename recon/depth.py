@@ -22,6 +22,8 @@ class DepthEvidence:
     origins_m: Float[Tensor, "n 3"]
     directions: Float[Tensor, "n 3"]
     range_m: Float[Tensor, "n"]
+    time_us: Int64[Tensor, "n"] | None = None
+    """When each was seen [µs]; None is a time at which nothing that moves was there."""
 
     def __len__(self) -> int:
         return len(self.range_m)
@@ -31,34 +33,44 @@ class DepthEvidence:
         return self.origins_m + self.directions * self.range_m[:, None]
 
 
-def load_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> DepthEvidence:
+def load_depth(
+    clip: Clip, trained: Bool[np.ndarray, "frames"], shown: frozenset[int] = frozenset()
+) -> DepthEvidence:
     """Depth evidence that training may see: lidar sweeps, else sparse points.
 
     `trained` says which pictures of the first camera train. A sparse point counts from each
-    training picture that saw it. Sweeps taken nearest to a held-out picture are left out too.
+    training picture that saw it. Sweeps taken nearest to a held-out picture are left out too, and
+    so are returns from what moves, unless its id is one of `shown`.
     """
-    parts = [_lidar_depth(clip, stream, trained) for stream in range(len(clip.lidars))]
+    parts = [_lidar_depth(clip, stream, trained, shown) for stream in range(len(clip.lidars))]
     if not parts and clip.points is not None:
         parts = [_sparse_depth(clip, trained)]
     nothing = np.zeros((0, 3))
-    origins = np.concatenate([nothing, *(origin for origin, _ in parts)])
-    along = np.concatenate([nothing, *(end for _, end in parts)]) - origins
+    origins = np.concatenate([nothing, *(origin for origin, _, _ in parts)])
+    along = np.concatenate([nothing, *(end for _, end, _ in parts)]) - origins
+    time_us = np.concatenate([np.zeros(0, dtype=np.int64), *(time for _, _, time in parts)])
     distance = np.linalg.norm(along, axis=1)
     keep = distance > 0.5
     return DepthEvidence(
         origins_m=torch.from_numpy(origins[keep]).float(),
         directions=torch.from_numpy(along[keep] / distance[keep, None]).float(),
         range_m=torch.from_numpy(distance[keep]).float(),
+        time_us=torch.from_numpy(time_us[keep]),
     )
 
 
-def _sparse_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> tuple[np.ndarray, np.ndarray]:
+Seen = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Starts and ends of rays [m], and when they were seen [µs]."""
+
+
+def _sparse_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> Seen:
     points = clip.points
     assert points is not None
     images = clip.cameras[0]
     centres = clip.ego.mounted(images.ego_from_camera).at(images.time_us)[:, :3, 3]
     seen = trained[points.frame_index]
-    return centres[points.frame_index[seen]], points.position_m[points.point_index[seen]]
+    frame = points.frame_index[seen]
+    return centres[frame], points.position_m[points.point_index[seen]], images.time_us[frame]
 
 
 def trained_sweeps(
@@ -70,11 +82,12 @@ def trained_sweeps(
 
 
 def _lidar_depth(
-    clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"]
-) -> tuple[np.ndarray, np.ndarray]:
+    clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"], shown: frozenset[int]
+) -> Seen:
     sweeps = clip.lidars[stream]
     track = clip.ego.mounted(sweeps.ego_from_lidar)
     origins, ends = [np.zeros((0, 3))], [np.zeros((0, 3))]
+    times = [np.zeros(0, dtype=np.int64)]
     for index in trained_sweeps(clip, stream, trained):
         start, sweep = sweeps.time_us[index], sweeps.read(int(index))
         at = start + sweep.offset_us.astype(np.int64)
@@ -83,11 +96,12 @@ def _lidar_depth(
         hit = np.einsum("nij,nj->ni", poses[:, :3, :3], sweep.xyz_m) + poses[:, :3, 3]
         static = np.ones(len(hit), dtype=bool)
         for actor in clip.actors:
-            if actor.is_moving:
+            if actor.is_moving and actor.id not in shown:
                 static &= ~_from_actor(actor, moments, which, hit)
         origins.append(poses[static, :3, 3])
         ends.append(hit[static])
-    return np.concatenate(origins), np.concatenate(ends)
+        times.append(at[static])
+    return np.concatenate(origins), np.concatenate(ends), np.concatenate(times)
 
 
 def _from_actor(

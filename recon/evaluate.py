@@ -1,7 +1,8 @@
 """How well a scene shows the pictures that it was not trained on.
 
 Held-out pictures are rendered at training resolution, from their recorded poses, with exposures
-interpolated from their neighbours. Moving actors are masked. Pictures outside the time span of
+interpolated from their neighbours. Moving actors without a field are masked; those with one are
+scored inside their boxes too (`recon.actor_scores`). Pictures outside the time span of
 the training pictures are extrapolation and listed apart: no camera was ever behind them.
 """
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32
 
+from recon.actor_scores import ActorScore, actors_summary, score_actors
 from recon.evidence import (
     camera_trajectory,
     load_depth,
@@ -43,6 +45,8 @@ class FrameScore:
     flip: float
     depth_abs_rel: float
     """Against the drive's own depth evidence of this picture; NaN where it has none."""
+    actors: tuple[ActorScore, ...] = ()
+    """Road users that move, inside their boxes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -88,17 +92,16 @@ def compare(scene: Scene, stream: int, frame: int) -> Comparison:
     origins, directions = scene.corrected(
         torch.from_numpy(starts).float(), torch.from_numpy(along).float(), stream, time
     )
-    out = scene.render_rays(
-        origins,
-        directions,
-        torch.from_numpy(pixel_angle(camera)).float(),
-    )
+    rows_us = np.round(camera.row_offset_us(centres[:, 1])).astype(np.int64)
+    staged = scene.staged(scene.clip.actors, torch.from_numpy(time + rows_us))
+    angle = torch.from_numpy(pixel_angle(camera)).float()
+    out = scene.render_rays(origins, directions, angle, staged)
     shown = scene.display(out.linear, stream, time).reshape(camera.height, camera.width, 3)
     photo = resize_linear(images.read(frame), camera.width, camera.height)
     return Comparison(
         photo=srgb_from_linear(photo).clip(0, 1).astype(np.float32),
         render=shown.numpy(),
-        counts=~masked_pixels(scene.clip, stream, frame, scene.config.scale),
+        counts=~masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.looks)),
     )
 
 
@@ -134,6 +137,7 @@ def _score(
         ssim=ssim(*triple),
         flip=flip(*triple),
         depth_abs_rel=_depth_error(scene, frame) if stream == 0 else float("nan"),
+        actors=tuple(score_actors(scene, stream, frame, picture.photo, picture.render)),
     )
 
 
@@ -187,6 +191,7 @@ def result(scene: Scene, scores: list[FrameScore]) -> dict[str, object]:
         "extrapolation": {**summary(outside), "frames": len(outside)} if outside else None,
         "all": {**summary(scores), "frames": len(scores)},
         "beside": _beside(scores),
+        "actors": actors_summary([row for s in inside or scores for row in s.actors]),
         "per_frame": [asdict(score) for score in scores],
     }
     cleaned = without_nan(values)

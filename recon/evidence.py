@@ -13,19 +13,29 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from recon.config import ReconstructionConfig
+from recon.crowd import Whereabouts, whereabouts
 from recon.depth import DepthEvidence, load_depth
-from recon.masks import moving_actor_mask, sky_mask
+from recon.masks import moving_actor_mask, sky_mask, visible_extent
 from recon.rays import Rays
 from recon.road import road_evidence
 from recon.split import training_frames
+from recon.swept import swept_evidence, with_evidence
+from scenes.actor import Actor
 from scenes.camera import Camera
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.images import resize_linear, srgb_from_linear
 from scenes.trajectory import Trajectory
 
+BOX_MARGIN_PX = 6.0
+"""Pixels this near to the box of an actor with a field are drawn more often [px likewise]."""
 MASK_MARGIN_PX = 3.0
 """Moving actors' boxes are grown by this much [px of the recording]: labels are not exact."""
+
+MOMENT_US = 2000
+"""Whoever moves is where it is at the middle of a span so long [µs]."""
+LOOKED_AT = 64
+"""Pictures of each camera that decide who gets a field."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -47,6 +57,12 @@ class Pixels:
     row_origin_m: Float[Tensor, "frames rows 3"]
     row_rotation: Float[Tensor, "frames rows 3 3"]
     """world from camera, while each row is exposed."""
+    row_time_us: Int64[Tensor, "frames rows"]
+    """When each row is exposed [µs]."""
+    of_actors: Int64[Tensor, "m"]
+    """Pixels in boxes of road users that move and train, named as in `usable`, box by box."""
+    actor_weight: Float[Tensor, "m"]
+    """How often each of them is drawn, relative to the others."""
 
     def rays(self, usable: Int64[Tensor, "n"]) -> Rays:
         """Rays of pixels named as in `usable`."""
@@ -59,6 +75,12 @@ class Pixels:
             directions=torch.einsum("nij,nj->ni", turn, self.directions[pixel]),
             pixel_angle=self.pixel_angle[pixel],
         )
+
+    def time_us(self, usable: Int64[Tensor, "n"]) -> Int64[Tensor, "n"]:
+        """When pixels named as in `usable` were exposed [µs]."""
+        pixels = len(self.directions)
+        row = (usable % pixels).div(self.camera.width, rounding_mode="floor")
+        return self.row_time_us[usable.div(pixels, rounding_mode="floor"), row]
 
 
 def pixel_angle(camera: Camera) -> Float[np.ndarray, "pixels"]:
@@ -78,8 +100,14 @@ def camera_trajectory(clip: Clip, stream: int) -> Trajectory:
     return clip.ego.mounted(clip.cameras[stream].ego_from_camera)
 
 
-def load_pixels(clip: Clip, stream: int, frames: Int64[np.ndarray, "n"], scale: float) -> Pixels:
-    """Open, shrink and mask the training pictures of one camera."""
+def load_pixels(
+    clip: Clip,
+    stream: int,
+    frames: Int64[np.ndarray, "n"],
+    scale: float,
+    actors: tuple[int, ...] = (),
+) -> Pixels:
+    """Open, shrink and mask the training pictures of one camera; `actors` are not masked."""
     images = clip.cameras[stream]
     camera = scaled_camera(images.camera, scale)
     width, height = camera.width, camera.height
@@ -89,15 +117,18 @@ def load_pixels(clip: Clip, stream: int, frames: Int64[np.ndarray, "n"], scale: 
     track = camera_trajectory(clip, stream)
     rows_us = np.round(camera.row_offset_us(np.arange(height) + 0.5)).astype(np.int64)
     poses = np.stack([track.at(images.time_us[i] + rows_us) for i in frames])
-    shown, sky, usable = [], [], []
+    shown, sky, usable, boxes = [], [], [], []
     for place, index in enumerate(frames):
         small = resize_linear(images.read(int(index)), width, height)
         srgb = np.round(srgb_from_linear(small).clip(0, 1) * 255).astype(np.uint8)
-        masked = masked_pixels(clip, stream, int(index), scale)
+        masked = masked_pixels(clip, stream, int(index), scale, actors)
+        inside = boxes_of(clip, stream, int(index), scale, actors)
         rotation = poses[place, height // 2, :3, :3]
         elevation = (directions @ rotation.T)[:, 2].reshape(height, width)
         shown.append(srgb.reshape(-1, 3))
-        sky.append((sky_mask(srgb, elevation) & ~masked).ravel())
+        held = np.logical_or.reduce([masked, *inside])
+        sky.append((sky_mask(srgb, elevation) & ~held).ravel())
+        boxes += [place * width * height + np.flatnonzero(box & ~masked) for box in inside]
         usable.append(place * width * height + np.flatnonzero(~masked))
     return Pixels(
         stream=stream,
@@ -110,17 +141,44 @@ def load_pixels(clip: Clip, stream: int, frames: Int64[np.ndarray, "n"], scale: 
         pixel_angle=torch.from_numpy(pixel_angle(camera)).float(),
         row_origin_m=torch.from_numpy(poses[..., :3, 3].copy()).float(),
         row_rotation=torch.from_numpy(poses[..., :3, :3].copy()).float(),
+        row_time_us=torch.from_numpy(images.time_us[frames][:, None] + rows_us),
+        of_actors=torch.from_numpy(np.concatenate([np.zeros(0, dtype=np.int64), *boxes])),
+        # a box counts as the root of its size: near ones need more pixels, far ones more of theirs
+        actor_weight=torch.from_numpy(
+            np.concatenate(
+                [np.zeros(0), *(np.full(len(b), len(b) ** -0.5) for b in boxes if len(b))]
+            )
+        ).float(),
     )
 
 
-def masked_pixels(clip: Clip, stream: int, frame: int, scale: float) -> Bool[np.ndarray, "h w"]:
-    """Pixels of a picture, at `scale`, that show moving actors: they neither train nor score."""
+def masked_pixels(
+    clip: Clip, stream: int, frame: int, scale: float, shown: tuple[int, ...] = ()
+) -> Bool[np.ndarray, "h w"]:
+    """Pixels of a picture, at `scale`, that show moving actors: they neither train nor score.
+
+    Actors whose ids are `shown` are part of the scene.
+    """
+    hidden = tuple(a for a in clip.actors if a.is_moving and a.id not in shown)
+    return _box_mask(clip, stream, frame, scale, hidden, MASK_MARGIN_PX)
+
+
+def boxes_of(
+    clip: Clip, stream: int, frame: int, scale: float, ids: tuple[int, ...]
+) -> list[Bool[np.ndarray, "h w"]]:
+    """The pixels of a picture, at `scale`, around the box of each of some moving actors."""
+    mine = [actor for actor in clip.actors if actor.id in ids]
+    return [_box_mask(clip, stream, frame, scale, (actor,), BOX_MARGIN_PX) for actor in mine]
+
+
+def _box_mask(
+    clip: Clip, stream: int, frame: int, scale: float, actors: tuple[Actor, ...], margin_px: float
+) -> Bool[np.ndarray, "h w"]:
     images = clip.cameras[stream]
     camera = scaled_camera(images.camera, scale)
     middle_us = int(images.time_us[frame]) + camera.readout_us // 2
     pose = clip.world_from_camera(stream, middle_us)
-    margin = MASK_MARGIN_PX * scale + 1.0
-    return moving_actor_mask(camera, pose, clip.actors, middle_us, margin)
+    return moving_actor_mask(camera, pose, actors, middle_us, margin_px * scale + 1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -131,7 +189,10 @@ class Data:
     depth: DepthEvidence
     """From where the drive was recorded."""
     road: DepthEvidence
-    """From beside it, where it saw the road (`recon.road`); may be empty."""
+    """From beside it, where it saw the road (`recon.road`), and from where something moved away
+    (`recon.swept`); may be empty."""
+    where: Whereabouts | None = None
+    """The road users with a field, at every moment of the pixels and the depth evidence."""
 
     def to(self, device: torch.device) -> "Data":
         """The same on a device; where it is there already, without copies."""
@@ -139,7 +200,8 @@ class Data:
         depth, road = (
             replace(part, **_tensors_on(part, device)) for part in (self.depth, self.road)
         )
-        return Data(pixels=pixels, depth=depth, road=road)
+        where = None if self.where is None else self.where.to(device)
+        return Data(pixels=pixels, depth=depth, road=road, where=where)
 
 
 def _tensors_on(part: Pixels | DepthEvidence, device: torch.device) -> dict[str, Tensor]:
@@ -182,8 +244,10 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
         OtherlaneError: A picture or a sweep cannot be read, or nothing is left to train on.
     """
     chosen = [select_frames(clip, config, stream)[0] for stream in range(len(clip.cameras))]
+    crowd = actors_to_show(clip, config)
+    ids = tuple(actor.id for actor in crowd)
     pixels = tuple(
-        load_pixels(clip, stream, frames, config.scale)
+        load_pixels(clip, stream, frames, config.scale, ids)
         for stream, frames in enumerate(chosen)
         if len(frames)
     )
@@ -193,6 +257,35 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
     if not any(len(picture.usable) for picture in pixels):
         wrong = "has no pixel to train on: moving actors hide every training picture"
         raise OtherlaneError(clip.name, wrong, "another stretch of the drive, or --holdout 0")
-    depth = load_depth(clip, trained)
+    depth = load_depth(clip, trained, frozenset(ids))
     road = road_evidence(clip, trained, depth, config.seed)
-    return Data(pixels=pixels, depth=depth, road=road)
+    if not crowd:
+        return Data(pixels=pixels, depth=depth, road=road)
+    road = with_evidence(road, swept_evidence(clip, crowd, config.seed))
+    times = [p.row_time_us.flatten() for p in pixels]
+    times += [] if depth.time_us is None else [depth.time_us]
+    moments_us = torch.unique(torch.cat(times).div(MOMENT_US, rounding_mode="floor")) * MOMENT_US
+    where = whereabouts(crowd, moments_us.numpy() + MOMENT_US // 2)
+    return Data(pixels=pixels, depth=depth, road=road, where=where)
+
+
+def actors_to_show(clip: Clip, config: ReconstructionConfig) -> tuple[Actor, ...]:
+    """Road users that get a field: they move, and training pictures show them large enough.
+
+    By increasing id; at most `config.actors.most`, those that cover the most pixels.
+    """
+    if config.actors is None:
+        return ()
+    area_px: dict[int, float] = {}
+    moving = [actor for actor in clip.actors if actor.is_moving]
+    for stream, images in enumerate(clip.cameras):
+        frames = select_frames(clip, config, stream)[0]
+        for frame in frames[:: max(1, len(frames) // LOOKED_AT)]:
+            time_us = int(images.time_us[frame])
+            pose = clip.world_from_camera(stream, time_us)
+            for actor in moving:
+                seen = visible_extent(images.camera, pose, actor, time_us)
+                if seen is not None and min(seen) >= config.actors.smallest_px:
+                    area_px[actor.id] = area_px.get(actor.id, 0.0) + seen[0] * seen[1]
+    chosen = sorted(area_px, key=lambda number: -area_px[number])[: config.actors.most]
+    return tuple(actor for actor in moving if actor.id in chosen)

@@ -17,7 +17,7 @@ from recon.config import SamplingConfig
 from recon.field import GridField, Instance, RadianceField
 from recon.kernels.native import native_module
 from recon.march import MarchOutput, QueryOutput
-from recon.placing import latents_of_rays, ray_gradients, rays_in_cubes
+from recon.placing import placing, ray_gradients
 from recon.rays import Rays
 from recon.sampling import step_edges
 
@@ -37,7 +37,9 @@ class NativeScene:
             ValueError: They are not.
         """
         self.field, self.instances = field, tuple(instances)
-        self.parts: list[GridField] = [field.static, *(item.field for item in self.instances)]
+        # several instances may look the same
+        fields = dict.fromkeys([field.static, *(item.field for item in self.instances)])
+        self.parts: list[GridField] = list(fields)
         for tensor in self.parameters():
             if tensor.dtype != torch.float32 or tensor.device.type != "cpu":
                 raise ValueError(f"need float32 on the CPU, got {tensor.dtype} on {tensor.device}")
@@ -63,12 +65,31 @@ class NativeScene:
             native.set_networks(_arrays(part.density_layers), _arrays(part.colour_layers))
         self.sky.set_network(_arrays(self.field.sky.layers))
 
-    def placed(self, sampling: SamplingConfig, growth: float, termination: float) -> Any:
-        """The engine's view of the scene for rays that are cut into such steps."""
+    def native(self, field: GridField) -> Any:
+        """The engine's copy of a field, which is made where it is new."""
+        if field not in self.parts:
+            native = _new_field(field)
+            native.set_table(_array(field.table), threads())
+            native.set_networks(_arrays(field.density_layers), _arrays(field.colour_layers))
+            self.parts.append(field)
+            self.natives.append(native)
+        return self.natives[self.parts.index(field)]
+
+    def placed(
+        self,
+        sampling: SamplingConfig,
+        growth: float,
+        termination: float,
+        instances: Sequence[Instance] | None = None,
+    ) -> Any:
+        """The engine's view of the scene for rays that are cut into such steps.
+
+        `instances` are those of the scene, unless others are given.
+        """
         block, occupancy = self.field.block, self.field.occupancy
         placed = [
-            (native, _array(item.unit_from_world.float()), _optional(item.latent))
-            for native, item in zip(self.natives[1:], self.instances, strict=True)
+            (self.native(item.field), _array(item.unit_from_world.float()), _optional(item.latent))
+            for item in (self.instances if instances is None else instances)
         ]
         return native_module().Scene(
             field=self.natives[0],
@@ -87,15 +108,21 @@ class NativeScene:
     def march(
         self,
         rays: Rays,
+        instances: Sequence[Instance] | None = None,
         *,
         sampling: SamplingConfig,
         growth: float,
         shift: Float[Tensor, "rays"] | None = None,
         termination: float = 0.0,
     ) -> MarchOutput:
-        """`recon.march.march` with the parameters last taken over, without gradients."""
-        scene = self.placed(sampling, growth, termination)
-        return _run(scene, rays, _shift(rays, shift), len(self.parts), self.field.config.channels)
+        """`recon.march.march` with the parameters last taken over, without gradients.
+
+        `instances` are those of the scene, unless others are given.
+        """
+        known = self.instances if instances is None else tuple(instances)
+        scene = self.placed(sampling, growth, termination, known)
+        channels = self.field.config.channels
+        return _run(scene, rays, _shift(rays, shift), 1 + len(known), channels)
 
     def query(
         self,
@@ -158,7 +185,7 @@ def march_native(
     placed = scene.placed(sampling, growth, termination)
     found = _March.apply(
         scene, placed, _shift(rays, shift), rays.pixel_angle, rays.moment, rays.origins_m,
-        rays.directions, *_placing(scene, rays), *scene.parameters(),
+        rays.directions, *placing(scene.instances, rays), *scene.parameters(),
     )  # fmt: skip
     names = ("linear", "opacity", "range_m", "expected_range_m", "instance", "instance_weights")
     return MarchOutput(**dict(zip(names, found, strict=True)))  # pyright: ignore[reportArgumentType]
@@ -171,7 +198,8 @@ class _March(torch.autograd.Function):
         moment: Tensor | None, origins: Tensor, directions: Tensor, *_: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         rays = Rays(origins_m=origins, directions=directions, pixel_angle=angle, moment=moment)
-        out = _run(placed, rays, shift, len(scene.parts), scene.field.config.channels)
+        owners = 1 + len(scene.instances)
+        out = _run(placed, rays, shift, owners, scene.field.config.channels)
         ctx.scene, ctx.placed, ctx.moment = scene, placed, moment
         ctx.save_for_backward(origins, directions, angle, shift)
         ctx.mark_non_differentiable(out.instance)
@@ -194,18 +222,6 @@ class _March(torch.autograd.Function):
             linear, opacity, range_m, expected_m, weights, into, threads(),
         )  # fmt: skip
         return (None, None, None, None, None, *into, *read_gradients(scene))
-
-
-def _placing(scene: NativeScene, rays: Rays) -> tuple[Tensor, Tensor, Tensor]:
-    """What carries gradients back to the maps and latents of the instances."""
-    if not any(item.unit_from_world.requires_grad for item in scene.instances):
-        starts = along = torch.zeros(0)
-    else:
-        starts, along = rays_in_cubes(scene.instances, rays)
-    latents = [item for item in scene.instances if item.latent is not None]
-    if not any(item.latent is not None and item.latent.requires_grad for item in latents):
-        return starts, along, torch.zeros(0)
-    return starts, along, latents_of_rays(scene.instances, rays)
 
 
 def read_gradients(scene: NativeScene) -> list[Tensor]:

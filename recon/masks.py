@@ -63,6 +63,20 @@ def box_extent(
     return float(left), float(top), float(right), float(bottom)
 
 
+def visible_extent(
+    camera: Camera, world_from_camera: Float[np.ndarray, "4 4"], actor: Actor, time_us: int
+) -> tuple[float, float] | None:
+    """Width and height of the part of an actor's extent that is inside the picture [px]."""
+    pose = actor.at(time_us)
+    extent = None if pose is None else box_extent(camera, world_from_camera, pose, actor.size_m)
+    if extent is None:
+        return None
+    left, top, right, bottom = extent
+    width = min(right, camera.width) - max(left, 0.0)
+    height = min(bottom, camera.height) - max(top, 0.0)
+    return (width, height) if width > 0.0 and height > 0.0 else None
+
+
 def moving_actor_mask(
     camera: Camera,
     world_from_camera: Float[np.ndarray, "4 4"],

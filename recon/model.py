@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float64
 
 from recon.config import ReconstructionConfig
-from recon.evidence import select_frames
+from recon.crowd import Crowd
+from recon.evidence import actors_to_show, select_frames
 from recon.field import RadianceField
 from recon.kernels.backend import Backend, backend_device
 from recon.photometry import Photometry
@@ -32,6 +33,8 @@ class Model:
     photometry: Photometry
     support: Support
     poses: PoseCorrection
+    crowd: Crowd | None = None
+    """Road users that move; None where none has a field."""
 
 
 def new_model(clip: Clip, config: ReconstructionConfig, backend: Backend | None = None) -> Model:
@@ -47,11 +50,16 @@ def new_model(clip: Clip, config: ReconstructionConfig, backend: Backend | None 
         times.append(torch.from_numpy(images.time_us[frames]))
         known.append(torch.from_numpy(images.exposure[frames]))
     block = drive_block(clip, config.core_half_m)
+    actors, crowd = actors_to_show(clip, config), None
+    if config.actors is not None and actors:
+        span = int(clip.ego.time_us[0]), int(clip.ego.time_us[-1])
+        crowd = Crowd(actors, span, config.actors, config.seed, backend).to(device)
     return Model(
         field=RadianceField(block, config.field, config.seed, backend).to(device),
         photometry=Photometry(times, known).to(device),
         support=Support(SUPPORT_RESOLUTION).to(device),
         poses=PoseCorrection(times).to(device),
+        crowd=crowd,
     )
 
 

@@ -5,6 +5,7 @@ the instance's unit cube, and by the latents it saw; PyTorch takes them from the
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -58,3 +59,20 @@ def latents_of_rays(
         seen = known[row.clamp_min(0)]
         found.append(torch.nn.functional.pad(seen, (0, most - seen.shape[1])))
     return torch.stack(found, 1)
+
+
+def rays_without_gradients(rays: Rays) -> Rays:
+    """The same rays; nothing flows back to them."""
+    return replace(rays, origins_m=rays.origins_m.detach(), directions=rays.directions.detach())
+
+
+def placing(instances: Sequence[Instance], rays: Rays) -> tuple[Tensor, Tensor, Tensor]:
+    """What carries gradients back to the maps and latents of the instances."""
+    if not any(item.unit_from_world.requires_grad for item in instances):
+        starts = along = torch.zeros(0)
+    else:
+        starts, along = rays_in_cubes(instances, rays)
+    latents = [item for item in instances if item.latent is not None]
+    if not any(item.latent is not None and item.latent.requires_grad for item in latents):
+        return starts, along, torch.zeros(0)
+    return starts, along, latents_of_rays(instances, rays)

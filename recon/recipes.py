@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import ceil, log2
 
-from recon.config import FieldConfig, ReconstructionConfig
+from recon.config import ActorsConfig, FieldConfig, ReconstructionConfig
 from recon.kernels.hash_grid import HashGridSpec
 from recon.model import drive_block, drive_length_m
 from scenes.clip import Clip
@@ -50,6 +50,7 @@ def _scaled(clip: Clip, name: str, steps_per_picture: int) -> ReconstructionConf
         scale=min(1.0, TRAINING_WIDTH / clip.cameras[0].camera.width),
         steps=steps_per_picture * pictures,
         field=FieldConfig(grid=drive_grid(clip)),
+        actors=ActorsConfig(),
     )
 
 

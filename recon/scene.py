@@ -1,12 +1,13 @@
 """A reconstructed scene: the folder that `reconstruct` writes, ready to be rendered."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from recon.checkpoint import load_model, save_model
@@ -16,6 +17,8 @@ from recon.march import MarchOutput, march
 from recon.model import Model, new_model
 from recon.photometry import srgb
 from recon.rays import Rays
+from recon.staged import Look, Staged, looks_of, stage
+from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.clip_files import read_clip, write_clip
 from scenes.errors import OtherlaneError
@@ -46,11 +49,15 @@ class Scene:
     config: ReconstructionConfig
     model: Model
     backend: Backend
+    looks: Mapping[int, Look] = field(default_factory=dict)
+    """What road users that move look like, by id: those of the model."""
     native: "NativeScene | None" = None
     """The engine's copy of the field, on the native backend: made when none is given, which would
     be one that a training keeps up to date."""
 
     def __post_init__(self) -> None:
+        if not self.looks:
+            object.__setattr__(self, "looks", looks_of(self.model.crowd))
         if self.backend is Backend.NATIVE and self.native is None:
             from recon.march_native import NativeScene
 
@@ -62,6 +69,7 @@ class Scene:
         origins: Float[Tensor, "rays 3"],
         directions: Float[Tensor, "rays 3"],
         pixel_angle: Float[Tensor, "rays"],
+        staged: Staged | None = None,
     ) -> MarchOutput:
         """What rays of the world see (see `recon.march.march`), in chunks, without gradients.
 
@@ -69,6 +77,7 @@ class Scene:
             origins: Start points [m].
             directions: Unit vectors.
             pixel_angle: Angle that each ray's pixel spans [rad].
+            staged: What moves, from `staged`; nothing when left out.
         """
         field, sampling = self.model.field, self.config.sampling
         native = self.native
@@ -82,16 +91,49 @@ class Scene:
                 origins_m=origins[part].to(field.device),
                 directions=directions[part].to(field.device),
                 pixel_angle=pixel_angle[part].to(field.device),
+                moment=None if staged is None else staged.moment[part].to(field.device),
             )
+            there = () if staged is None else staged.instances
             steps = {
                 "sampling": sampling,
                 "growth": sampling.render_growth,
                 "termination": sampling.termination,
             }
-            out = march(field, rays, **steps)[0] if native is None else native.march(rays, **steps)
+            if native is None:
+                out = march(field, rays, there, **steps)[0]
+            else:
+                out = native.march(rays, there, **steps)
             for name, parts in chunks.items():
                 parts.append(getattr(out, name).cpu())
         return MarchOutput(**{name: torch.cat(parts) for name, parts in chunks.items()})
+
+    def staged(
+        self,
+        actors: Sequence[Actor],
+        time_us: Int64[Tensor, "rays"],
+        assets: Mapping[int, str] | None = None,
+    ) -> Staged | None:
+        """Those actors who have a field, where they are when rays are seen; None for nobody.
+
+        Args:
+            actors: Road users as staged.
+            time_us: When each ray is seen.
+            assets: Which asset an actor looks like, by id; like itself when left out. One of the
+                packaged assets that comes without a field looks like nothing.
+
+        Raises:
+            OtherlaneError: An asset has no field, or a damaged one.
+        """
+        from recon.assets import is_packed, load_look
+
+        borrowed = {
+            number: load_look(name, self.backend)
+            for number, name in (assets or {}).items()
+            if is_packed(name)
+        }
+        own = {number: look for number, look in self.looks.items() if number not in (assets or {})}
+        looks = {**own, **borrowed}
+        return stage(looks, self.clip.actors, actors, time_us) if looks else None
 
     @torch.no_grad()
     def corrected(

@@ -11,7 +11,7 @@ from recon.config import ReconstructionConfig
 from recon.losses import depth_evidence, photometric, sky_opacity, spread
 from recon.march import MarchOutput, Samples, march
 from recon.model import Model
-from recon.training import Training
+from recon.training import Training, actor_fields
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -33,9 +33,11 @@ def torch_step(
 ) -> tuple[dict[str, float], int]:
     """Take a step; returns the losses and how many samples of the static scene were looked at."""
     model, table = training.model, training.model.field.static.table
+    instances, rays = training.instances(batch.rays)
     out, samples = march(
         model.field,
-        batch.rays,
+        rays,
+        instances,
         sampling=config.sampling,
         growth=plan.growth,
         shift=plan.shift,
@@ -45,11 +47,18 @@ def torch_step(
     total = sum(loss_weight(config, name) * loss for name, loss in losses.items())
     assert isinstance(total, Tensor)
     training.networks.zero_grad(set_to_none=True)
-    table.grad = None
+    tables = [(table, training.table)]
+    tables += [
+        (field.table, state)
+        for field, state in zip(actor_fields(model), training.actor_tables, strict=True)
+    ]
+    for each, _ in tables:
+        each.grad = None
     total.backward()
     training.networks.step()
-    if table.grad is not None:  # no ray of the step may have met anything
-        training.table.step(table, table.grad, config.learning_rate * plan.rate)
+    for each, state in tables:
+        if each.grad is not None:  # no ray of the step may have met anything
+            state.step(each, each.grad, config.learning_rate * plan.rate)
     training.occupancy.observe(samples.static.unit, samples.static.density)
     if plan.support:
         model.support.gather(batch.rays, samples, model.field.block)

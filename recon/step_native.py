@@ -1,5 +1,6 @@
 """`recon.step.torch_step` on the native backend: one call for rays, losses and gradients."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -9,11 +10,13 @@ from torch import Tensor
 
 from recon.batch import Batch
 from recon.config import ReconstructionConfig, SamplingConfig
+from recon.field import GridField, Instance
 from recon.march_native import NativeScene, threads
 from recon.model import Model
-from recon.placing import ray_gradients
+from recon.placing import latents_of_rays, ray_gradients, rays_in_cubes, rays_without_gradients
+from recon.rays import Rays
 from recon.step import StepPlan
-from recon.training import Training
+from recon.training import Training, actor_fields
 
 LOSSES = ("photometric", "distortion", "sky", "depth", "empty")
 
@@ -23,10 +26,17 @@ class NativeTraining:
 
     def __init__(self, model: Model) -> None:
         self.scene = NativeScene(model.field)
-        self.placed = cache(self._placed)
+        self.actors = [self.scene.native(field) for field in actor_fields(model)]
+        self.empty = cache(self._empty)
 
-    def _placed(self, sampling: SamplingConfig, growth: float) -> Any:
+    def _empty(self, sampling: SamplingConfig, growth: float) -> Any:
         return self.scene.placed(sampling, growth, sampling.termination)
+
+    def placed(self, sampling: SamplingConfig, growth: float, instances: Sequence[Instance]) -> Any:
+        """The scene with what moves where it is."""
+        if not instances:
+            return self.empty(sampling, growth)
+        return self.scene.placed(sampling, growth, sampling.termination, instances)
 
     def density(self, unit: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]:
         """Density of the static scene at points of the unit cube [1/m]."""
@@ -48,11 +58,11 @@ def native_step(
     of_exposure = torch.empty(batch.pixel_rays, 3)
     loss, support = config.loss, model.support
     moving = [x for x in (batch.rays.origins_m, batch.rays.directions) if x.requires_grad]
-    of_rays = ray_gradients(
-        native.scene.instances, len(batch.rays), [bool(moving)] * 2 + [False] * 3
-    )
-    rays, counted = batch.rays, support.arrays() if plan.support else None
-    done = native.placed(config.sampling, plan.growth).train(
+    instances, rays = training.instances(batch.rays)
+    placing, wanted = _placing(instances, rays, config)
+    of_rays = ray_gradients(instances, len(rays), [*[bool(moving)] * 2, *wanted])
+    counted = support.arrays() if plan.support else None
+    done = native.placed(config.sampling, plan.growth, instances).train(
         rays.origins_m.detach(), rays.directions.detach(), rays.pixel_angle, plan.shift,
         rays.moment, exposure, batch.shown(), batch.sky().to(torch.uint8), batch.depth_m,
         config.sampling.far_m, [loss.depth, loss.empty, loss.distortion, loss.sky], of_exposure,
@@ -60,8 +70,11 @@ def native_step(
     )  # fmt: skip
     _move(training, config, plan)
     training.model.poses.zero_grad(set_to_none=True)
-    if moving:
-        torch.autograd.backward(moving, of_rays[:2])
+    if model.crowd is not None:
+        model.crowd.corrections.grad = model.crowd.latent.grad = None
+    back = [*moving, *placing], [of for of in of_rays if of is not None]
+    if back[0]:
+        torch.autograd.backward(*back)
     _expose(training, batch, exposure * of_exposure)
     training.networks.step()
     native.scene.fill_networks()
@@ -77,12 +90,40 @@ def _move(training: Training, config: ReconstructionConfig, plan: StepPlan) -> N
         field.static.table.detach(), state.first, state.second, state.count,
         config.learning_rate * plan.rate, threads(),
     )  # fmt: skip
-    density, colour = list(field.static.density_layers), list(field.static.colour_layers)
-    for weight in (*density, *colour, *field.sky.layers):
+    _read_networks(engine, field.static)
+    for weight in field.sky.layers:
         if weight.grad is None:
             weight.grad = torch.empty_like(weight)
-    engine.read_gradients(None, [w.grad for w in density], [w.grad for w in colour])
     native.scene.sky.read_gradients([w.grad for w in field.sky.layers])
+    actors = zip(native.actors, actor_fields(training.model), training.actor_tables, strict=True)
+    for part, of_actor, moments in actors:
+        part.adam(
+            of_actor.table.detach(), moments.first, moments.second, moments.count,
+            config.learning_rate * plan.rate, threads(),
+        )  # fmt: skip
+        _read_networks(part, of_actor)
+
+
+def _read_networks(native: Any, field: GridField) -> None:
+    density, colour = list(field.density_layers), list(field.colour_layers)
+    for weight in (*density, *colour):
+        if weight.grad is None:
+            weight.grad = torch.empty_like(weight)
+    native.read_gradients(None, [w.grad for w in density], [w.grad for w in colour])
+
+
+def _placing(
+    instances: Sequence[Instance], rays: Rays, config: ReconstructionConfig
+) -> tuple[list[Tensor], list[bool]]:
+    """What carries gradients back to poses and latents, and which of `ray_gradients` it needs."""
+    found, fixed = [], rays_without_gradients(rays)
+    poses = bool(instances) and config.actors is not None and config.actors.pose_rate > 0.0
+    if poses:
+        found += rays_in_cubes(instances, fixed)
+    limbed = any(item.latent is not None for item in instances)
+    if limbed:
+        found.append(latents_of_rays(instances, fixed))
+    return found, [poses, poses, limbed]
 
 
 def _expose(training: Training, batch: Batch, of_log: Float[Tensor, "pixels 3"]) -> None:

@@ -21,6 +21,7 @@ from recon.evidence import Data, load_data
 from recon.march_native import engine_first
 from recon.model import Model
 from recon.refine import refine
+from recon.sighted import count_sightings
 from recon.step import StepPlan, torch_step
 from recon.step_native import native_step
 from recon.training import Training, new_training
@@ -132,7 +133,7 @@ def _step(
     training: Training, data: Data, config: ReconstructionConfig, step: int
 ) -> dict[str, float]:
     generator = torch.Generator().manual_seed(_key(config.seed, step))
-    batch = draw_batch(data, training.rays, config.loss.depth_share, generator)
+    batch = draw_batch(data, training.rays, config.loss.depth_share, generator, config.actors)
     plan = StepPlan(
         growth=_growth(config, step),
         shift=torch.rand(len(batch.rays), generator=generator),
@@ -147,6 +148,8 @@ def _step(
     losses, samples = run(training, batch, config, plan)
     training.model.photometry.fix_gauge()
     training.model.poses.fix_gauge()
+    if training.model.crowd is not None and config.actors is not None:
+        training.model.crowd.settle(config.actors.pose_decay)
     if step % REFRESH_EVERY == 0:
         _refresh(training, step, generator)
     training.rays = _adapted(training.rays, samples, config.samples_per_step)
@@ -180,6 +183,7 @@ def _refresh(training: Training, step: int, generator: torch.Generator) -> None:
 
 def _finish(training: Training, data: Data, config: ReconstructionConfig) -> None:
     """Make the model ready for rendering."""
+    count_sightings(training, data, config)
     field = training.model.field
     cameras_m = torch.cat([pixels.row_origin_m[:, 0] for pixels in data.pixels])
     field.occupancy = refine(

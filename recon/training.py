@@ -1,6 +1,6 @@
 """The state of a training between two steps: all that a checkpoint must hold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,10 +9,13 @@ from torch import Tensor
 
 from recon.adam import BETA1, BETA2, LazyAdam
 from recon.config import ReconstructionConfig
+from recon.crowd import Whereabouts
 from recon.evidence import Data
+from recon.field import GridField, Instance
 from recon.kernels.backend import Backend
 from recon.model import Model, new_model
 from recon.occupancy import OccupancyGrid
+from recon.rays import Rays
 from recon.space import cell_index
 from scenes.clip import Clip
 
@@ -35,8 +38,23 @@ class Training:
     """Rays of the next step: adapted so that the samples stay the same in number."""
     known_cells: Int64[Tensor, "cells"]
     """Cells of the occupancy in which depth evidence ends: something is there."""
+    actor_tables: list[LazyAdam] = field(default_factory=list)
+    """Of the hash tables of road users that move."""
+    where: Whereabouts | None = None
+    """Those road users, at every moment of the drive's pictures and depth evidence."""
     native: "NativeTraining | None" = None
     """The engine's copy of the parameters, where the native backend trains; not saved."""
+
+    def instances(self, rays: Rays) -> tuple[list[Instance], Rays]:
+        """What moves, at the moments of some rays alone, and the rays numbered by those."""
+        crowd, where = self.model.crowd, self.where
+        if crowd is None or where is None or rays.moment is None:
+            return [], rays
+        count = len(where.time_us)
+        rows, row = torch.unique(rays.moment.clamp_min(0) % count, return_inverse=True)
+        row = row + (rays.moment >= count) * len(rows)
+        row = torch.where(rays.moment < 0, rays.moment, row)
+        return crowd.instances(where.at(rows), mirrored=True), replace(rays, moment=row)
 
     @property
     def occupancy(self) -> OccupancyGrid:
@@ -64,6 +82,8 @@ def new_training(clip: Clip, config: ReconstructionConfig, data: Data) -> Traini
         native=native,
         model=model,
         table=LazyAdam(model.field.static.table),
+        actor_tables=[LazyAdam(field.table) for field in actor_fields(model)],
+        where=None if data.where is None else data.where.to(model.field.device),
         networks=_networks(model, config),
         rays=FIRST_RAYS,
         known_cells=torch.unique(
@@ -72,8 +92,18 @@ def new_training(clip: Clip, config: ReconstructionConfig, data: Data) -> Traini
     )
 
 
+def actor_fields(model: Model) -> list[GridField]:
+    """The fields of road users that move."""
+    return [] if model.crowd is None else [model.crowd.field_of(i) for i in model.crowd.ids]
+
+
 def _networks(model: Model, config: ReconstructionConfig) -> torch.optim.Optimizer:
     field = model.field
+    of_actors = [
+        weight
+        for part in actor_fields(model)
+        for weight in (*part.density_layers, *part.colour_layers)
+    ]
     layers = [
         *field.static.density_layers,
         *field.static.colour_layers,
@@ -84,4 +114,10 @@ def _networks(model: Model, config: ReconstructionConfig) -> torch.optim.Optimiz
         {"params": list(model.photometry.parameters()), "base": config.exposure_rate},
         {"params": list(model.poses.parameters()), "base": config.pose_rate},
     ]
+    if model.crowd is not None and config.actors is not None:
+        groups += [
+            {"params": of_actors, "base": config.network_rate},
+            {"params": [model.crowd.latent], "base": config.network_rate},
+            {"params": [model.crowd.corrections], "base": config.actors.pose_rate},
+        ]
     return torch.optim.Adam(groups, betas=(BETA1, BETA2), eps=1e-8, fused=True)

@@ -183,6 +183,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         camera=camera,
         world_from_camera=staging.ego.mounted(images.ego_from_camera),
         actors=staging.actors,
+        assets=dict(staging.assets),
         ground=fit_ground(clip),
         look=staging.look,
         seed=scenario.seed,

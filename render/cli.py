@@ -1,4 +1,4 @@
-"""The command `otherlane`: nine verbs, each a plain typed function of one layer's `commands.py`.
+"""The command `otherlane`: ten verbs, each a plain typed function of one layer's `commands.py`.
 
 A verb returns a dictionary of results. Exactly that goes to stdout, as text or, with `--json`, as
 one JSON object; whatever else is said on the way goes to stderr. A result whose `ok` is False and
@@ -22,6 +22,7 @@ Result = Mapping[str, object]
 VERBS: Mapping[str, Callable[..., Result]] = {
     "import": scenes.commands.import_,
     "reconstruct": recon.commands.reconstruct,
+    "extract-actor": recon.commands.extract_actor,
     "evaluate": render.commands.evaluate,
     "perturb": scenes.commands.perturb,
     "render": render.commands.render,

@@ -14,6 +14,7 @@ from jaxtyping import Float, Float16, Float32, Float64, Int64, UInt8, UInt16
 from torch import Tensor
 
 from recon.evidence import pixel_angle
+from render.actors import MarchResult, march_people, row_times, support, whose
 from render.labels.cuboids import boxes_in_view
 from render.labels.entry import Json
 from render.labels.moment import Moment
@@ -27,31 +28,6 @@ from scenes.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-@runtime_checkable
-class MarchResult(Protocol):
-    """What a march along n rays returns (`recon.march.MarchOutput` is one)."""
-
-    @property
-    def linear(self) -> Float[Tensor, "n 3"]:
-        """Linear radiance, sky included."""
-        ...
-
-    @property
-    def opacity(self) -> Float[Tensor, "n"]:
-        """Share of light that the scene absorbs."""
-        ...
-
-    @property
-    def range_m(self) -> Float[Tensor, "n"]:
-        """Distance of the first surface [m]; inf where opacity is below 0.5."""
-        ...
-
-    @property
-    def instance(self) -> Int64[Tensor, "n"]:
-        """0 for the static field, k for its k-th instance."""
-        ...
 
 
 @runtime_checkable
@@ -145,6 +121,7 @@ def render_view(
     time_us: int,
     look: Look | None = None,
     actors: "Sequence[Actor] | None" = None,
+    assets: Mapping[int, str] | None = None,
     ground: Ground | None = None,
 ) -> Frame:
     """Render one picture with all its labels.
@@ -157,6 +134,7 @@ def render_view(
         time_us: When the first row is exposed [µs].
         look: How it looks; as recorded when left out.
         actors: Road users as staged; the clip's own when left out.
+        assets: Which asset an actor looks like, by id; like itself when left out.
         ground: Road height, for those who render many; fitted to the clip when left out.
     """
     moment = _moment(
@@ -167,6 +145,7 @@ def render_view(
         time_us,
         look or Look(),
         scene.clip.actors if actors is None else actors,
+        assets or {},
         fit_ground(scene.clip) if ground is None else ground,
     )
     values = pixel_values(moment)
@@ -188,16 +167,16 @@ def _moment(
     time_us: int,
     look: Look,
     actors: "Sequence[Actor]",
+    assets: Mapping[int, str],
     ground: Ground,
 ) -> Moment:
     """One march, and all that labels are computed from."""
     pixels = camera.pixel_centres().reshape(-1, 2)
     origins, directions = camera_rays(camera, pixels, world_from_camera, time_us)
-    march = scene.render_rays(
-        torch.from_numpy(origins).float(),
-        torch.from_numpy(directions).float(),
-        torch.from_numpy(pixel_angle(camera)).float(),
+    rays = tuple(
+        torch.from_numpy(each).float() for each in (origins, directions, pixel_angle(camera))
     )
+    march, staged = march_people(scene, rays, actors, assets, row_times(camera, pixels, time_us))
     shown = scene.display(march.linear, stream, time_us, look.exposure_ev)
     first, last = _pose_at(world_from_camera, np.array([time_us, time_us + camera.readout_us]))
     size = (camera.height, camera.width)
@@ -209,7 +188,11 @@ def _moment(
         time_us=time_us,
         world_from_camera=first,
         world_from_camera_end=last,
-        boxes=boxes_in_view(actors, camera, world_from_camera, time_us),
+        boxes=boxes_in_view(
+            actors, camera, world_from_camera, time_us, () if staged is None else staged.ids
+        ),
+        shows=torch.from_numpy(whose(march, staged, actors)).view(size),
+        support=support(march, staged, rays).view(size),
         origins_m=torch.from_numpy(origins).view(*size, 3),
         directions=torch.from_numpy(directions).view(*size, 3),
         cosine=torch.from_numpy(_cosine(camera, pixels)).view(size),

@@ -7,7 +7,7 @@ recorded pictures at full size; masks of moving actors are written beside the cl
 
 # pyright: reportMissingImports=false
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -76,7 +76,8 @@ class ClipDataParser(DataParser):
             holdout=asked.holdout,
             train_share=asked.train_share,
         )
-        config = resolve(clip, request)
+        # its hosts know nothing of what moves: those pixels are masked
+        config = replace(resolve(clip, request), actors=None)
         pictures = split_pictures(clip, config, split)
         frame = host_frame(clip)
         source = ClipSource(

@@ -132,7 +132,7 @@ class OtherlaneModel(HostModel):
         """Render rays; colour as the camera would have shown it, depth in nerfstudio's scene."""
         rays, device = self.source.frame.rays(ray_bundle), ray_bundle.origins.device
         out = self.scene.render_rays(
-            *(each.cpu() for each in (rays.origins_m, rays.directions, rays.pixel_angle))
+            rays.origins_m.cpu(), rays.directions.cpu(), rays.pixel_angle.cpu()
         )
         known_m = out.range_m.nan_to_num(posinf=self.settings.sampling.far_m)
         outputs = {

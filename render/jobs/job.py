@@ -7,7 +7,7 @@ another order are other bits, so the number of threads must not depend on the nu
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -53,6 +53,8 @@ class RenderJob:
     look: Look
     seed: int = 0
     """Key of everything random (see `random_of`)."""
+    assets: Mapping[int, str] = field(default_factory=dict)
+    """Which asset an actor looks like, by id; like itself when left out."""
 
     def __post_init__(self) -> None:
         keys = [shot.key for shot in self.shots]
@@ -78,6 +80,7 @@ def render_shot(job: RenderJob, scene: RenderableScene, shot: Shot) -> Frame:
             time_us=shot.time_us,
             look=job.look,
             actors=job.actors,
+            assets=job.assets,
             ground=job.ground,
         )
 

@@ -5,7 +5,7 @@ nothing behind the camera ever reaches a pixel. The plane z = 1 of the camera ca
 it, straight lines stay straight whatever the lens does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -41,7 +41,9 @@ class ActorBox:
     camera_from_box: Pose
     """At the time at which the row of the box's centre is exposed."""
     rendered: bool
-    """Whether the picture shows it: the field holds what stands still, and nothing that moves."""
+    """Whether the picture shows it: it stands still, or has a field of its own."""
+    own_field: bool
+    """Whether it has a field of its own, apart from the static scene."""
     outline_px: Float64[np.ndarray, "k 2"]
     """Convex outline of the part of the box that is in view [px]."""
     truncation: float
@@ -49,16 +51,22 @@ class ActorBox:
 
 
 def boxes_in_view(
-    actors: Iterable[Actor], camera: Camera, world_from_camera: Pose | Trajectory, time_us: int
+    actors: Iterable[Actor],
+    camera: Camera,
+    world_from_camera: Pose | Trajectory,
+    time_us: int,
+    with_field: Collection[int] = (),
 ) -> tuple[ActorBox, ...]:
     """Every road user with some part of its box in view, in the order of the clip.
 
-    One that moves is where it is at `time_us`, and absent when the drive does not know; one that
-    stands still is in its place for good, as it is in the field.
+    One that moves, or whose id is in `with_field`, is where it is at `time_us`, and absent when
+    the drive does not know; one that stands still is in its place for good, as it is in the static
+    scene.
     """
     found = []
     for index, actor in enumerate(actors, start=1):
-        moving = actor.is_moving
+        own = actor.id in with_field
+        moving = own or actor.is_moving
         world_from_box = actor.at(time_us) if moving else standing_pose(actor)
         if world_from_box is None:
             continue
@@ -73,7 +81,8 @@ def boxes_in_view(
                 actor=actor,
                 world_from_box=world_from_box,
                 camera_from_box=camera_from_box,
-                rendered=not moving,
+                rendered=own or not moving,
+                own_field=own,
                 outline_px=outline,
                 truncation=truncation(camera, camera_from_box, actor.size_m),
             )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64, UInt8
 from torch import Tensor
 
 from render.labels.cuboids import ActorBox
@@ -41,5 +41,9 @@ class Moment:
     """sRGB of the same under the look and the camera's photometry, 0 to 1."""
     opacity: Float[Tensor, "h w"]
     """Share of light that the scene absorbs."""
+    shows: Int64[Tensor, "h w"]
+    """Number, among the actors from 1, of the one whose own field the pixel shows; 0 for none."""
+    support: UInt8[Tensor, "h w"]
+    """Of its surface there: 2 where training pictures showed it, 1 where only its mirror image."""
     range_m: Float[Tensor, "h w"]
     """First surface along each ray [m]; inf for sky."""

@@ -46,8 +46,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
     ),
     ObjectLabel(
         name="rendered",
-        definition="Whether the picture shows it. One that moves has no field of its own yet: it "
-        "is not rendered and gets no 2D label, only an ignore region.",
+        definition="Whether the picture shows it: it stands still, or has a field of its own. One "
+        "that moves without a field gets no 2D label, only an ignore region.",
         unit="",
         dtype="bool",
         shape="",
@@ -88,6 +88,25 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="float or null",
         shape="",
         compute=objects.visible_fraction,
+    ),
+    ObjectLabel(
+        name="observed_share",
+        definition="Of one with a field of its own: share of its visible pixels whose surface some "
+        "training picture showed, or one beside it (cells of 1/16 of its box); 1 for packaged "
+        "assets; null for others and when no pixel shows it.",
+        unit="1, 0 to 1",
+        dtype="float or null",
+        shape="",
+        compute=objects.observed_share,
+    ),
+    ObjectLabel(
+        name="mirrored_share",
+        definition="Share of its visible pixels whose surface none showed, but its mirror image "
+        "across the box's middle; the rest of both shares is made up.",
+        unit="1, 0 to 1",
+        dtype="float or null",
+        shape="",
+        compute=objects.mirrored_share,
     ),
     ObjectLabel(
         name="occlusion",

@@ -8,6 +8,8 @@ from render.labels.moment import Moment
 from render.labels.surfaces import BOX_MARGIN_M, box_entry_m
 from scenes.geometry import invert
 
+OBSERVED, MIRRORED = 2, 1
+"""As `Moment.support` says."""
 PARTLY_HIDDEN, LARGELY_HIDDEN = 0.9, 0.5
 """Visible fractions below which KITTI's occlusion level is 1, and 2."""
 
@@ -50,6 +52,22 @@ def visible_fraction(seen: Sighting) -> Json:
     blocked = over_box & (seen.pixels["range_m"][part] < entry_m - BOX_MARGIN_M)
     blocked &= ~seen.mask[part]
     return float(1.0 - blocked.sum() / max(int(over_box.sum()), 1))
+
+
+def observed_share(seen: Sighting) -> Json:
+    """See the table."""
+    return _known_share(seen, OBSERVED)
+
+
+def mirrored_share(seen: Sighting) -> Json:
+    """See the table."""
+    return _known_share(seen, MIRRORED)
+
+
+def _known_share(seen: Sighting, how: int) -> Json:
+    if not seen.box.own_field or not seen.mask.any():
+        return None
+    return float((seen.moment.support.numpy()[seen.mask] == how).mean())
 
 
 def occlusion(seen: Sighting) -> Json:

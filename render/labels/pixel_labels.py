@@ -103,8 +103,9 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
     ),
     PixelLabel(
         name="instance",
-        definition="Which road user the surface belongs to: it lies in the box, grown by 0.15 m, "
-        "of one that stands still, and is not the ground under it. The number is the `instance` "
+        definition="Which road user the surface belongs to: the ray meets its own field; or it "
+        "lies in the box, grown by 0.15 m, of one that stands still. The ground under it is not "
+        "part of it. The number is the `instance` "
         "of an object of the same frame, and the same in all frames; 0 is none.",
         unit="id",
         dtype="uint16",

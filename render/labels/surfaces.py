@@ -38,21 +38,26 @@ def on_ground(
 
 
 def instance_map(moment: Moment) -> Int32[np.ndarray, "h w"]:
-    """Index of the standing road user in whose (grown) box each pixel's surface lies, or 0.
+    """Index of the road user that each pixel shows, or 0.
 
-    Where boxes overlap, the one that holds the point deepest wins. The ground that a box stands
-    on is not part of it.
+    It is the one whose own field the ray meets; else the standing one in whose (grown) box the
+    surface lies. Where boxes overlap, the one that holds the point deepest wins. The ground that a
+    box stands on is not part of it.
     """
-    points_m = surface_points(moment)
+    points_m, shows = surface_points(moment), moment.shows.numpy()
     found = np.zeros(points_m.shape[:2], dtype=np.int32)
     depth_m = np.full(found.shape, BOX_MARGIN_M)
     for box in moment.boxes:
-        if not box.rendered:
+        if box.own_field:
+            mine = (shows == box.index) & np.isfinite(points_m).all(axis=-1)
+            mine[mine] = ~_stands_on(points_m[mine], box, moment.ground)
+            found[mine] = box.index
+        if box.own_field or not box.rendered:
             continue
         near = _near(points_m, box)
         outside_m = np.full(found.shape, np.inf)
         outside_m[near] = _outside_m(points_m[near], box)
-        mine = outside_m <= depth_m
+        mine = (outside_m <= depth_m) & (shows == 0)
         mine[mine] = ~_stands_on(points_m[mine], box, moment.ground)
         found[mine], depth_m[mine] = box.index, outside_m[mine]
     return found

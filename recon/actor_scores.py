@@ -1,0 +1,116 @@
+"""How well road users that move are shown: inside their boxes, in pictures that did not train."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+
+from recon.evidence import camera_trajectory, pixel_angle, scaled_camera
+from recon.masks import moving_actor_mask
+from recon.metrics import psnr_db
+from recon.scene import Scene
+from scenes.actor import Actor
+from scenes.camera import Camera, camera_rays
+
+LEAST_PX = 40
+"""Boxes with fewer pixels say nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActorScore:
+    """One road user that moves in one held-out picture."""
+
+    camera: str
+    frame: int
+    actor: int
+    pixels: int
+    psnr_db: float
+    """Inside the extent of its box."""
+    without_psnr_db: float
+    """The same where the picture shows the static scene alone."""
+
+
+def score_actors(
+    scene: Scene,
+    stream: int,
+    frame: int,
+    photo: Float32[np.ndarray, "h w 3"],
+    shown: Float32[np.ndarray, "h w 3"],
+) -> list[ActorScore]:
+    """Scores of everybody with a field whose box has `LEAST_PX` pixels of the picture."""
+    images = scene.clip.cameras[stream]
+    camera, time_us = scaled_camera(images.camera, scene.config.scale), int(images.time_us[frame])
+    boxes = {
+        actor.id: mask
+        for actor in scene.clip.actors
+        if actor.id in scene.looks
+        and (mask := box_pixels(scene, camera, stream, actor, time_us)).sum() >= LEAST_PX
+    }
+    if not boxes:
+        return []
+    inside = np.logical_or.reduce(list(boxes.values()))
+    alone = static_alone(scene, camera, stream, time_us, inside, shown)
+    return [
+        ActorScore(
+            camera=images.name,
+            frame=frame,
+            actor=number,
+            pixels=int(mask.sum()),
+            psnr_db=psnr_db(shown, photo, mask),
+            without_psnr_db=psnr_db(alone, photo, mask),
+        )
+        for number, mask in boxes.items()
+    ]
+
+
+def box_pixels(
+    scene: Scene, camera: Camera, stream: int, actor: Actor, time_us: int
+) -> Bool[np.ndarray, "h w"]:
+    """Pixels inside the extent of an actor's box."""
+    middle_us = time_us + camera.readout_us // 2
+    pose = scene.clip.world_from_camera(stream, middle_us)
+    return moving_actor_mask(camera, pose, (actor,), middle_us, 0.0)
+
+
+def static_alone(
+    scene: Scene,
+    camera: Camera,
+    stream: int,
+    time_us: int,
+    inside: Bool[np.ndarray, "h w"],
+    shown: Float32[np.ndarray, "h w 3"],
+) -> Float32[np.ndarray, "h w 3"]:
+    """A picture in which some pixels show the static scene alone."""
+    centres = camera.pixel_centres()[inside]
+    track = camera_trajectory(scene.clip, stream)
+    starts, along = camera_rays(camera, centres, track, time_us)
+    origins, directions = scene.corrected(
+        torch.from_numpy(starts).float(), torch.from_numpy(along).float(), stream, time_us
+    )
+    angle = torch.from_numpy(pixel_angle(camera)[inside.ravel()]).float()
+    out = scene.render_rays(origins, directions, angle)
+    alone = shown.copy()
+    alone[inside] = scene.display(out.linear, stream, time_us).numpy()
+    return alone
+
+
+def actors_summary(scores: list[ActorScore]) -> dict[str, object] | None:
+    """Means over boxes, of all and of each actor; None where there are none."""
+    if not scores:
+        return None
+    return {
+        **_means(scores),
+        "per_actor": {
+            str(number): _means([score for score in scores if score.actor == number])
+            for number in sorted({score.actor for score in scores})
+        },
+    }
+
+
+def _means(scores: list[ActorScore]) -> dict[str, object]:
+    return {
+        "psnr_db": float(np.mean([score.psnr_db for score in scores])),
+        "without_psnr_db": float(np.mean([score.without_psnr_db for score in scores])),
+        "boxes": len(scores),
+    }

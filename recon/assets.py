@@ -1,0 +1,177 @@
+"""The look of an asset on disk: `field.safetensors`, half precision, beside its `asset.json`.
+
+Anybody's look can be saved from a scene and worn by an actor of another. What the asset is, is said
+in `scenes.assets`; packaged ones lie in `recon/library`.
+"""
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from recon.config import FieldConfig
+from recon.crowd import GROWN, OBSERVED, support_of
+from recon.field import GridField
+from recon.kernels.backend import Backend, backend_device
+from recon.scene import Scene
+from recon.staged import Look, looks_of
+from scenes.actor import Actor
+from scenes.assets import ASSET_FILE, FACES, LIBRARY, Asset, load_asset
+from scenes.errors import OtherlaneError
+from scenes.folders import write_json
+
+LOOK_FILE = "field.safetensors"
+PACKAGED = Path(__file__).parent / "library"
+FACE_RAYS, FACE_STEPS = 24, 96
+"""Rays along each side of a face, and looks along each, by which it is found what was seen."""
+
+
+def asset_folder(name: str) -> Path:
+    """Where a packaged asset, or one that is named by its folder, lies."""
+    return PACKAGED / name if name in LIBRARY else Path(name)
+
+
+def is_packed(name: str) -> bool:
+    """Whether an asset has a field, or should have: packaged ones may come without."""
+    return name not in LIBRARY or (asset_folder(name) / LOOK_FILE).is_file()
+
+
+def load_look(name: str, backend: Backend) -> Look:
+    """What an asset looks like, ready for a backend.
+
+    Raises:
+        OtherlaneError: There is no such asset, or its files are damaged.
+    """
+    path = asset_folder(name) / LOOK_FILE
+    if not path.is_file():
+        fix = f"one of {', '.join(LIBRARY)}, or a folder that `otherlane extract-actor` made"
+        raise OtherlaneError(f"asset {name}", f"has no {LOOK_FILE}", fix)
+    return _load(path.resolve(), path.stat().st_mtime_ns, backend)
+
+
+@cache
+def _load(path: Path, changed_ns: int, backend: Backend) -> Look:
+    del changed_ns  # a file that was written again is another
+    try:
+        with safe_open(path, framework="pt") as file:
+            meta = json.loads((file.metadata() or {})["otherlane"])
+        config = msgspec.convert(meta["field"], FieldConfig)
+        tensors = load_file(path)
+        look = _filled(config, tensors, backend)
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        fix = "extract the actor again"
+        raise OtherlaneError(path, f"cannot be read ({error})", fix) from error
+    return look
+
+
+def _filled(config: FieldConfig, tensors: dict[str, Tensor], backend: Backend) -> Look:
+    device = backend_device(backend)
+    field = GridField(config, torch.Generator().manual_seed(0), backend)
+    own = {name.removeprefix("field."): x for name, x in tensors.items() if "field." in name}
+    field.load_state_dict({name: x.float() for name, x in own.items()})
+    for tensor in own.values():
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError("a number is not finite")
+    field.to(device).requires_grad_(False)
+    latent, hits = tensors.get("latent"), tensors.get("hits")
+    return Look(
+        field=field,
+        key_us=tensors["key_us"].to(device),
+        latent=None if latent is None else latent.float().to(device),
+        hits=None if hits is None else hits.float().to(device),
+    )
+
+
+def save_look(path: Path, look: Look, config: FieldConfig) -> None:
+    """Write what somebody looks like; corrections of poses are not part of it."""
+    tensors = {f"field.{name}": x.half() for name, x in look.field.state_dict().items()}
+    tensors["key_us"] = look.key_us
+    if look.latent is not None:
+        tensors["latent"] = look.latent.detach().half()
+    if look.hits is not None:
+        tensors["hits"] = (look.hits > 0).to(torch.uint8)
+    found = {name: x.detach().cpu().contiguous() for name, x in tensors.items()}
+    meta = json.dumps({"field": msgspec.to_builtins(config)})
+    save_file(found, path, metadata={"otherlane": meta})
+
+
+def write_asset(folder: Path, asset: Asset, look: Look, config: FieldConfig) -> Asset:
+    """Write the folder of an asset; what was there is replaced. Returns it as it reads back."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_look(folder / LOOK_FILE, look, config)
+    write_json(folder / ASSET_FILE, asset.tables())
+    return load_asset(folder)
+
+
+def extract(scene: Scene, number: int, folder: Path) -> Asset:
+    """Save an actor of a scene as an asset.
+
+    Raises:
+        OtherlaneError: The scene has no field of that actor.
+    """
+    crowd, actors = scene.model.crowd, {actor.id: actor for actor in scene.clip.actors}
+    if crowd is None or number not in crowd.ids or scene.config.actors is None:
+        known = ", ".join(map(str, crowd.ids)) if crowd is not None else ""
+        wrong = "stands still, or is never seen well: it has no field of its own"
+        if number not in actors:
+            wrong = "is not in this drive"
+        fix = f"one of {known}" if known else "a drive in which somebody moves"
+        raise OtherlaneError(f"actor {number}", wrong, fix)
+    actor, look = actors[number], looks_of(crowd)[number]
+    latents = scene.config.actors.latents if look.latent is not None else 0
+    config = replace(scene.config.actors.field, latents=latents)
+    return write_asset(folder, _described(scene, actor, look), look, config)
+
+
+def _described(scene: Scene, actor: Actor, look: Look) -> Asset:
+    return Asset(
+        name=f"{scene.clip.name} actor {actor.id}",
+        kind=actor.kind,
+        size_m=tuple(float(side) for side in actor.size_m),
+        synthetic=False,
+        faces_seen=faces_seen(look, tuple(actor.size_m)),
+        licence=scene.clip.licence,
+    )
+
+
+@torch.no_grad()
+def faces_seen(look: Look, size_m: tuple[float, ...]) -> tuple[float, ...]:
+    """Share of each of `scenes.assets.FACES` that training pictures showed.
+
+    Of what parallel rays straight onto the face meet; 0 where they meet nothing.
+    """
+    found = []
+    for face in range(len(FACES)):
+        surface = _onto_face(look, face, GROWN[face // 2] * size_m[face // 2])
+        hits = look.hits
+        known = hits is None or (support_of(hits, surface) == OBSERVED).float().mean()
+        found.append(float(known) if len(surface) else 0.0)
+    return tuple(found)
+
+
+def _onto_face(look: Look, face: int, way_m: float) -> Tensor:
+    """Where parallel rays onto a face first meet something solid; float `n 3`, unit cube.
+
+    `way_m` is how long the way through the box is.
+    """
+    axis, from_far_side = (0, 0, 1, 1, 2, 2)[face], face % 2 == 0  # front is the far side of x
+    ends = (torch.arange(FACE_RAYS) + 0.5) / FACE_RAYS
+    depth = (torch.arange(FACE_STEPS) + 0.5) / FACE_STEPS
+    depth = depth.flip(0) if from_far_side else depth
+    grid = torch.stack(torch.meshgrid(ends, ends, depth, indexing="ij"), -1).flatten(0, 1)
+    order = {0: [2, 0, 1], 1: [0, 2, 1], 2: [0, 1, 2]}[axis]
+    unit = grid[..., order].to(look.field.table.device)
+    latent = None
+    if look.latent is not None:
+        latent = look.latent[:1].expand(unit[..., 0].numel(), -1)
+    density = look.field.density(unit.flatten(0, 1), None, latent)[0].view(unit.shape[:2])
+    passed = torch.exp(-density.cumsum(1) * way_m / FACE_STEPS)
+    solid = passed[:, -1] < 0.5
+    first = (passed < 0.5).float().argmax(1)
+    return unit[torch.arange(len(unit), device=unit.device), first][solid]

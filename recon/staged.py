@@ -1,0 +1,147 @@
+"""Road users that move, put where somebody wants them: what a picture's rays meet beside the scene.
+
+Who drives as recorded is where training found it to be; who was edited is where the edit says. An
+actor is as large as its box, whatever box its field was trained in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor
+
+from recon.crowd import (
+    OBSERVED,
+    Crowd,
+    box_correction,
+    in_time,
+    square,
+    support_of,
+    unit_from_box,
+    whereabouts,
+)
+from recon.field import ABSENT, GridField, Instance
+from scenes.actor import Actor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Look:
+    """What somebody looks like: a field, and how it changes with time."""
+
+    field: GridField
+    key_us: Int64[Tensor, "keys"]
+    latent: Float[Tensor, "keys latents"] | None
+    corrections: Float[Tensor, "knots 4"] | None = None
+    """Of the recorded poses (see `recon.crowd`)."""
+    knot_us: Int64[Tensor, "knots"] | None = None
+    hits: Float[Tensor, "cells"] | None = None
+    """Where training pictures showed its surface; None knows all of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Staged:
+    """What moves, for some rays."""
+
+    instances: tuple[Instance, ...]
+    """Instance k, from 1, of a march is instance k - 1 of these."""
+    moment: Int64[Tensor, "rays"]
+    """Which of the instances' moments each ray sees."""
+    hits: tuple[Float[Tensor, "cells"] | None, ...]
+    """Where each instance's surface was seen (see `Look.hits`)."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Track ids of the instances."""
+        return tuple(item.id for item in self.instances)
+
+    def support(
+        self, points_m: Float[Tensor, "rays 3"], instance: Int64[Tensor, "rays"]
+    ) -> UInt8[Tensor, "rays"]:
+        """What is known of the surface at the end of each ray (see `recon.crowd.support_of`).
+
+        `instance` says whose it is, as a march does; 0 where it is nobody's.
+        """
+        found = torch.zeros(len(points_m), dtype=torch.uint8)
+        for k, (item, hits) in enumerate(zip(self.instances, self.hits, strict=True)):
+            mine = torch.nonzero(instance == k + 1)[:, 0]
+            affine = item.unit_from_world.cpu()[self.moment[mine]]
+            unit = torch.einsum("nij,nj->ni", affine[..., :3], points_m[mine]) + affine[..., 3]
+            known = torch.full((len(mine),), OBSERVED, dtype=torch.uint8)
+            found[mine] = known if hits is None else support_of(hits.cpu(), unit)
+        return found
+
+
+def looks_of(crowd: Crowd | None) -> dict[int, Look]:
+    """What each of a crowd looks like, by id."""
+    if crowd is None:
+        return {}
+    return {
+        number: Look(
+            field=crowd.field_of(number),
+            key_us=crowd.key_us,
+            latent=crowd.latent[k] if crowd.limbed(k) else None,
+            corrections=crowd.corrections[k],
+            knot_us=crowd.knot_us,
+            hits=crowd.hits[k],
+        )
+        for k, number in enumerate(crowd.ids)
+    }
+
+
+@torch.no_grad()
+def stage(
+    looks: Mapping[int, Look],
+    recorded: Sequence[Actor],
+    actors: Sequence[Actor],
+    time_us: Int64[Tensor, "rays"],
+) -> Staged:
+    """Those of the actors who have a look, at the times of rays.
+
+    Args:
+        looks: By id of an actor.
+        recorded: The drive's own road users: who moves as they did is corrected as they were.
+        actors: Road users as staged.
+        time_us: When each ray is seen.
+    """
+    times, moment = torch.unique(time_us, return_inverse=True)
+    as_recorded = {actor.id: actor.trajectory for actor in recorded}
+    found, hits = [], []
+    for actor in actors:
+        look = looks.get(actor.id)
+        if look is None:
+            continue
+        corrected = as_recorded.get(actor.id) == actor.trajectory
+        instance = _instance(look, actor, times, corrected)
+        if instance is not None:
+            found.append(instance)
+            hits.append(look.hits)
+    return Staged(instances=tuple(found), moment=moment, hits=tuple(hits))
+
+
+def _instance(
+    look: Look, actor: Actor, times: Int64[Tensor, "moments"], corrected: bool
+) -> Instance | None:
+    """One actor at some times, or None where it is at no place at any of them."""
+    where = whereabouts((actor,), times.cpu().numpy(), 0).to(look.field.table.device)
+    if not bool(where.there.any()):
+        return None
+    box_from_world = square(where.box_from_world[:, 0])
+    if corrected and look.corrections is not None and look.knot_us is not None:
+        moved = in_time(look.knot_us, look.corrections[None], where.time_us)[0]
+        box_from_world = box_correction(moved) @ box_from_world
+    size = torch.from_numpy(np.asarray(actor.size_m, dtype=np.float32)).to(box_from_world)
+    maps = unit_from_box(size) @ box_from_world
+    latent = None
+    if look.latent is not None:
+        first, last = int(look.key_us[0]), int(look.key_us[-1])
+        # beyond what was learnt it goes on as it did before
+        inside = (where.time_us - first) % max(last - first, 1) + first
+        latent = in_time(look.key_us, look.latent[None], inside)[0]
+    return Instance(
+        field=look.field,
+        unit_from_world=torch.where(where.there[:, :1, None], maps, ABSENT.to(maps)),
+        id=actor.id,
+        latent=latent,
+    )

@@ -1,0 +1,123 @@
+"""Road users that move, in a picture: who is there, and what is known of the surface one sees."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Float64, Int64, UInt8
+from torch import Tensor
+
+from scenes.actor import Actor
+from scenes.camera import Camera
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from render.view import RenderableScene
+
+
+@runtime_checkable
+class MarchResult(Protocol):
+    """What a march along n rays returns (`recon.march.MarchOutput` is one)."""
+
+    @property
+    def linear(self) -> Float[Tensor, "n 3"]:
+        """Linear radiance, sky included."""
+        ...
+
+    @property
+    def opacity(self) -> Float[Tensor, "n"]:
+        """Share of light that the scene absorbs."""
+        ...
+
+    @property
+    def range_m(self) -> Float[Tensor, "n"]:
+        """Distance of the first surface [m]; inf where opacity is below 0.5."""
+        ...
+
+    @property
+    def instance(self) -> Int64[Tensor, "n"]:
+        """0 for the static field, k for its k-th instance."""
+        ...
+
+
+@runtime_checkable
+class StagedRays(Protocol):
+    """What moves, as the rays of a picture meet it (`recon.staged.Staged` is one)."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Whose field instance k of a march is, from 1: number k - 1 of these."""
+        ...
+
+    def support(
+        self, points_m: Float32[Tensor, "n 3"], instance: Int64[Tensor, "n"]
+    ) -> UInt8[Tensor, "n"]:
+        """2 where training pictures showed that surface, 1 where only its mirror image, else 0."""
+        ...
+
+
+@runtime_checkable
+class PeopledScene(Protocol):
+    """What a scene offers besides where road users that move have fields of their own."""
+
+    def staged(
+        self, actors: "Sequence[Actor]", time_us: Int64[Tensor, "n"],
+        assets: Mapping[int, str] | None = None,
+    ) -> StagedRays | None:  # fmt: skip
+        """Those who have a field, as rays seen at some times [µs] meet them; None for nobody."""
+        ...
+
+    def render_rays(
+        self,
+        origins: Float32[Tensor, "n 3"],
+        directions: Float32[Tensor, "n 3"],
+        pixel_angle: Float32[Tensor, "n"],
+        staged: Any = None,
+    ) -> MarchResult:
+        """March as `RenderableScene` does, through what moves too."""
+        ...
+
+
+def march_people(
+    scene: "RenderableScene",
+    rays: tuple[Tensor, ...],
+    actors: "Sequence[Actor]",
+    assets: Mapping[int, str],
+    time_us: Int64[Tensor, "n"],
+) -> tuple[MarchResult, StagedRays | None]:
+    """What rays see, and who of those that move is there."""
+    if not isinstance(scene, PeopledScene):
+        return scene.render_rays(*rays), None
+    staged = scene.staged(actors, time_us, assets)
+    return scene.render_rays(*rays, staged), staged
+
+
+def row_times(
+    camera: Camera, pixels: Float64[np.ndarray, "n 2"], time_us: int
+) -> Int64[Tensor, "n"]:
+    """When each pixel is exposed [µs]."""
+    rows_us = np.round(camera.row_offset_us(pixels[:, 1])).astype(np.int64)
+    return torch.from_numpy(time_us + rows_us)
+
+
+def whose(
+    march: MarchResult, staged: StagedRays | None, actors: "Sequence[Actor]"
+) -> Int64[np.ndarray, "n"]:
+    """Number, among the actors from 1, of the one whose own field each pixel shows; 0 for none."""
+    places = {actor.id: index for index, actor in enumerate(actors, start=1)}
+    ids = () if staged is None else staged.ids
+    return np.array([0, *(places[number] for number in ids)])[march.instance.cpu().numpy()]
+
+
+def support(
+    march: MarchResult, staged: StagedRays | None, rays: tuple[Tensor, ...]
+) -> UInt8[Tensor, "n"]:
+    """What is known of the surface of whoever moves (see `StagedRays.support`)."""
+    range_m = march.range_m.cpu().float()
+    if staged is None:
+        return torch.zeros(len(range_m), dtype=torch.uint8)
+    seen = torch.isfinite(range_m)
+    points = rays[0] + rays[1] * torch.where(seen, range_m, torch.zeros_like(range_m))[:, None]
+    return staged.support(points, march.instance.cpu() * seen)

@@ -1,0 +1,312 @@
+"""Road users that move: learnt, kept, put elsewhere, scored and taken out as assets."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import recon.step_native
+from recon.actor_scores import actors_summary
+from recon.assets import extract, faces_seen, load_look
+from recon.batch import draw_batch
+from recon.checkpoint import load_model, save_model
+from recon.config import ActorsConfig, FieldConfig, ReconstructionConfig
+from recon.crowd import MIRRORED, OBSERVED, support_of, whereabouts
+from recon.evaluate import evaluate_scene
+from recon.evidence import Data, actors_to_show, load_data
+from recon.field import GridField
+from recon.kernels.backend import Backend, choose_backend
+from recon.kernels.hash_grid import HashGridSpec
+from recon.model import new_model
+from recon.scene import Scene
+from recon.staged import Look
+from recon.step import StepPlan, torch_step
+from recon.swept import swept_evidence
+from recon.train import train
+from recon.training import Training, actor_fields, new_training
+from render.view import render_view
+from scenes.actor import Actor
+from scenes.camera import camera_rays
+from scenes.clip import Clip
+from scenes.errors import OtherlaneError
+from scenes.geometry import translation
+from scenes.semantics import Semantic
+from scenes.trajectory import Trajectory
+from tests.scene_maker import FRAMES, STEP_US, driving_car, make_drive, tiny_config
+
+RED = np.array([200, 30, 30], dtype=np.uint8)
+ACTORS = ActorsConfig(
+    field=FieldConfig(
+        grid=HashGridSpec(
+            levels=3, features=2, log2_table=9, base_resolution=4, per_level_scale=1.6
+        ),
+        width=16,
+        geometry_features=4,
+        initial_density=0.3,
+    ),
+    smallest_px=1.0,
+    share=0.5,
+    latents=2,
+)
+
+
+def walker(number: int = 9) -> Actor:
+    """Somebody who crosses the road."""
+    time_us = STEP_US * np.arange(FRAMES + 1)
+    place_m = np.outer(time_us * 1e-6, [8.0, 2.0, 0.0]) + [9.0, -3.0, 0.9]
+    return Actor(
+        id=number,
+        kind=Semantic.PERSON,
+        size_m=np.array([0.8, 0.8, 1.8]),
+        trajectory=Trajectory(time_us=time_us, world_from_body=translation(place_m)),
+    )
+
+
+def config(**changes: object) -> ReconstructionConfig:
+    return replace(tiny_config(actors=ACTORS, **changes), backend="torch")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    """A plain on which a red car overtakes and a red block walks, as the pictures show."""
+    clip = make_drive(
+        tmp_path_factory.mktemp("crowd"), actors=(driving_car(), walker()), lidar=True
+    )
+    images = clip.cameras[0]
+    for path, time_us in zip(images.files, images.time_us, strict=True):
+        pose = clip.world_from_camera(0, int(time_us))
+        starts, along = camera_rays(
+            images.camera, images.camera.pixel_centres().reshape(-1, 2), pose
+        )
+        picture = np.array(Image.open(path)).reshape(-1, 3)
+        for actor in clip.actors:
+            picture[meets(starts, along, actor, int(time_us))] = RED
+        Image.fromarray(picture.reshape(16, 24, 3)).save(path)
+    return clip
+
+
+def meets(starts: np.ndarray, along: np.ndarray, actor: Actor, time_us: int) -> np.ndarray:
+    pose = actor.at(time_us)
+    assert pose is not None
+    with np.errstate(divide="ignore"):
+        first = (pose[:3, 3] - 0.5 * actor.size_m - starts) / along
+        second = (pose[:3, 3] + 0.5 * actor.size_m - starts) / along
+    entry, leave = np.minimum(first, second).max(1), np.maximum(first, second).min(1)
+    return (leave > entry) & (leave > 0.0)
+
+
+@pytest.fixture(scope="module")
+def data(clip: Clip) -> Data:
+    return load_data(clip, config())
+
+
+@pytest.fixture(scope="module")
+def scene(clip: Clip, data: Data) -> Scene:
+    """A scene that was trained just long enough to show who moves."""
+    backend = choose_backend(None)
+    settings = replace(config(steps=150), backend=str(backend))
+    return Scene(
+        clip=clip, config=settings, model=train(clip, settings, data=data), backend=backend
+    )
+
+
+def test_what_moves_trains_and_rays_know_when(clip: Clip, data: Data) -> None:
+    assert [actor.id for actor in actors_to_show(clip, config())] == [7, 9]
+    assert actors_to_show(clip, tiny_config()) == ()
+    pixels, where = data.pixels[0], data.where
+    assert where is not None
+    assert len(pixels.usable) == pixels.srgb.shape[0] * pixels.srgb.shape[1]  # nothing is masked
+    assert len(pixels.of_actors) > 0
+    red = (pixels.srgb.flatten(0, 1) == torch.from_numpy(RED)).all(1)
+    assert red.sum() > 20
+    assert bool(torch.isin(torch.nonzero(red)[:, 0], pixels.of_actors).all())
+    batch = draw_batch(data, 400, 0.25, torch.Generator().manual_seed(0), ACTORS)
+    moment, moments = batch.rays.moment, len(where.time_us)
+    assert moment is not None
+    share = (torch.isin(batch.pixels[0][1], pixels.of_actors)).float().mean()
+    assert share > 0.5
+    mirrored = moment >= moments
+    assert mirrored.sum() == int(ACTORS.mirrored * int(ACTORS.share * batch.pixel_rays))
+    assert bool((moment[: batch.pixel_rays] >= 0).all())
+    times = where.time_us[moment[: batch.pixel_rays] % moments]
+    wanted = pixels.time_us(batch.pixels[0][1])
+    assert (times - wanted).abs().max() <= 1000
+    assert not draw_batch(data, 50, 0.0, torch.Generator().manual_seed(0)).depth_m.numel()
+
+
+def test_where_somebody_drove_light_falls_to_the_road(clip: Clip) -> None:
+    evidence = swept_evidence(clip, (driving_car(),), seed=0)
+    assert len(evidence) > 1000
+    assert evidence.time_us is None
+    assert evidence.ends_m()[:, 2].abs().max() < 0.1
+    assert bool(((evidence.origins_m[:, 1] - 2.5).abs() < 0.9).all())
+    assert evidence.range_m.min() > 1.5
+
+
+def test_boxes_are_where_the_drive_says_and_absent_else(clip: Clip) -> None:
+    times = np.array([-200_000, 0, 150_000, 10_000_000])
+    where = whereabouts(clip.actors, times, 0)
+    assert where.there[:, 0].tolist() == [False, True, True, False]
+    place = torch.tensor([*clip.actors[0].trajectory.at(times[2:3])[0, :3, 3], 1.0]).float()
+    assert (where.box_from_world[2, 0] @ place).abs().max() < 1e-5
+    assert where.row(torch.tensor([-9, 60_000, 90_000])).tolist() == [1, 1, 2]
+
+
+def stepped(clip: Clip, data: Data, backend: str, patch: pytest.MonkeyPatch) -> Training:
+    """A training after one step that moved nothing, with strong tables and all its gradients."""
+    sampling = replace(config().sampling, termination=0.0, colour_threshold=0.0)
+    settings = replace(config(sampling=sampling), backend=backend)
+    training = new_training(clip, settings, data)
+    with torch.no_grad():
+        for field in (training.model.field.static, *actor_fields(training.model)):
+            field.table.mul_(2e3)
+            field.table.copy_(field.table.half().float())
+    training.take_up()
+    for group in training.networks.param_groups:
+        group["lr"] = 0.0
+    random = torch.Generator().manual_seed(5)
+    batch = draw_batch(data, 120, 0.3, random, ACTORS)
+    plan = StepPlan(
+        growth=0.1, shift=torch.rand(len(batch.rays), generator=random), rate=0.0, support=True
+    )
+    if backend == "torch":
+        torch_step(training, batch, settings, plan)
+        return training
+
+    def keep(training: Training, *_: object) -> None:
+        native = training.native
+        assert native is not None
+        for part, field in zip(native.actors, actor_fields(training.model), strict=True):
+            field.table.grad = torch.empty_like(field.table)
+            for weight in (*field.density_layers, *field.colour_layers):
+                weight.grad = torch.empty_like(weight)
+            part.read_gradients(
+                field.table.grad,
+                [weight.grad for weight in field.density_layers],
+                [weight.grad for weight in field.colour_layers],
+            )
+
+    patch.setattr(recon.step_native, "_move", keep)
+    recon.step_native.native_step(training, batch, settings, plan)
+    return training
+
+
+def test_both_backends_learn_the_same_from_a_step(
+    clip: Clip, data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if choose_backend(None) is not Backend.NATIVE:
+        pytest.skip("no native backend")
+    wanted = stepped(clip, data, "torch", monkeypatch).model
+    found = stepped(clip, data, "native", monkeypatch).model
+    assert wanted.crowd is not None
+    assert found.crowd is not None
+    mine = dict(found.crowd.named_parameters())
+    for name, parameter in wanted.crowd.named_parameters():
+        truth, other = parameter.grad, mine[name].grad
+        assert truth is not None
+        assert other is not None
+        assert bool(truth.any()), name
+        assert (truth - other).abs().max() <= 2e-4 * truth.abs().max(), name
+    for name in ("hits", "seen_through", "octants"):
+        torch.testing.assert_close(getattr(found.support, name), getattr(wanted.support, name))
+
+
+def test_who_moves_is_shown_better_than_nobody(scene: Scene) -> None:
+    scores, _ = evaluate_scene(scene)
+    rows = [replace(row) for score in scores for row in score.actors]
+    assert {row.actor for row in rows} <= {7, 9}
+    said = actors_summary(rows)
+    assert actors_summary([]) is None
+    if said is not None:
+        assert said["boxes"] == len(rows)
+    frame = render_view(
+        scene, scene.clip.cameras[0].camera, scene.clip.world_from_camera(0, 200_000),
+        time_us=200_000,
+    )  # fmt: skip
+    shown = frame.rgb[meets_picture(scene.clip, 200_000)].astype(int)
+    assert (shown[:, 0] - shown[:, 1]).mean() > 60.0  # red, as nothing else of the plain
+    car = next(item for item in frame.objects if item["track_id"] == 7)
+    assert car["rendered"]
+    assert car["visible_px"] > 0
+    assert car["observed_share"] > 0.5
+    assert car["ignore_region"] is None
+
+
+def meets_picture(clip: Clip, time_us: int) -> np.ndarray:
+    camera = clip.cameras[0].camera
+    pose = clip.world_from_camera(0, time_us)
+    starts, along = camera_rays(camera, camera.pixel_centres().reshape(-1, 2), pose)
+    return meets(starts, along, clip.actors[0], time_us).reshape(16, 24)
+
+
+def test_who_is_put_elsewhere_is_seen_there(scene: Scene) -> None:
+    car, time = scene.clip.actors[0], torch.full((1,), 200_000)
+    aside = replace(car, trajectory=car.trajectory.shifted_left(np.full(FRAMES + 1, -2.0)))
+    for actor, left_m in ((car, 0.0), (aside, -2.0)):
+        centre = torch.from_numpy(car.trajectory.at(time.numpy())[0, :3, 3]).float()
+        centre = centre + torch.tensor([0.0, left_m, 0.0])
+        staged = scene.staged((actor,), time)
+        assert staged is not None
+        assert staged.ids == (7,)
+        ray = torch.tensor([[1.0, 0.0, 0.0]])
+        start = centre[None] - torch.tensor([[12.0, 0.0, 0.0]])
+        out = scene.render_rays(start, ray, torch.full((1,), 1e-3), staged)
+        assert float(out.instance_weights[0, 1]) > 0.5
+    gone = scene.staged((), time)
+    assert gone is not None
+    assert gone.instances == ()
+    assert scene.staged((car,), torch.full((1,), 10**9)).instances == ()  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def test_a_scene_comes_back_from_its_file(scene: Scene, tmp_path: Path) -> None:
+    save_model(tmp_path / "field.safetensors", scene.model)
+    again = new_model(scene.clip, scene.config, Backend.TORCH)
+    load_model(tmp_path / "field.safetensors", again)
+    assert again.crowd is not None
+    assert scene.model.crowd is not None
+    for name, tensor in scene.model.crowd.state_dict().items():
+        assert torch.equal(tensor, again.crowd.state_dict()[name]), name
+
+
+def test_an_actor_becomes_an_asset_that_another_can_wear(scene: Scene, tmp_path: Path) -> None:
+    asset = extract(scene, 7, tmp_path / "car")
+    assert (asset.kind, asset.synthetic, asset.licence) == (Semantic.CAR, False, "CC0-1.0")
+    assert asset.faces_seen[1] > 0.2  # it drove ahead: its rear was seen
+    look = load_look(str(tmp_path / "car"), Backend.TORCH)
+    unit = torch.rand(50, 3, generator=torch.Generator().manual_seed(0))
+    kept = scene.looks[7].field.density(unit, None)[0]
+    torch.testing.assert_close(look.field.density(unit, None)[0], kept, rtol=0.05, atol=0.05)
+    time = torch.full((1,), 200_000)
+    other = replace(scene.clip.actors[0], id=55)
+    staged = scene.staged((other,), time, {55: str(tmp_path / "car")})
+    assert staged is not None
+    assert staged.ids == (55,)
+    extract(scene, 9, tmp_path / "walker")
+    assert load_look(str(tmp_path / "walker"), Backend.TORCH).latent is not None
+    with pytest.raises(OtherlaneError, match="not in this drive"):
+        extract(scene, 1234, tmp_path / "nobody")
+    (tmp_path / "car" / "field.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(OtherlaneError, match="cannot be read"):
+        load_look(str(tmp_path / "car"), Backend.TORCH)
+
+
+def test_a_face_is_seen_where_pictures_showed_it() -> None:
+    field = GridField(ACTORS.field, torch.Generator().manual_seed(0))
+    field.log_initial = 5.0  # solid everywhere: one sees the faces of the box
+    hits = torch.zeros(16, 16, 16)
+    hits[:, :, 0] = 1.0  # z, y, x: at its rear
+    look = Look(field=field, key_us=torch.arange(2), latent=None, hits=hits.flatten())
+    front, rear, *sides = faces_seen(look, (4.0, 2.0, 1.5))
+    assert (front, rear) == (0.0, 1.0)
+    assert sides == pytest.approx([2 / 16] * 4, abs=0.02)
+    assert faces_seen(replace(look, hits=None), (4.0, 2.0, 1.5)) == (1.0,) * 6
+
+
+def test_support_knows_the_other_side() -> None:
+    hits = torch.zeros(16, 16, 16)
+    hits[8, 2, 8] = 1.0  # z, y, x
+    unit = torch.tensor([[0.53, 0.16, 0.53], [0.53, 0.84, 0.53], [0.1, 0.5, 0.9]])
+    assert support_of(hits.flatten(), unit).tolist() == [OBSERVED, MIRRORED, 0]
