@@ -31,8 +31,8 @@ from scenes.edits.ego import LaneChange
 from scenes.errors import OtherlaneError
 from scenes.fields import rules
 from scenes.ground import fit_ground
-from scenes.look import Look
 from scenes.limits import check_limits
+from scenes.look import Look
 from scenes.trajectory import Trajectory
 from scenes.worlds.sample import sample_path
 

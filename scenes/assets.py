@@ -5,6 +5,7 @@ which only `recon` reads. Scenarios name an asset of the packaged library (`libr
 folder of one of their own (`otherlane extract-actor` writes them).
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ from jaxtyping import Float64
 
 from scenes.errors import OtherlaneError
 from scenes.fields import Within, check, check_keys, place, rules
+from scenes.folders import sha256
 from scenes.infeasible import InfeasibleError
 from scenes.semantics import ACTOR_KINDS, Semantic
 
@@ -113,6 +115,15 @@ def find_asset(name: str) -> Asset:
     known = ", ".join(LIBRARY)
     fix = f"one of {known}; or the folder of an asset, with its {ASSET_FILE}"
     raise InfeasibleError(f"asset {name}", "does not exist", fix, "no such asset")
+
+
+def asset_hash(name: str) -> str | None:
+    """What an asset of one's own consists of; None for packaged ones, which the version says."""
+    if name in LIBRARY:
+        return None
+    files = (path for path in sorted(Path(name).iterdir()) if path.is_file())
+    parts = [f"{path.name} {sha256(path)}" for path in files]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def load_asset(folder: Path) -> Asset:

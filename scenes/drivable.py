@@ -91,12 +91,13 @@ def drivable_surface(
     if polygon_m is not None:
         note = "the polygon that was given"
         return DrivableSurface(path=ground, cells=cells, polygon_m=polygon_m, note=note)
-    median_m, spread_m = _heights(ground, _surface_points(clip))
+    median_m, spread_m = _heights(ground, clip)
     measured = int(np.isfinite(median_m).sum())
     centre = BINS // 2
     swath = int(np.ceil((0.5 * float(clip.ego_size_m[1]) + MARGIN_M) / BIN_M))
-    driven = ground.station_m <= ground.station_m[-1] - BEYOND_M
-    driven &= ground.station_m >= 0.0
+    half_m = 0.5 * (ground.station_m[1] - ground.station_m[0])
+    driven = ground.station_m <= ground.station_m[-1] - BEYOND_M + half_m
+    driven &= ground.station_m >= -half_m
     for row in range(len(cells)):
         for side in (1, -1):
             columns = np.arange(centre if side > 0 else centre - 1, BINS if side > 0 else -1, side)
@@ -121,27 +122,14 @@ def inside_polygon(
     return np.sum(spans & (at > x), axis=1) % 2 == 1
 
 
-def _surface_points(clip: Clip) -> Float64[np.ndarray, "n 3"]:
-    """Evidence that is not of a road user."""
-    points = evidence(clip)
-    kept = np.ones(len(points), dtype=bool)
-    for actor in clip.actors:
-        poses = Route.through(actor.trajectory.world_from_body).poses
-        reach_m = float(np.linalg.norm(actor.size_m)) * 0.5 + 2.0 * GROWN_M
-        low, high = poses[:, :2, 3].min(axis=0) - reach_m, poses[:, :2, 3].max(axis=0) + reach_m
-        near = np.flatnonzero(np.all((points[:, :2] > low) & (points[:, :2] < high), axis=1))
-        for pose in poses:
-            kept[near] &= ~inside_box(pose, actor.size_m, points[near], GROWN_M)
-    return points[kept]
-
-
 def _heights(
-    ground: Ground, points: Float64[np.ndarray, "n 3"]
+    ground: Ground, clip: Clip
 ) -> tuple[Float64[np.ndarray, "stations bins"], Float64[np.ndarray, "stations bins"]]:
     """Median height over the ground of each cell's returns, and the spread of their middle half.
 
-    NaN where there are too few.
+    NaN where there are too few. Returns from road users do not count.
     """
+    points = evidence(clip)
     station_m, left_m = path_coordinates(points[:, :2], ground)
     slope = np.interp(station_m, ground.station_m, ground.cross_slope)
     road = np.interp(station_m, ground.station_m, ground.path_height_m) + slope * left_m
@@ -151,10 +139,25 @@ def _heights(
     column = np.floor((left_m + HALF_WIDTH_M) / BIN_M).astype(np.int64)
     count = len(ground.station_m)
     kept = (row >= 0) & (row < count) & (column >= 0) & (column < BINS)
-    kept &= np.abs(height_m) < TALL_M
+    kept = np.flatnonzero(kept & (np.abs(height_m) < TALL_M))
+    kept = kept[~_of_road_users(clip, points[kept])]
     cell, height_m = row[kept] * BINS + column[kept], height_m[kept]
     order = np.lexsort((height_m, cell))
     return _quartiles(cell[order], height_m[order], count)
+
+
+def _of_road_users(clip: Clip, points: Float64[np.ndarray, "n 3"]) -> Bool[np.ndarray, "n"]:
+    """Whether points are where somebody was at any time."""
+    theirs = np.zeros(len(points), dtype=bool)
+    x, y = points[:, 0].copy(), points[:, 1].copy()
+    for actor in clip.actors:
+        poses = Route.through(actor.trajectory.world_from_body).poses
+        reach_m = float(np.linalg.norm(actor.size_m)) * 0.5 + 2.0 * GROWN_M
+        low, high = poses[:, :2, 3].min(axis=0) - reach_m, poses[:, :2, 3].max(axis=0) + reach_m
+        near = np.flatnonzero((x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1]))
+        for pose in poses:
+            theirs[near] |= inside_box(pose, actor.size_m, points[near], GROWN_M)
+    return theirs
 
 
 def _quartiles(

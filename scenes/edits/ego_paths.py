@@ -26,6 +26,8 @@ JOIN_US = 1_000_000
 """A path that does not begin as the car drives is bent towards it over this long [µs]."""
 JOIN_M = 0.5
 """The most that it is bent [m]; what begins further away is refused."""
+RUN_OUT_S = 1.0
+"""How long after its last knot a path's acceleration takes to fade [s]."""
 PAST_KNOTS, PAST_US = 4, 200_000
 """What a path goes on from: places where the car was before, and their spacing [µs]."""
 
@@ -105,7 +107,7 @@ class EgoDetour:
 class EgoPath:
     """A whole motion of the recording car, knot by knot: whatever solved for it, this says it.
 
-    Between knots places are a cubic spline in time; after the last one the car goes straight on.
+    Between knots places are a cubic spline in time; after the last one the car straightens out.
     A path that does not begin exactly as the car drives (place, speed and acceleration) is bent
     towards it over its first second; later knots are met.
     """
@@ -158,7 +160,8 @@ class EgoPath:
         driven = smooth.at(np.append(past_us, self.start_us))[:, :2, 3]
         knots = np.stack([self.x_m, self.y_m], axis=1)
         past = driven[:-1] - driven[-1] + knots[0]
-        return spline(np.append(past_us, self.time_us) * 1e-6, np.concatenate([past, knots]))
+        seconds = np.append(past_us, self.time_us) * 1e-6
+        return _run_out(spline(seconds, np.concatenate([past, knots])))
 
     def _bent(
         self,
@@ -188,6 +191,24 @@ class EgoPath:
         """The edit in words."""
         seconds = (self.time_us[-1] - self.time_us[0]) * 1e-6
         return f"a path of {len(self.time_us)} knots, {seconds:g} s long"
+
+
+def _run_out(places: Spline) -> Spline:
+    """The curve, its acceleration falling linearly to 0 after its last knot; never backwards."""
+    end = places.knots[-1:]
+    speed, rate = places.slope_at(end)[0], places.curvature_at(end)[0]
+    braking = -float(speed @ rate)
+    seconds = RUN_OUT_S
+    if braking > 0:
+        seconds = min(seconds, 2.0 * float(speed @ speed) / braking)
+    if seconds < 0.1 * RUN_OUT_S:
+        return places
+    on = np.linspace(0.0, seconds, 11)[1:, None]
+    gone = speed * on + rate * (0.5 * on**2 - on**3 / (6.0 * seconds))
+    return spline(
+        np.concatenate([places.knots, end + on[:, 0]]),
+        np.concatenate([places.values, places.values[-1] + gone]),
+    )
 
 
 def lifted(

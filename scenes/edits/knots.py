@@ -51,10 +51,10 @@ def headings(
 
     NaN where nothing is given and nothing ever moves; held beyond the outer knots.
     """
-    at_s = at_us.clip(time_us[0], time_us[-1]) * 1e-6
     if yaw_rad:
+        at_s = at_us.clip(time_us[0], time_us[-1]) * 1e-6
         return spline(np.array(time_us) * 1e-6, np.unwrap(yaw_rad)[:, None]).at(at_s)[:, 0]
-    velocity = places.slope_at(at_s)
+    velocity = places.slope_at(np.clip(at_us * 1e-6, places.knots[0], places.knots[-1]))
     moving = np.flatnonzero(np.hypot(*velocity.T) > SLOWEST_MPS)
     if len(moving) == 0:
         return np.full(len(at_us), np.nan)

@@ -61,11 +61,11 @@ def test_a_parked_car_says_nothing_about_the_road_under_it() -> None:
     clip = make_clip(actors=(parked_car(40.0, 3.2),))
     bare = measured(clip)
     assert bare.points is not None
-    body = np.random.default_rng(0).uniform([38.2, 2.4, 0.1], [41.8, 4.0, 0.5], (3000, 3))
+    body = np.random.default_rng(0).uniform([38.2, 2.4, 0.1], [41.8, 4.0, 0.5], (300, 3))
     points = replace(
         bare.points,
         position_m=np.concatenate([bare.points.position_m, body]),
-        error_px=np.zeros(len(bare.points.position_m) + 3000, dtype=np.float32),
+        error_px=np.zeros(len(bare.points.position_m) + 300, dtype=np.float32),
     )
     surface = drivable_surface(replace(bare, points=points))
     assert Answer.NO not in asked(surface, [2.6, 3.2, 3.8])

@@ -166,6 +166,24 @@ def test_past_its_last_knot_the_car_goes_straight_on() -> None:
     assert_allclose(short.apply(ego).world_from_body, ego.world_from_body, atol=1e-6)
 
 
+@pytest.mark.parametrize("seconds", [1.5, 2.5])
+def test_a_path_that_ends_in_a_bend_or_braking_can_be_driven(seconds: float) -> None:
+    ego = ride(bend_per_m=0.01)
+    change = LaneChange(offset_m=3.0, start_us=500_000, duration_us=3_500_000)
+    slower = EgoSpeed(start_us=500_000, speed_mps=4.0, change_mps2=3.0)
+    edit = knots_of(slower.apply(change.apply(steady(ego))), 500_000, 100_000)
+    count = 1 + round(seconds / 0.1)
+    short = replace(edit, time_us=edit.time_us[:count], x_m=edit.x_m[:count], y_m=edit.y_m[:count])
+    check_limits(ego, [short])
+    driven = short.apply(ego)
+    ahead = np.einsum(
+        "ni,ni->n",
+        np.diff(driven.world_from_body[:, :3, 3], axis=0),
+        driven.world_from_body[1:, :3, 0],
+    )
+    assert np.all(ahead > 0.0)
+
+
 @pytest.mark.parametrize("change", ["place", "speed"])
 def test_a_path_that_is_not_the_cars_is_refused(change: str) -> None:
     ego = ride()
