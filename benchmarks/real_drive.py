@@ -59,7 +59,7 @@ def _change_lane(clip: Path, out: Path, size: str, workers: int) -> None:
     made = render(
         out / "scene0",
         out=out / "lane_change",
-        scenario=out / "scenarios" / "0000.toml",
+        scenario=out / "scenarios" / "0000" / "scenario.toml",
         size=size,
         workers=workers,
     )

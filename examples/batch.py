@@ -57,12 +57,12 @@ def batch(
     drawn = perturb(clip, request=request, out=out / "scenarios", count=count, seed=seed)
     print(f"{drawn['accepted']} of {drawn['requested']} scenarios can be driven", file=sys.stderr)
     rows = []
-    for file in sorted((out / "scenarios").glob("*.toml")):
-        folder = out / "frames" / file.stem
+    for file in sorted((out / "scenarios").glob("*/scenario.toml")):
+        folder = out / "frames" / file.parent.name
         made = render(scene, out=folder, scenario=file, size=size, frames=frames, workers=workers)
         rows.append(
             {
-                "scenario": file.stem,
+                "scenario": file.parent.name,
                 "edit": " and ".join(edit.describe() for edit in Scenario.load(file).edits),
                 "frames": made["frames"],
                 "rendered_now": made["rendered_now"],

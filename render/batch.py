@@ -1,6 +1,7 @@
 """From a scene's folder and a scenario to a folder of frames: the verb `render`.
 
-The folder holds the frames (`render.frames`), `exports/<format>/`, and `preview.mp4`. An
+The folder holds the frames (`render.frames`), `exports/<format>/`, `preview.mp4`, and the scenario
+as `scenario.toml`: rendering that from the same scene makes every frame again, bit for bit. An
 interrupted run goes on where it stopped, also with other formats or without a preview.
 """
 
@@ -21,8 +22,10 @@ from render.jobs.pool import run_job, tidy
 from render.labels.table import LABELS, page
 from render.preview import write_preview
 from render.selection import parse_frames, parse_size
+from scenes.assets import asset_hash
 from scenes.camera import Camera
 from scenes.clip import Clip
+from scenes.encounters import Ego
 from scenes.errors import OtherlaneError
 from scenes.folders import (
     Recipe,
@@ -42,7 +45,7 @@ from scenes.semantics import Semantic
 if TYPE_CHECKING:
     from recon.scene import Scene
 
-EXPORTS, PREVIEW = "exports", "preview.mp4"
+EXPORTS, PREVIEW, SCENARIO = "exports", "preview.mp4", "scenario.toml"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +69,8 @@ class Batch:
     inputs: dict[str, str]
     config: dict[str, Any]
     """What the pictures depend on, besides the inputs."""
-    edits: tuple[str, ...] = ()
-    """What was changed about the drive, in words."""
+    scenario: Scenario = Scenario()
+    """What was changed about the drive."""
     formats: tuple[str, ...] = ()
     preview: bool = True
 
@@ -101,6 +104,7 @@ def write_batch(batch: Batch, out: Path, *, workers: int = 1) -> dict[str, objec
         with writing(out, batch.recipe, keep_partial=True) as folder:
             rendered = run_job(batch.job, folder, workers=workers)
             write_json(folder / DATASET, _dataset(batch))
+            (folder / SCENARIO).write_text(batch.scenario.toml(), encoding="utf-8")
             _derive(batch, folder)
             tidy(folder)
     seconds = time.perf_counter() - started
@@ -128,9 +132,14 @@ def _derive(batch: Batch, folder: Path) -> None:
     for fmt in batch.formats:
         export(fmt, folder, folder / EXPORTS / fmt)
     if batch.preview:
-        title = "    ".join((batch.clip.name, *batch.edits))
+        title = "    ".join((batch.clip.name, *_edits(batch)))
         records = read_records(folder)
         write_preview(folder, records, batch.clip, folder / PREVIEW, batch.job.stream, title)
+
+
+def _edits(batch: Batch) -> list[str]:
+    """In words."""
+    return [edit.describe() for edit in batch.scenario.edits]
 
 
 def _dataset(batch: Batch) -> dict[str, Any]:
@@ -149,7 +158,7 @@ def _dataset(batch: Batch) -> dict[str, Any]:
             "residual_m": None if np.isnan(ground.residual_m) else ground.residual_m,
             "note": ground.note,
         },
-        "edits": list(batch.edits),
+        "edits": _edits(batch),
         "notes": list(batch.clip.notes),
     }
 
@@ -167,6 +176,9 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
     inputs = {"scene": folder_hash(scene_folder, "scene")}
     if path is not None:
         inputs["scenario"] = sha256(path)
+    for name in sorted(set(staging.assets.values())):
+        if (content := asset_hash(name)) is not None:
+            inputs[f"asset {name}"] = content
     config = {
         "camera": images.name,
         "size": [camera.width, camera.height],
@@ -186,6 +198,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         assets=dict(staging.assets),
         ground=fit_ground(clip),
         look=staging.look,
+        ego=Ego.of(staging, clip, scenario.tags),
         seed=scenario.seed,
     )
     return Batch(
@@ -193,7 +206,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         clip=clip,
         inputs=inputs,
         config=config,
-        edits=tuple(edit.describe() for edit in scenario.edits),
+        scenario=scenario,
         formats=request.formats,
         preview=request.preview,
     )

@@ -19,7 +19,7 @@ from render.verification import verify_folder
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.images import read_image
-from scenes.perturb import perturb_clip
+from scenes.perturb_folder import perturb_clip
 from scenes.worlds.sample import sample_path
 
 REQUEST = """# Half a second in, change to the lane on the left: 3 m, taking 3 s.
@@ -55,7 +55,7 @@ def run_demo(out: Path, workers: int = 2) -> dict[str, object]:
     made = render_folder(
         scene,
         out / "lane_change",
-        RenderRequest(scenario=out / "scenarios" / "0000.toml", frames=FRAMES, workers=workers),
+        RenderRequest(scenario=out / "scenarios" / "0000" / "scenario.toml", frames=FRAMES, workers=workers),
     )
     checked = verify_folder(out / "lane_change")
     if not checked["ok"]:

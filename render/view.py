@@ -22,6 +22,7 @@ from render.labels.table import frame_values, object_values, pixel_values
 from scenes.actor import Actor
 from scenes.camera import Camera, camera_rays
 from scenes.clip import Clip
+from scenes.encounters import Ego
 from scenes.ground import Ground, fit_ground
 from scenes.look import Look
 from scenes.trajectory import Trajectory
@@ -123,6 +124,7 @@ def render_view(
     actors: "Sequence[Actor] | None" = None,
     assets: Mapping[int, str] | None = None,
     ground: Ground | None = None,
+    ego: Ego | None = None,
 ) -> Frame:
     """Render one picture with all its labels.
 
@@ -136,6 +138,7 @@ def render_view(
         actors: Road users as staged; the clip's own when left out.
         assets: Which asset an actor looks like, by id; like itself when left out.
         ground: Road height, for those who render many; fitted to the clip when left out.
+        ego: How the ego moves, for labels of safety, which are null when left out.
     """
     moment = _moment(
         scene,
@@ -147,6 +150,7 @@ def render_view(
         scene.clip.actors if actors is None else actors,
         assets or {},
         fit_ground(scene.clip) if ground is None else ground,
+        ego,
     )
     values = pixel_values(moment)
     return Frame(
@@ -169,6 +173,7 @@ def _moment(
     actors: "Sequence[Actor]",
     assets: Mapping[int, str],
     ground: Ground,
+    ego: Ego | None,
 ) -> Moment:
     """One march, and all that labels are computed from."""
     pixels = camera.pixel_centres().reshape(-1, 2)
@@ -193,6 +198,7 @@ def _moment(
         ),
         shows=torch.from_numpy(whose(march, staged, actors)).view(size),
         support=support(march, staged, rays).view(size),
+        ego=ego,
         origins_m=torch.from_numpy(origins).view(*size, 3),
         directions=torch.from_numpy(directions).view(*size, 3),
         cosine=torch.from_numpy(_cosine(camera, pixels)).view(size),

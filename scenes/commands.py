@@ -32,17 +32,25 @@ def import_(
 
 
 def perturb(
-    clip: Path, /, request: Path, out: Path, count: int | None = None, seed: int | None = None
+    clip: Path,
+    /,
+    request: Path,
+    out: Path,
+    count: int | None = None,
+    seed: int | None = None,
+    workers: int = 1,
 ) -> dict[str, object]:
-    """Draw concrete scenarios from a request.
+    """Draw concrete scenarios from a request, near-collisions among them.
 
     Args:
         clip: Folder of the clip that will be edited.
         request: TOML file: edits, with values or ranges.
-        out: Folder for the scenarios, one TOML file each.
+        out: Folder for the scenarios, one folder each: scenario.toml, resolved.json and
+            scenario.xosc.
         count: How many to draw; the request's own count when left out.
         seed: Random seed; the request's own when left out.
+        workers: Processes that draw them; the files are the same for any number.
     """
-    from scenes.perturb import perturb_clip
+    from scenes.perturb_folder import perturb_clip
 
-    return perturb_clip(clip, request, out, count, seed)
+    return perturb_clip(clip, request, out, count, seed, workers)

@@ -10,7 +10,7 @@ recorded car did then, whichever is more*. An unedited drive therefore always pa
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import cast, get_args
 
 import numpy as np
 
@@ -158,14 +158,14 @@ def check_limits(
         InfeasibleError: An edit breaks a limit; names the limit, value and bound, and the nearest
             values of the edit that keep all limits (found by trying them, so they do).
     """
-    if not edits:
+    if not any(isinstance(edit, get_args(EgoEdit)) for edit in edits):
         return
     path = steady(ego)
     recorded = exact_motion(path)
     for index, edit in enumerate(edits):
         if isinstance(edit, get_args(EgoEdit)):
             try:
-                path = _driven(edit, path, recorded, limits, suggest)
+                path = _driven(cast(EgoEdit, edit), path, recorded, limits, suggest)
             except InfeasibleError as error:  # of the edit, which does not know its place
                 place = f"{where}: edits[{index}]"
                 raise InfeasibleError(place, error.wrong, error.fix, error.reason) from error

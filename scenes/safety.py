@@ -27,7 +27,8 @@ HALF_STEP_US = 10_000
 SLOWEST_MPS = 0.1
 """Below this the ego has no headway."""
 
-Size = Float64[np.ndarray, "3"]
+Size = Float64[np.ndarray, "*#n 3"]
+"""Length, width, height [m]: one for all moments, or one for each."""
 Values = Float64[np.ndarray, "*n"]
 
 
@@ -94,8 +95,8 @@ def gap_m(
     size_b_m: Size,
 ) -> Values:
     """`separation_m` from a to b of boxes whose headings have these cosines and sines."""
-    along_a, across_a = 0.5 * float(size_a_m[0]), 0.5 * float(size_a_m[1])
-    along_b, across_b = 0.5 * float(size_b_m[0]), 0.5 * float(size_b_m[1])
+    along_a, across_a = 0.5 * size_a_m[..., 0], 0.5 * size_a_m[..., 1]
+    along_b, across_b = 0.5 * size_b_m[..., 0], 0.5 * size_b_m[..., 1]
     c = np.abs(cos_a * cos_b + sin_a * sin_b)
     s = np.abs(cos_a * sin_b - sin_a * cos_b)
     gap = np.abs(x_m * cos_a + y_m * sin_a) - (along_a + c * along_b + s * across_b)
@@ -129,10 +130,12 @@ def _still(world_from_box: Float64[np.ndarray, "n 4 4"]) -> Moving:
 
 def corners_m(box: Moving, size_m: Size) -> Float64[np.ndarray, "*n 4 2"]:
     """Corners in plan view, anticlockwise from the front left [m, world]."""
-    signs = 0.5 * np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]]) * size_m[:2]
+    signs = (
+        0.5 * np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]]) * size_m[..., None, :2]
+    )
     forward = box.forward
     left = np.stack([-forward[..., 1], forward[..., 0]], axis=-1)
-    along, across = signs[:, :1] * forward[..., None, :], signs[:, 1:] * left[..., None, :]
+    along, across = signs[..., :1] * forward[..., None, :], signs[..., 1:] * left[..., None, :]
     return box.place_m[..., None, :] + along + across
 
 
@@ -148,9 +151,9 @@ def _corner_distance_m(a: Moving, size_a_m: Size, b: Moving, size_b_m: Size) -> 
     """From the nearest corner of b to the box a."""
     apart = corners_m(b, size_b_m) - a.place_m[..., None, :]
     forward = a.forward[..., None, :]
-    along = np.abs(np.sum(apart * forward, axis=-1)) - 0.5 * size_a_m[0]
+    along = np.abs(np.sum(apart * forward, axis=-1)) - 0.5 * size_a_m[..., None, 0]
     across = apart[..., 1] * forward[..., 0] - apart[..., 0] * forward[..., 1]
-    across = np.abs(across) - 0.5 * size_a_m[1]
+    across = np.abs(across) - 0.5 * size_a_m[..., None, 1]
     return np.hypot(np.maximum(along, 0.0), np.maximum(across, 0.0)).min(axis=-1)
 
 
@@ -212,9 +215,9 @@ def headway_s(ego: Moving, ego_size_m: Size, other: Moving, other_size_m: Size) 
     """
     apart = corners_m(other, other_size_m) - ego.place_m[..., None, :]
     forward = ego.forward[..., None, :]
-    ahead = np.sum(apart * forward, axis=-1).min(axis=-1) - 0.5 * ego_size_m[0]
+    ahead = np.sum(apart * forward, axis=-1).min(axis=-1) - 0.5 * ego_size_m[..., 0]
     across = apart[..., 1] * forward[..., 0] - apart[..., 0] * forward[..., 1]
-    half = 0.5 * ego_size_m[1]
+    half = 0.5 * ego_size_m[..., 1]
     in_lane = (across.min(axis=-1) < half) & (across.max(axis=-1) > -half) & (ahead >= 0.0)
     speed = np.sum(ego.velocity_mps * ego.forward, axis=-1)
     in_lane &= speed > SLOWEST_MPS

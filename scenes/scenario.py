@@ -17,6 +17,9 @@ Both are TOML. A user writes a request:
     start_us = 500_000
     duration_us = [2_700_000, 3_000_000]      # one of these, equally likely
 
+A request may also ask for near-collisions, in a table `[criticality]`: see
+`scenes.families.request`.
+
 `sample` draws scenarios from it: the same file with values only. What it draws depends on
 (seed, index) alone, never on what was drawn before or where. A scenario is a request, too.
 """
@@ -30,6 +33,7 @@ import numpy as np
 
 from scenes.edits import Edit
 from scenes.edits.ego import TIME
+from scenes.families.request import Criticality
 from scenes.fields import EXACT, NAME_CHARACTERS, Numbers, Plain, Within, check, rules
 from scenes.look import Look
 
@@ -55,6 +59,8 @@ class Scenario:
     """How it looks."""
     edits: tuple[Edit, ...] = ()
     """What is changed, in order."""
+    tags: str | None = None
+    """Words that describe it, with spaces between; labels repeat them."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -180,6 +186,10 @@ class Request:
     """How it looks."""
     edits: tuple[Draft[Edit], ...] = ()
     """What is changed, in order."""
+    tags: str | None = None
+    """As `Scenario.tags`."""
+    criticality: Draft[Criticality] | None = None
+    """The near-collision that is asked for, after all edits."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -223,4 +233,5 @@ def sample(request: Request, index: int) -> Scenario:
         end_us=request.end_us,
         look=request.look.draw(share),
         edits=tuple(draft.draw(share) for draft in request.edits),
+        tags=request.tags,
     )

@@ -16,6 +16,7 @@ from render.labels.entry import Json
 from render.view import Frame, RenderableScene, render_view
 from scenes.actor import Actor
 from scenes.camera import Camera
+from scenes.encounters import Ego
 from scenes.ground import Ground
 from scenes.look import Look
 from scenes.trajectory import Trajectory
@@ -51,6 +52,8 @@ class RenderJob:
     """Road users as staged."""
     ground: Ground
     look: Look
+    ego: Ego | None = None
+    """How the ego moves, for labels of safety."""
     seed: int = 0
     """Key of everything random (see `random_of`)."""
     assets: Mapping[int, str] = field(default_factory=dict)
@@ -82,6 +85,7 @@ def render_shot(job: RenderJob, scene: RenderableScene, shot: Shot) -> Frame:
             actors=job.actors,
             assets=job.assets,
             ground=job.ground,
+            ego=job.ego,
         )
 
 

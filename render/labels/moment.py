@@ -9,6 +9,7 @@ from torch import Tensor
 from render.labels.cuboids import ActorBox
 from scenes.camera import Camera
 from scenes.clip import Clip
+from scenes.encounters import Ego
 from scenes.ground import Ground
 
 
@@ -47,3 +48,5 @@ class Moment:
     """Of its surface there: 2 where training pictures showed it, 1 where only its mirror image."""
     range_m: Float[Tensor, "h w"]
     """First surface along each ray [m]; inf for sky."""
+    ego: Ego | None = None
+    """How the car that carries the camera moves, where that is known."""

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from render.labels import object_labels
 from render.labels.entry import FrameLabel, Json, ObjectLabel, PixelLabel, Sighting
 from render.labels.moment import Moment
-from render.labels.object_labels import FRAME_LABELS, OBJECT_LABELS
 from render.labels.pixel_labels import PIXEL_LABELS
+from render.labels.safety import SAFETY_LABELS, TAGS_LABEL
 
+OBJECT_LABELS: tuple[ObjectLabel, ...] = (*object_labels.OBJECT_LABELS, *SAFETY_LABELS)
+FRAME_LABELS: tuple[FrameLabel, ...] = (*object_labels.FRAME_LABELS, TAGS_LABEL)
 LABELS: tuple[PixelLabel | ObjectLabel | FrameLabel, ...] = (
     *PIXEL_LABELS,
     *OBJECT_LABELS,

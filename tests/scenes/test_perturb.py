@@ -15,7 +15,8 @@ from scenes.geometry import invert
 from scenes.infeasible import InfeasibleError
 from scenes.limits import check_limits
 from scenes.look import Look
-from scenes.perturb import ego_box, resolve
+from scenes.families.stage import ego_box
+from scenes.perturb import resolve
 from scenes.scenario import Request, Scenario
 from tests.clip_maker import EGO_FRONT_M, EGO_SIZE_M, make_clip, noisy, parked_car, ride
 
@@ -34,21 +35,23 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def resolved(out: Path, index: int = 0) -> dict[str, Any]:
-    return json.loads((out / f"{index:04d}.resolved.json").read_text(encoding="utf-8"))
+    return json.loads((out / f"{index:04d}" / "resolved.json").read_text(encoding="utf-8"))
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def test_the_example_becomes_one_scenario(drive: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     said = perturb(drive, request=LEFT, out=out)
     assert (said["requested"], said["accepted"], said["refused"]) == (1, 1, {})
-    assert {path.name for path in out.iterdir()} == {
-        "0000.toml", "0000.resolved.json", "summary.json", "manifest.json"
+    assert everything(out).keys() == {
+        "0000/scenario.toml", "0000/resolved.json", "0000/scenario.xosc",
+        "summary.json", "manifest.json",
     }  # fmt: skip
-    assert Scenario.load(out / "0000.toml").edits == (CHANGE,)
+    assert Scenario.load(out / "0000" / "scenario.toml").edits == (CHANGE,)
     assert not damaged_files(out, read_manifest(out, "scenarios"))
 
 
@@ -118,7 +121,7 @@ def test_many_scenarios_are_drawn_and_refusals_counted(tmp_path: Path) -> None:
     assert {"lateral jerk", "outside the drive"} <= refused.keys()
     assert said["requested"] == 40
     assert said["accepted"] == 40 - sum(refused.values())
-    files = sorted(out.glob("[0-9]*.toml"))
+    files = sorted(out.glob("*/scenario.toml"))
     assert len(files) == said["accepted"]
     clip = Clip.load(slow)
     for path in files:
@@ -135,7 +138,7 @@ def test_a_scenario_does_not_depend_on_how_many_are_drawn(drive: Path, tmp_path:
     for count in (3, 6):
         perturb(drive, request=RANGES, out=tmp_path / str(count), count=count)
     few, many = everything(tmp_path / "3"), everything(tmp_path / "6")
-    assert "0000.toml" in few
+    assert "0000/scenario.toml" in few
     assert all(many[name] == few[name] for name in few if name[0] == "0")
 
 

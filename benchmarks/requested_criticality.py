@@ -1,0 +1,102 @@
+"""Near-collisions on request: how many, how fast, and how well other code confirms them.
+
+    python -m benchmarks.requested_criticality CLIP [--count 10000] [--workers 2] [--checked 300]
+
+Draws scenarios of all families from one clip, then reads their folders with `tests.brute_force`,
+which shares no code with the package: dense time, polygons, differences of poses. What was refused
+is looked for by other means too: the same ask with other numbers and at other times, many more
+than the package tries. Prints one JSON object.
+"""
+
+import json
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from scenes.clip import Clip
+from scenes.commands import perturb
+from scenes.drawing import Drawer, order_of
+from scenes.families import draw
+from scenes.families.request import cell_of
+from scenes.infeasible import InfeasibleError
+from scenes.scenario import Request
+from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
+
+REQUEST = "[criticality]\nmin_ttc_s = { min = 0.6, max = 2.5 }\nduration_s = 3.0\n"
+CONFIRMED_S = 0.05
+"""Other code must find the least time to collision this near to what was asked [s]."""
+REFUSAL_TRIES, REFUSALS_CHECKED = 60, 60
+"""How often, and how many, refused asks are tried by brute force."""
+
+
+def main(
+    clip: Path, /, count: int = 10_000, workers: int = 2, checked: int = 300, seed: int = 0
+) -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as temporary:
+        request, out = Path(temporary) / "request.toml", Path(temporary) / "out"
+        request.write_text(REQUEST, encoding="utf-8")
+        cpu, wall = time.process_time(), time.perf_counter()
+        said = perturb(clip, request=request, out=out, count=count, seed=seed, workers=workers)
+        spent = {"wall_s": time.perf_counter() - wall, "own_cpu_s": time.process_time() - cpu}
+        made = sorted(path.parent for path in out.glob("*/resolved.json"))
+        sampled = made[:: max(1, len(made) // checked)]
+        numbers = said | spent | _confirmed(sampled)
+        numbers |= _refused(Clip.load(clip), request, seed, made, count)
+    numbers.pop("out")
+    print(json.dumps(numbers, indent=1))
+
+
+def _confirmed(folders: list[Path]) -> dict[str, Any]:
+    """What brute force says of scenarios that were accepted."""
+    errors, breaches, at_start, on_the_way = [], 0, 0, 0
+    for folder in folders:
+        told = json.loads((folder / "resolved.json").read_text(encoding="utf-8"))
+        asked, number = told["requested"]["min_ttc_s"], told["requested"]["actor"]
+        errors.append(abs(min_ttc_s(told, number) - asked))
+        breaches += any(breaks_a_limit(one) for one in told["actors"] if one["id"] >= number)
+        start, any_time = overlaps(told, number)
+        at_start, on_the_way = at_start + start, on_the_way + any_time
+    near = sum(error <= CONFIRMED_S for error in errors)
+    return {
+        "checked": len(folders),
+        "confirmed_share": near / len(folders),
+        "confirmed_error_s_max": max(errors),
+        "kinematic_limits_share": 1.0 - breaches / len(folders),
+        "overlaps_at_start": at_start,
+        "overlaps": on_the_way,
+    }
+
+
+def _refused(clip: Clip, request: Path, seed: int, made: list[Path], count: int) -> dict[str, Any]:
+    """Of the refused asks, how many brute force can have."""
+    numbers = sorted(set(range(count)) - {int(folder.name) for folder in made})
+    some = numbers[:: max(1, len(numbers) // REFUSALS_CHECKED)][:REFUSALS_CHECKED]
+    loaded = replace(Request.load(request), seed=seed)
+    drawer = Drawer(request=loaded, clip=clip, where="request")
+    order, feasible = order_of(loaded), 0
+    for index in some:
+        cell = cell_of(order.asked, seed, index)
+        for other in range(REFUSAL_TRIES):
+            try:  # the same time to collision, with all other numbers drawn anew
+                asked = replace(order.asked, ttc_s=cell.ttc_s, families=(cell.family,))
+                draw.encounter(drawer.drive, replace(order, asked=asked), seed + 1 + other, index)
+            except InfeasibleError:
+                continue
+            feasible += 1
+            break
+    share = len(numbers) / count * (feasible / len(some) if some else 0.0)
+    return {
+        "refused_checked": len(some),
+        "refused_but_feasible": feasible,
+        "refused_but_feasible_share_of_all": share,
+        "order": asdict(order.asked),
+    }
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,224 @@
+"""One scenario of a request, by its number: drawn, solved, resolved, and written down."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from scenes.clip import Clip
+from scenes.edits import ActorEdit
+from scenes.families import FAMILIES
+from scenes.families.draw import Encounter, Order, encounter, measured_ttc_s
+from scenes.families.request import Asked, Cell, Criticality, cell_of
+from scenes.families.stage import Drive
+from scenes.ground import Ground
+from scenes.infeasible import InfeasibleError
+from scenes.openscenario import as_openscenario
+from scenes.perturb import resolve
+from scenes.resolved import resolved
+from scenes.scenario import Between, OneOf, Open, Request, Scenario, sample
+from scenes.scenario_files import as_tables
+from scenes.staging import Staging
+
+TTC_CONFIRMED_S = 0.03
+"""How far the least time to collision of what is rendered may be from what was asked [s]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """A scenario that can be driven."""
+
+    index: int
+    """Its number."""
+    files: Mapping[str, str]
+    """Name and text of each file of its folder."""
+    ttc_error_s: float = 0.0
+    """How far its least time to collision is from what was asked [s]."""
+    cell: Cell | None = None
+    """Which stratum it is from."""
+    missed: str | None = None
+    """Why it is not in the stratum it was wished for; None where it is, or need not be."""
+    had: tuple[float, float, float] | None = None
+    """Least time to collision [s], closing speed [m/s] and angle [degrees] that came out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """One that cannot."""
+
+    index: int
+    reason: str
+    """In a few words, to be counted."""
+    wrong: str
+    """In a sentence."""
+    cell: Cell | None = None
+    """Which stratum it was from."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drawer:
+    """Draws from a request; every number on its own."""
+
+    request: Request
+    clip: Clip
+    where: str
+    """What to call the request in messages."""
+
+    @cached_property
+    def drive(self) -> Drive:
+        """Where near-collisions are staged, if nothing else is edited."""
+        return Drive(clip=self.clip, polygon_m=_polygon(self.request))
+
+    @cached_property
+    def ground(self) -> Ground | None:
+        """The road's height, where edits need it."""
+        needed = self.request.criticality is not None
+        needed |= any(issubclass(draft.of, ActorEdit) for draft in self.request.edits)
+        return self.drive.ground if needed else None
+
+    def draw(self, index: int) -> Drawn | Refused:
+        """The scenario of a number, or why there is none."""
+        try:
+            return self._drawn(index, suggest=False)
+        except InfeasibleError as error:
+            cell = None
+            if self.request.criticality is not None:
+                cell = _cell(self.request, index)
+            return Refused(index=index, reason=error.reason, wrong=error.wrong, cell=cell)
+
+    def first(self) -> Drawn:
+        """The first scenario; a refusal says what would work.
+
+        Raises:
+            InfeasibleError: It cannot be driven.
+        """
+        return self._drawn(0, suggest=True)
+
+    def _drawn(self, index: int, *, suggest: bool) -> Drawn:
+        scenario = sample(self.request, index)
+        if self.request.criticality is None:
+            staging = resolve(scenario, self.clip, self.where, ground=self.ground, suggest=suggest)
+            return Drawn(
+                index=index, files=_files(as_tables(scenario), scenario, staging, self.clip)
+            )
+        drive = self._edited(scenario)
+        met = encounter(drive, order_of(self.request), self.request.seed, index)
+        scenario = replace(
+            scenario, start_us=met.start_us, end_us=met.end_us,
+            edits=(*scenario.edits, *met.staged.edits), tags=_tags(scenario, met),
+        )  # fmt: skip
+        staging = resolve(scenario, self.clip, self.where, ground=self.ground, suggest=False)
+        had_s = measured_ttc_s(staging, drive, met.staged.actor)
+        error_s = abs(had_s - met.ask.min_ttc_s)
+        if error_s > TTC_CONFIRMED_S:
+            wrong = f"the least time to collision is {had_s:.2f} s, not {met.ask.min_ttc_s:.2f}"
+            raise InfeasibleError(met.ask.family, wrong, "another min_ttc_s", "not confirmed")
+        solved = met.staged.solved
+        requested = _requested(scenario, met, had_s)
+        return Drawn(
+            index=index, files=_files(requested, scenario, staging, self.clip),
+            ttc_error_s=error_s, cell=met.cell, missed=met.missed,
+            had=(had_s, solved.closing_mps, solved.angle_deg),
+        )  # fmt: skip
+
+    def _edited(self, scenario: Scenario) -> Drive:
+        """The drive after the request's own edits."""
+        if not scenario.edits:
+            return self.drive
+        whole = replace(scenario, start_us=None, end_us=None)
+        staging = resolve(whole, self.clip, self.where, ground=self.ground, suggest=False)
+        clip = replace(self.clip, ego=staging.ego, actors=staging.actors)
+        return Drive(clip=clip, polygon_m=_polygon(self.request))
+
+
+def _files(
+    requested: dict[str, object], scenario: Scenario, staging: Staging, clip: Clip
+) -> dict[str, str]:
+    held = json.dumps(resolved(requested, staging, clip), sort_keys=True, allow_nan=False)
+    return {
+        "scenario.toml": scenario.toml(),
+        "resolved.json": held + "\n",
+        "scenario.xosc": as_openscenario(scenario.name, staging, clip),
+    }
+
+
+def _tags(scenario: Scenario, met: Encounter) -> str:
+    return " ".join(filter(None, (scenario.tags, met.tags)))
+
+
+def _requested(scenario: Scenario, met: Encounter, had_s: float) -> dict[str, object]:
+    """What was asked, and what came out."""
+    ask, solved = met.ask, met.staged.solved
+    return {
+        "name": scenario.name,
+        "seed": scenario.seed,
+        "family": ask.family,
+        "actor": met.staged.actor,
+        "min_ttc_s": ask.min_ttc_s,
+        "closing_mps": ask.closing_mps,
+        "angle_deg": ask.angle_deg,
+        "duration_s": ask.duration_s,
+        "had": {
+            "min_ttc_s": had_s,
+            "closing_mps": solved.closing_mps,
+            "angle_deg": solved.angle_deg,
+        },
+        "drivable_unknown_share": met.staged.unknown_share,
+    }
+
+
+def _polygon(request: Request) -> Float64[np.ndarray, "k 2"] | None:
+    """Where one can drive, if the request says so [m, world]."""
+    held = request.criticality.values if request.criticality is not None else {}
+    x_m, y_m = (held.get(name, ()) for name in ("drivable_x_m", "drivable_y_m"))
+    return np.array([x_m, y_m], dtype=np.float64).T if x_m else None
+
+
+def order_of(request: Request) -> Order:
+    """What a request's near-collisions are drawn from.
+
+    Raises:
+        ValueError: It asks for none.
+    """
+    if request.criticality is None:
+        raise ValueError("the request asks for no near-collision")
+    held = request.criticality.values
+    family = held.get("family", OneOf(values=tuple(FAMILIES)))
+    families = family.values if isinstance(family, OneOf) else (family,)
+    open_ = {"family", "min_ttc_s", "closing_mps", "angle_deg"}
+    others: dict[str, Any] = {name: v for name, v in held.items() if name not in open_}
+    default = Criticality()
+    return Order(
+        wanted=replace(default, **others),
+        asked=Asked(
+            families=tuple(str(name) for name in families),
+            ttc_s=_span(held.get("min_ttc_s", default.min_ttc_s)) or (0.0, 0.0),
+            closing_mps=_span(held.get("closing_mps")),
+            angle_deg=_span(held.get("angle_deg")),
+            mirrored=others.get("oncoming") == "right",
+        ),
+        start_us=request.start_us,
+    )
+
+
+def _cell(request: Request, index: int) -> Cell | None:
+    try:
+        return cell_of(order_of(request).asked, request.seed, index)
+    except InfeasibleError:
+        return None
+
+
+def _span(value: Open | None) -> tuple[float, float] | None:
+    match value:
+        case None:
+            return None
+        case Between():
+            return (float(value.low), float(value.high))
+        case float() | int():
+            return (float(value), float(value))
+        case _:
+            raise TypeError(f"{value!r} is no range")

@@ -1,0 +1,166 @@
+"""From a request's `[criticality]` to encounters: one at a time, each by its number alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from scenes.families import FAMILIES
+from scenes.families.request import Asked, Cell, Criticality, ask_in, cell_of, shares
+from scenes.families.setting import STEP_US, Ask
+from scenes.families.stage import Drive, Staged, ego_box, stage, windowed
+from scenes.infeasible import InfeasibleError
+from scenes.safety import moving
+from scenes.staging import Staging
+from scenes.sweep import time_to_collision_s
+
+TRIES, WISHES = 10, 3
+"""How often an ask is tried, at other times and with other numbers where it leaves them open; and
+how many of these also wish for the closing speed and angle of its cell."""
+NEARER_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+"""Steps towards the nearest time to collision that works [s]."""
+PLACES_BETWEEN = 12
+"""Values of closing speed and angle that are tried for the nearest that works."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encounter:
+    """One near-collision, solved for."""
+
+    ask: Ask
+    """What was asked, every value fixed."""
+    cell: Cell
+    """Whose turn it was."""
+    staged: Staged
+    """The edits that make it, and what came out."""
+    start_us: int
+    """First time of its window [µs]."""
+    end_us: int
+    """Last time of its window [µs]."""
+    missed: str | None
+    """Why its cell was not had; None where it was."""
+
+    @property
+    def tags(self) -> str:
+        """Words that describe it."""
+        near = "collision" if self.ask.min_ttc_s == 0.0 else "near-collision"
+        return f"{self.ask.family} {near}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What encounters are drawn from."""
+
+    wanted: Criticality
+    """What is asked, but for what `asked` leaves open."""
+    asked: Asked
+    """Families and ranges."""
+    start_us: int | None
+    """When windows begin [µs]; drawn when None."""
+
+
+def encounter(drive: Drive, order: Order, seed: int, index: int) -> Encounter:
+    """The encounter number `index`: a function of the arguments alone.
+
+    Args:
+        drive: Where.
+        order: What is asked.
+        seed: Key of everything drawn.
+        index: Its number.
+
+    Raises:
+        InfeasibleError: It cannot be had; says why the last try could not.
+    """
+    return _tried(drive, order, cell_of(order.asked, seed, index), (seed, index))
+
+
+def nearest(drive: Drive, order: Order, seed: int, error: InfeasibleError) -> str:
+    """The request nearest to a refused one that works, found by trying; or nothing, in words."""
+    cell = cell_of(order.asked, seed, 0)
+    for words, tried in _others(order.asked, cell, error.reason):
+        try:
+            _tried(drive, _only(order, tried), tried, (seed, 0))
+        except InfeasibleError:
+            continue
+        return words
+    return error.fix
+
+
+def _only(order: Order, cell: Cell) -> Order:
+    closing = cell.closing_mps if order.asked.closing_mps else None
+    angle = cell.angle_deg if order.asked.angle_deg else None
+    asked = replace(order.asked, ttc_s=cell.ttc_s, closing_mps=closing, angle_deg=angle)
+    return replace(order, asked=asked)
+
+
+def _others(asked: Asked, cell: Cell, reason: str) -> Iterator[tuple[str, Cell]]:
+    """Single values, nearest first, of what the refusal is about."""
+    family = FAMILIES[cell.family]
+    name, held, spans = {
+        "closing speed": ("closing_mps", cell.closing_mps, (family.closing_mps,)),
+        "angle": ("angle_deg", cell.angle_deg, asked.angles_deg(family)),
+    }.get(reason, ("min_ttc_s", cell.ttc_s, ()))
+    middle = 0.5 * (held[0] + held[1])
+    values = [middle + sign * step for step in NEARER_S for sign in (1.0, -1.0)]
+    if spans:
+        values = np.concatenate(
+            [np.linspace(low, high, PLACES_BETWEEN) for low, high in spans]
+        ).tolist()
+        values.sort(key=lambda value: abs(value - middle))
+    key = "ttc_s" if name == "min_ttc_s" else name
+    for value in (round(value, 2) for value in values):
+        if value >= 0.0 or key == "angle_deg":
+            yield f"{name} = {value:g}", replace(cell, **{key: (value, value)})
+
+
+def _tried(drive: Drive, order: Order, cell: Cell, key: tuple[int, int]) -> Encounter:
+    wanted, refusal = order.wanted, None
+    for number in range(TRIES):
+        share = shares(*key, number + 1)
+        wishes = shares(*key, 0)
+        ask = ask_in(cell, order.asked, wanted.duration_s, wishes, wish=number < WISHES)
+        try:
+            end_us = _end_us(drive, ask, order.start_us, share())
+            setting = drive.setting(
+                end_us, ask.duration_s, share, wanted.lane_m,
+                oncoming_left=wanted.oncoming == "left",
+            )  # fmt: skip
+            staged = stage(drive, setting, ask, wanted.asset)
+        except InfeasibleError as error:
+            if refusal is None or number < WISHES:
+                refusal = error
+            continue
+        asked = ask_in(cell, order.asked, wanted.duration_s, shares(*key, 0), wish=False)
+        start_us = int(setting.time_us[0])
+        missed = None if number < WISHES or refusal is None else refusal.wrong
+        return Encounter(
+            ask=asked, cell=cell, staged=staged, start_us=start_us, end_us=end_us, missed=missed
+        )
+    assert refusal is not None
+    raise refusal
+
+
+def _end_us(drive: Drive, ask: Ask, start_us: int | None, share: float) -> int:
+    """When the window ends: with a picture, so that the last one shows the worst moment [µs]."""
+    first, last = (int(t) for t in drive.clip.ego.time_us[[0, -1]])
+    lasts_us = round(ask.duration_s * 1e6 / STEP_US) * STEP_US
+    frames = drive.clip.cameras[0].time_us
+    if start_us is not None:
+        frames = np.array([start_us + lasts_us])
+    fits = frames[(frames - lasts_us >= first) & (frames <= last)]
+    if not len(fits):
+        wrong = f"a window of {ask.duration_s:g} s does not fit into the drive, {first} to {last}"
+        fix = f"duration_s = {(last - first) * 1e-6:g} or less, and an early enough start_us"
+        raise InfeasibleError("criticality", wrong, fix, "outside the drive")
+    return int(fits[int(share * len(fits))])
+
+
+def measured_ttc_s(staging: Staging, drive: Drive, actor_id: int) -> float:
+    """The least time to collision of the ego with one actor in the window of a staging [s]."""
+    clip = drive.clip
+    (actor,) = (actor for actor in staging.actors if actor.id == actor_id)
+    window = (staging.start_us, staging.end_us)
+    at_us = np.append(np.arange(*window, STEP_US), staging.end_us)
+    ego = moving(windowed(staging.ego.mounted(ego_box(clip)), *window), at_us)
+    other = moving(windowed(actor.trajectory, *window), at_us)
+    return float(time_to_collision_s(ego, clip.ego_size_m, other, actor.size_m).min())

@@ -1,0 +1,98 @@
+"""Families in which the ego does what it did not do: changes lanes, gives way, turns about."""
+
+import math
+
+import numpy as np
+
+from scenes.edits.ego import LaneChange
+from scenes.edits.ego_paths import EgoDetour
+from scenes.edits.ego_u_turn import EgoUTurn
+from scenes.families.ahead import CARS, SLOWER_MPS
+from scenes.families.oncoming import SPEEDS_MPS
+from scenes.families.setting import Ask, Course, Plan, Setting, speed_for
+from scenes.infeasible import InfeasibleError
+
+TURN_MPS, TURN_BRAKING_MPS2, ACROSS_M = 4.2, 5.0, 14.0
+"""A U-turn: how fast, how hard it is braked for, how wide."""
+
+
+def into_occupied_gap(setting: Setting, ask: Ask) -> Plan:
+    """The ego changes lanes in front of somebody faster, or right behind somebody slower."""
+    behind = setting.own_share() < 0.6
+    if ask.closing_mps is not None and ask.closing_mps > setting.end_mps - 2.0:
+        behind = True
+    reach = (SLOWER_MPS, 15.0)
+    ego = setting.end_mps
+    low, high = (ego + reach[0], ego + reach[1]) if behind else (2.0, ego - SLOWER_MPS)
+    speed = speed_for(setting, ask, 0.0, low, high)
+    side = setting.side()
+    lasts_s = setting.between(3.0, 3.6)
+    start_us = _begins(setting, ask, lasts_s - 0.2)
+    change = LaneChange(
+        offset_m=round(side * setting.lane_m, 2), start_us=start_us,
+        duration_us=round(lasts_s * 1e6),
+    )  # fmt: skip
+    course = Course(
+        asset=setting.one_of(*CARS[:3]), along_m=speed * setting.seconds,
+        left_m=np.full_like(setting.seconds, side * setting.lane_m + setting.between(-0.2, 0.2)),
+    )  # fmt: skip
+    return Plan(other=course, ego=(change,), ego_left_m=side * setting.lane_m, from_behind=behind)
+
+
+def detour_oncoming(setting: Setting, ask: Ask) -> Plan:
+    """The ego goes around somebody who stands in its lane, and somebody comes towards it."""
+    speed = speed_for(setting, ask, 180.0, *SPEEDS_MPS)
+    out_m = setting.other_side * setting.lane_m
+    lasts_s = setting.between(2.9, 3.4)
+    detour = EgoDetour(
+        offset_m=round(out_m, 2), start_us=_begins(setting, ask, lasts_s - 0.1),
+        duration_us=round(lasts_s * 1e6), hold_us=2_000_000,
+    )  # fmt: skip
+    still = np.zeros_like(setting.seconds)
+    # Far enough on that the ego has left its lane before this is as near as what it meets.
+    clear_s = setting.duration_s + max(0.3, ask.min_ttc_s - 0.4 * lasts_s) + setting.between(0.6, 1)
+    stands_m = float(setting.station_m[0]) + clear_s * float(setting.speed_mps.mean())
+    stopped = Course(asset=setting.one_of("car", "van"), along_m=still, left_m=still)
+    course = Course(
+        asset=setting.one_of(*CARS[:3]), along_m=-speed * setting.seconds,
+        left_m=np.full_like(still, out_m + setting.between(-0.3, 0.3)), facing_rad=math.pi,
+    )  # fmt: skip
+    company = ((stopped, stands_m),)
+    return Plan(other=course, company=company, ego=(detour,), ego_left_m=out_m)
+
+
+def u_turn_oncoming(setting: Setting, ask: Ask) -> Plan:
+    """The ego turns about, and somebody comes towards it on the other lane."""
+    turned = setting.between(25.0, 60.0) if ask.angle_deg is None else 180.0 - abs(ask.angle_deg)
+    # The turn itself, drawn on, must bring it there: it is slower where that is longer ahead.
+    ahead = math.radians(max(10.0, 80.0 - turned))
+    turn_mps = min(TURN_MPS, 0.5 * ACROSS_M * ahead / max(ask.min_ttc_s, 0.2))
+    if turn_mps < 1.5:
+        longest = 0.5 * ACROSS_M * ahead / 1.5
+        wrong = f"a turn is not foreseen {ask.min_ttc_s:.1f} s ahead"
+        raise InfeasibleError(ask.family, wrong, f"min_ttc_s = {longest:.1f}", "time to collision")
+    turning_s = math.radians(turned + 20.0) * 0.5 * ACROSS_M / turn_mps
+    before = float(setting.speed_mps.max())
+    braking_s = max(0.0, before - turn_mps) / TURN_BRAKING_MPS2
+    turn = EgoUTurn(
+        across_m=setting.other_side * ACROSS_M,
+        start_us=_begins(setting, ask, braking_s + turning_s),
+        speed_mps=round(turn_mps, 2), change_mps2=TURN_BRAKING_MPS2,
+    )  # fmt: skip
+    speed = speed_for(setting, ask, 180.0 - turned, *SPEEDS_MPS, ego_mps=turn_mps)
+    course = Course(
+        asset=setting.one_of(*CARS[:3]), along_m=-speed * setting.seconds,
+        left_m=np.full_like(setting.seconds, setting.other_side * setting.lane_m),
+        facing_rad=math.pi,
+    )  # fmt: skip
+    return Plan(other=course, ego=(turn,), ego_left_m=None)
+
+
+def _begins(setting: Setting, ask: Ask, before_end_s: float) -> int:
+    """The time so long before the end of the window [µs]."""
+    start_us = int(setting.time_us[-1]) - round(1e6 * before_end_s)
+    first_us = int(setting.clip.ego.time_us[0])
+    if start_us < first_us:
+        wrong = f"it would have to begin {(first_us - start_us) * 1e-6:.1f} s before the drive"
+        raise InfeasibleError(ask.family, wrong, "a later start_us", "outside the drive")
+    return start_us

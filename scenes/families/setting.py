@@ -1,0 +1,200 @@
+"""What families work with: the drive at some time, what is asked, and courses on the road.
+
+Angles are those of the other road user's heading against the ego's, left positive, in (-180, 180]:
+0 the same way, 180 oncoming, 90 from the right to the left. The closing speed is the length of the
+difference of the two velocities. Both count at the moment of least time to collision.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from scenes.assets import find_asset
+from scenes.clip import Clip
+from scenes.edits import EgoEdit
+from scenes.families.road import Road
+from scenes.infeasible import InfeasibleError
+
+STEP_US = 20_000
+"""Spacing of the times at which encounters are judged [µs]."""
+STANDING_MPS = 0.05
+"""Slower road users keep the heading they stand with."""
+CLOSING_TOLERANCE_MPS, ANGLE_TOLERANCE_DEG, TTC_TOLERANCE_S = 0.5, 5.0, 0.01
+"""How far a scenario may be from what was asked of it."""
+Share = Callable[[], float]
+"""Gives numbers in [0, 1), the next one at every call."""
+Profile = Float64[np.ndarray, "n"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """What is asked of one scenario; None leaves it to the family."""
+
+    family: str
+    """Name of the family."""
+    min_ttc_s: float
+    """Least time to collision in the window [s]; 0 asks for a collision."""
+    closing_mps: float | None = None
+    """Closing speed [m/s]."""
+    angle_deg: float | None = None
+    """Angle between headings [degrees]."""
+    duration_s: float = 3.0
+    """Length of the window [s]."""
+    actor: int | None = None
+    """A road user of the drive that is to take the part; None takes one of the library."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Setting:
+    """The drive during the window of a scenario."""
+
+    clip: Clip
+    road: Road
+    time_us: Int64[np.ndarray, "n"]
+    """Times at which encounters are judged [µs]."""
+    station_m: Profile
+    """Where on the road the middle of the ego's box is, as recorded and without noise [m]."""
+    speed_mps: Profile
+    """How fast it goes there [m/s]."""
+    lane_m: float
+    """Width of a lane [m]."""
+    other_side: float
+    """1 where oncoming traffic is on the left, -1 where it is on the right."""
+    own_share: Share
+    """Numbers that decide what was not asked."""
+
+    @property
+    def seconds(self) -> Profile:
+        """Time since the beginning of the window [s]."""
+        return (self.time_us - self.time_us[0]) * 1e-6
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the window [s]."""
+        return float(self.time_us[-1] - self.time_us[0]) * 1e-6
+
+    @property
+    def end_mps(self) -> float:
+        """Speed of the ego at the end of the window [m/s]."""
+        return float(self.speed_mps[-1])
+
+    def between(self, low: float, high: float) -> float:
+        """A number that was not asked for, drawn."""
+        return low + self.own_share() * (high - low)
+
+    def one_of(self, *choices: str) -> str:
+        """A choice that was not asked for, drawn."""
+        return choices[int(self.own_share() * len(choices))]
+
+    def side(self) -> float:
+        """1 for left or -1 for right, drawn."""
+        return 1.0 if self.own_share() < 0.5 else -1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Course:
+    """What one road user does, but for where on the road it does it."""
+
+    asset: str
+    """Its look and size (`scenes.assets`)."""
+    along_m: Profile
+    """Way along the road since the anchor, at the times of the setting [m]."""
+    left_m: Profile
+    """Distance to the left of the ego's recorded path [m]."""
+    facing_rad: float = 0.0
+    """Heading against the road's wherever it stands [rad]."""
+    straight: bool = False
+    """The course does not bend with the road: it is laid out where the anchor is."""
+
+    @property
+    def size_m(self) -> Float64[np.ndarray, "3"]:
+        """Length, width, height of its asset [m]."""
+        return find_asset(self.asset).box_m
+
+    def poses(
+        self, road: Road, anchor_m: Float64[np.ndarray, "c"]
+    ) -> tuple[Float64[np.ndarray, "c n 2"], Float64[np.ndarray, "c n"]]:
+        """World x, y [m] and heading [rad] for every anchor on the road [m] and time."""
+        if self.straight:
+            middle, ahead = road.frame(anchor_m)
+            left = np.stack([-ahead[:, 1], ahead[:, 0]], axis=-1)
+            xy = middle[:, None] + self.along_m[:, None] * ahead[:, None]
+            xy = xy + self.left_m[:, None] * left[:, None]
+            road_yaw = np.arctan2(ahead[:, 1], ahead[:, 0])[:, None]
+        else:
+            station = anchor_m[:, None] + self.along_m
+            xy = road.place(station, np.broadcast_to(self.left_m, station.shape))
+            _, ahead = road.frame(station)
+            road_yaw = np.arctan2(ahead[..., 1], ahead[..., 0])
+        step = np.gradient(xy, STEP_US * 1e-6, axis=1, edge_order=2)
+        speed = np.hypot(step[..., 0], step[..., 1])
+        yaw = np.arctan2(step[..., 1], step[..., 0])
+        return xy, np.where(speed > STANDING_MPS, yaw, road_yaw + self.facing_rad)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Plan:
+    """An encounter in which only one number is still open: where the other's course is anchored."""
+
+    other: Course
+    """Who comes near."""
+    company: tuple[tuple[Course, float], ...] = ()
+    """Others who belong to it, and where their courses are anchored [m]."""
+    ego: tuple[EgoEdit, ...] = ()
+    """What the ego does that it did not do."""
+    ego_left_m: float | None = 0.0
+    """Where the ego is to be met, to the left of its recorded path [m]; None wherever it is."""
+    from_behind: bool = False
+    """The other comes nearer from behind."""
+
+
+def quintic(share: Profile) -> Profile:
+    """From 0 to 1 without a jolt at either end, held beyond."""
+    u = np.clip(share, 0.0, 1.0)
+    return u**3 * (10.0 - 15.0 * u + 6.0 * u**2)
+
+
+def speed_for(
+    setting: Setting,
+    ask: Ask,
+    angle_deg: float,
+    low: float,
+    high: float,
+    ego_mps: float | None = None,
+) -> float:
+    """The other's speed at the end [m/s] that closes as fast as asked, or any in the range.
+
+    Args:
+        setting: Where and when.
+        ask: What is asked.
+        angle_deg: Angle between headings.
+        low: Slowest speed that the family knows [m/s].
+        high: Fastest [m/s].
+        ego_mps: The ego's speed at the end; the recorded one when left out.
+
+    Raises:
+        InfeasibleError: No speed from `low` to `high` does; names the nearest closing speed.
+    """
+    ego = setting.end_mps if ego_mps is None else ego_mps
+    if high < low:
+        wrong = f"the ego is too slow at {ego:.1f} m/s"
+        raise InfeasibleError(ask.family, wrong, "another start_us", "the ego is too slow")
+    if ask.closing_mps is None:
+        return setting.between(low, high)
+    cosine, sine = (f(math.radians(angle_deg)) for f in (math.cos, math.sin))
+    room = ask.closing_mps**2 - (ego * sine) ** 2
+    if room >= 0.0:
+        for speed in (ego * cosine - math.sqrt(room), ego * cosine + math.sqrt(room)):
+            if low - 1e-9 <= speed <= high + 1e-9:
+                return speed
+    speeds = np.linspace(low, high, 101)
+    closing = np.sqrt(ego**2 + speeds**2 - 2.0 * ego * speeds * cosine)
+    nearest = float(closing[np.argmin(np.abs(closing - ask.closing_mps))])
+    if abs(nearest - ask.closing_mps) <= CLOSING_TOLERANCE_MPS:
+        return float(speeds[np.argmin(np.abs(closing - ask.closing_mps))])
+    wrong = f"nobody closes at {ask.closing_mps:.1f} m/s here: from {closing.min():.1f} to "
+    wrong += f"{closing.max():.1f} m/s can be had beside an ego at {ego:.1f} m/s"
+    raise InfeasibleError(ask.family, wrong, f"closing_mps = {nearest:.1f}", "closing speed")

@@ -1,0 +1,219 @@
+"""From an ask to plain edits: the drive that encounters are staged in."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float64
+
+from scenes.clip import Clip
+from scenes.drivable import DrivableSurface, drivable_surface
+from scenes.edits import Edit
+from scenes.edits.actor_looks import InsertActor
+from scenes.edits.actor_motion import FollowPath
+from scenes.edits.actors import RemoveActor
+from scenes.families import FAMILIES
+from scenes.families.judge import check_company, check_course, check_surface, in_the_way
+from scenes.families.road import Road
+from scenes.families.setting import (
+    ANGLE_TOLERANCE_DEG,
+    CLOSING_TOLERANCE_MPS,
+    STEP_US,
+    Ask,
+    Course,
+    Plan,
+    Setting,
+    Share,
+)
+from scenes.families.solve import Solved, course_moving, part, solve
+from scenes.geometry import translation
+from scenes.ground import Ground, fit_ground
+from scenes.infeasible import InfeasibleError
+from scenes.limits import check_limits
+from scenes.safety import Moving, moving
+from scenes.smoothing import steady
+from scenes.trajectory import Trajectory
+
+PLACES = 7
+"""Knots are written to a ten millionth of a metre."""
+REPAIRS = 3
+"""How often a plan is made again when closing speed or angle came out otherwise than asked."""
+
+
+def ego_box(clip: Clip) -> Float64[np.ndarray, "4 4"]:
+    """`ego_from_box`: where the centre of the recording car is, seen from its origin [m]."""
+    length, _, height = clip.ego_size_m
+    return translation(np.array([clip.ego_front_m - 0.5 * length, 0.0, 0.5 * height]))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drive:
+    """A drive, and what all encounters in it share."""
+
+    clip: Clip
+    polygon_m: Float64[np.ndarray, "k 2"] | None = field(default=None)
+    """Where one can drive, if the user says so [m, world]."""
+
+    @cached_property
+    def ground(self) -> Ground:
+        """The road's height."""
+        return fit_ground(self.clip)
+
+    @cached_property
+    def surface(self) -> DrivableSurface:
+        """Where one can drive."""
+        return drivable_surface(self.clip, self.ground, self.polygon_m)
+
+    @cached_property
+    def road(self) -> Road:
+        """Along the recorded path."""
+        return Road.along(self.clip.ego)
+
+    @cached_property
+    def smooth_boxes(self) -> Trajectory:
+        """The ego's box without the noise of its poses."""
+        return steady(self.clip.ego).mounted(ego_box(self.clip))
+
+    def setting(
+        self, end_us: int, duration_s: float, share: Share, lane_m: float, *, oncoming_left: bool
+    ) -> Setting:
+        """The window of that length that ends at a time [µs]."""
+        steps = round(duration_s * 1e6 / STEP_US)
+        time_us = end_us - STEP_US * np.arange(steps, -1, -1)
+        station = self.road.station_m(self.smooth_boxes.at(time_us)[:, :2, 3])
+        return Setting(
+            clip=self.clip, road=self.road, time_us=time_us, station_m=station,
+            speed_mps=np.maximum(np.gradient(station, STEP_US * 1e-6), 0.0), lane_m=lane_m,
+            other_side=1.0 if oncoming_left else -1.0, own_share=share,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Staged:
+    """An encounter that holds what was asked."""
+
+    edits: tuple[Edit, ...]
+    """What makes it, in order."""
+    actor: int
+    """Track id of the other."""
+    solved: Solved
+    """What came out."""
+    unknown_share: float
+    """Share of the other's course on which nobody knows whether one can drive there."""
+
+
+def stage(drive: Drive, setting: Setting, ask: Ask, asset: str | None = None) -> Staged:
+    """Solve for what is asked and judge what comes out.
+
+    Args:
+        drive: Where.
+        setting: When; its own numbers decide what is not asked.
+        ask: What is asked.
+        asset: Who takes the other's part; chosen by the family when left out.
+
+    Raises:
+        InfeasibleError: It cannot be had like this, at this time.
+    """
+    numbers: list[float] = []
+
+    def again() -> Share:
+        """The same numbers every time a plan is made."""
+        place = iter(range(10**6))
+
+        def share() -> float:
+            at = next(place)
+            while len(numbers) <= at:
+                numbers.append(setting.own_share())
+            return numbers[at]
+
+        return share
+
+    tried = ask
+    for repair in range(REPAIRS):
+        plan = FAMILIES[ask.family].plan(replace(setting, own_share=again()), tried)
+        if asset is not None:
+            plan = replace(plan, other=replace(plan.other, asset=asset))
+        ego = _driven(drive.clip, plan, setting)
+        solved = solve(setting, tried, plan, ego)
+        closing_off, angle_off = _off(ask, solved)
+        near = abs(closing_off) <= 0.5 * CLOSING_TOLERANCE_MPS
+        if (near and abs(angle_off) < ANGLE_TOLERANCE_DEG) or repair == REPAIRS - 1:
+            _check_values(ask, solved)
+            return _judged(drive, setting, ask, replace(plan, other=solved.other), solved, ego)
+        tried = replace(
+            tried,
+            closing_mps=None if tried.closing_mps is None else tried.closing_mps + closing_off,
+            angle_deg=None if tried.angle_deg is None else tried.angle_deg + angle_off,
+        )
+    raise AssertionError("the last repair returns or refuses")
+
+
+def _driven(clip: Clip, plan: Plan, setting: Setting) -> Moving:
+    """The ego's box after the plan's edits; only what happens in the window counts."""
+    ego = clip.ego
+    if plan.ego:
+        check_limits(clip.ego, plan.ego, where="ego", suggest=False)
+        for edit in plan.ego:
+            ego = edit.apply(ego)
+    boxes = ego.mounted(ego_box(clip))
+    return moving(windowed(boxes, *(int(at) for at in setting.time_us[[0, -1]])), setting.time_us)
+
+
+def windowed(boxes: Trajectory, start_us: int, end_us: int) -> Trajectory:
+    """A trajectory between two times, with a pose at each of them where it is known."""
+    first, last = max(start_us, int(boxes.time_us[0])), min(end_us, int(boxes.time_us[-1]))
+    inside = boxes.time_us[(boxes.time_us > first) & (boxes.time_us < last)]
+    time_us = np.unique(np.append(inside, [first, last]))
+    return Trajectory(time_us=time_us, world_from_body=boxes.at(time_us))
+
+
+def _off(ask: Ask, solved: Solved) -> tuple[float, float]:
+    """By how much less closing speed [m/s] and angle [degrees] came out than asked."""
+    closing = 0.0 if ask.closing_mps is None else ask.closing_mps - solved.closing_mps
+    angle = 0.0 if ask.angle_deg is None else ask.angle_deg - solved.angle_deg
+    return closing, 180.0 - (180.0 - angle) % 360.0
+
+
+def _check_values(ask: Ask, solved: Solved) -> None:
+    closing_off, angle_off = _off(ask, solved)
+    for name, off, most, value, reason in (
+        ("closing_mps", closing_off, CLOSING_TOLERANCE_MPS, solved.closing_mps, "closing speed"),
+        ("angle_deg", angle_off, ANGLE_TOLERANCE_DEG, solved.angle_deg, "angle"),
+    ):
+        if abs(off) > most:
+            wrong = f"{name} comes out as {value:.1f}, not {value + off:.1f}"
+            raise InfeasibleError(ask.family, wrong, f"{name} = {value:.1f}", reason)
+
+
+def _judged(
+    drive: Drive, setting: Setting, ask: Ask, plan: Plan, solved: Solved, ego: Moving
+) -> Staged:
+    cast = [(plan.other, solved.anchor_m), *plan.company]
+    boxes = [part(course_moving(setting, course, np.array([anchor])), 0) for course, anchor in cast]
+    for (course, _), box in zip(cast, boxes, strict=True):
+        check_course(ask, course, box, setting)
+    unknown = [
+        check_surface(ask, course, box, drive.surface)
+        for (course, _), box in zip(cast, boxes, strict=True)
+    ]
+    check_company(setting, ask, cast, boxes, ego)
+    gone = in_the_way(drive.clip, setting, ask, cast, boxes, ego, acts=bool(plan.ego))
+    taken = max((actor.id for actor in drive.clip.actors), default=0)
+    edits: list[Edit] = [*plan.ego, *(RemoveActor(actor=number) for number in gone)]
+    for number, ((course, _), box) in enumerate(zip(cast, boxes, strict=True), start=taken + 1):
+        edits += _played(number, course, box, setting)
+    return Staged(edits=tuple(edits), actor=taken + 1, solved=solved, unknown_share=unknown[0])
+
+
+def _played(number: int, course: Course, box: Moving, setting: Setting) -> list[Edit]:
+    """The edits that put somebody on a course."""
+    start_us = int(setting.time_us[0])
+    x_m, y_m = box.place_m.round(PLACES).T.tolist()
+    path = FollowPath(
+        actor=number,
+        time_us=tuple(setting.time_us.tolist()),
+        x_m=tuple(x_m),
+        y_m=tuple(y_m),
+        yaw_rad=tuple(np.unwrap(box.yaw).round(PLACES).tolist()),
+    )
+    return [InsertActor(actor=number, asset=course.asset, start_us=start_us), path]

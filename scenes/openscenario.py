@@ -1,0 +1,187 @@
+"""A scenario as OpenSCENARIO XML 1.2, for simulators: who is where and when, nothing else.
+
+Positions are in the clip's world (x, y, z up, metres; h, p, r radians). An entity's reference
+point is the middle of the bottom of its box. There is no road network: trajectories are explicit.
+Time 0 is the beginning of the window.
+"""
+
+import math
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+from jaxtyping import Float64
+
+from scenes.actor import Actor
+from scenes.clip import Clip
+from scenes.families.stage import ego_box, windowed
+from scenes.limits import VehicleLimits, limits_of
+from scenes.semantics import Semantic
+from scenes.staging import Staging
+from scenes.trajectory import Trajectory
+
+DATE = "2000-01-01T00:00:00"
+"""The standard wants a date; equal scenarios give equal bytes, so it says nothing."""
+VEHICLES = {
+    Semantic.CAR: "car", Semantic.VAN: "van", Semantic.TRUCK: "truck", Semantic.BUS: "bus",
+    Semantic.TRAM: "tram", Semantic.MOTORCYCLE: "motorbike", Semantic.BICYCLE: "bicycle",
+    Semantic.CYCLIST: "bicycle",
+}  # fmt: skip
+"""Categories of vehicles."""
+ON_FOOT = (Semantic.PERSON, Semantic.SITTING_PERSON)
+ROUGH_KG = {"pedestrian": 75, "none": 100}
+"""Masses that the standard wants and the drive does not know [kg]."""
+AXLES = (0.3, -0.3)
+"""Where axles are taken to be, as shares of the length; the drive does not know."""
+
+
+def as_openscenario(name: str, staging: Staging, clip: Clip) -> str:
+    """The file's text; equal stagings give equal bytes.
+
+    Args:
+        name: What to call it.
+        staging: Who is where; only its window is written.
+        clip: Knows the ego's size.
+    """
+    window = (staging.start_us, staging.end_us)
+    ego = windowed(staging.ego.mounted(ego_box(clip)), *window)
+    cast = [("ego", Semantic.CAR, clip.ego_size_m, ego)]
+    cast += [
+        (f"actor_{actor.id}", actor.kind, actor.size_m, windowed(actor.trajectory, *window))
+        for actor in staging.actors
+        if _is_there(actor, window)
+    ]
+    entities = [_entity(ref, kind, size_m) for ref, kind, size_m, _ in cast]
+    starts = [_start(ref, _standing(path, size_m)) for ref, _, size_m, path in cast]
+    moves = [
+        _follows(ref, _standing(path, size_m), window[0])
+        for ref, _, size_m, path in cast
+        if np.ptp(path.world_from_body, axis=0).any()
+    ]
+    seconds = (window[1] - window[0]) * 1e-6
+    return "\n".join([
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        "<OpenSCENARIO>",
+        f'<FileHeader revMajor="1" revMinor="2" date="{DATE}" author="otherlane"'
+        f" description={quoteattr(name)}/>",
+        "<CatalogLocations/>",
+        "<RoadNetwork/>",
+        "<Entities>", *entities, "</Entities>",
+        "<Storyboard>",
+        "<Init><Actions>", *starts, "</Actions></Init>",
+        '<Story name="story"><Act name="act">', *moves,
+        f"<StartTrigger>{_at(0.0)}</StartTrigger>",
+        "</Act></Story>",
+        f"<StopTrigger>{_at(seconds)}</StopTrigger>",
+        "</Storyboard>",
+        "</OpenSCENARIO>",
+        "",
+    ])  # fmt: skip
+
+
+def _is_there(actor: Actor, window: tuple[int, int]) -> bool:
+    times = actor.trajectory.time_us
+    return bool(times[0] <= window[1] and times[-1] >= window[0])
+
+
+def _standing(path: Trajectory, size_m: Float64[np.ndarray, "3"]) -> Trajectory:
+    """Poses of the middle of the bottom of a box."""
+    down = np.eye(4)
+    down[2, 3] = -0.5 * size_m[2]
+    return path.mounted(down)
+
+
+def _entity(ref: str, kind: Semantic, size_m: Float64[np.ndarray, "3"]) -> str:
+    length, width, height = (f"{value:.4f}" for value in size_m)
+    box = (
+        f'<BoundingBox><Center x="0" y="0" z="{0.5 * size_m[2]:.4f}"/>'
+        f'<Dimensions width="{width}" length="{length}" height="{height}"/></BoundingBox>'
+    )
+    if kind in VEHICLES:
+        held = (
+            f'<Vehicle name="{kind.name.lower()}" vehicleCategory="{VEHICLES[kind]}">{box}'
+            f"{_performance(limits_of(kind))}{_axles(size_m, limits_of(kind))}"
+            "<Properties/></Vehicle>"
+        )
+    elif kind in ON_FOOT:
+        held = (
+            f'<Pedestrian name="person" mass="{ROUGH_KG["pedestrian"]}"'
+            f' pedestrianCategory="pedestrian">{box}<Properties/></Pedestrian>'
+        )
+    else:
+        held = (
+            f'<MiscObject name="object" mass="{ROUGH_KG["none"]}" miscObjectCategory="none">'
+            f"{box}<Properties/></MiscObject>"
+        )
+    return f'<ScenarioObject name="{ref}">{held}</ScenarioObject>'
+
+
+def _performance(limits: VehicleLimits) -> str:
+    return (
+        f'<Performance maxSpeed="{limits.fastest_mps}" maxAcceleration='
+        f'"{limits.accelerating_mps2}" maxDeceleration="{limits.braking_mps2}"/>'
+    )
+
+
+def _axles(size_m: Float64[np.ndarray, "3"], limits: VehicleLimits) -> str:
+    length, width = float(size_m[0]), float(size_m[1])
+    steering = math.atan(limits.curvature_per_m * (AXLES[0] - AXLES[1]) * length)
+    rows = [
+        f'<{name} maxSteering="{turns:.4f}" wheelDiameter="0.6" trackWidth="{0.9 * width:.4f}"'
+        f' positionX="{share * length:.4f}" positionZ="0.3"/>'
+        for name, turns, share in (("FrontAxle", steering, AXLES[0]), ("RearAxle", 0.0, AXLES[1]))
+    ]
+    return f"<Axles>{''.join(rows)}</Axles>"
+
+
+def _start(ref: str, path: Trajectory) -> str:
+    action = f"<TeleportAction><Position>{_positions(path)[0]}</Position></TeleportAction>"
+    return f'<Private entityRef="{ref}"><PrivateAction>{action}</PrivateAction></Private>'
+
+
+def _follows(ref: str, path: Trajectory, start_us: int) -> str:
+    """A group of manoeuvres in which one entity follows its trajectory."""
+    seconds = (path.time_us - start_us) * 1e-6
+    vertices = "".join(
+        f'<Vertex time="{at:.6f}"><Position>{position}</Position></Vertex>'
+        for at, position in zip(seconds.tolist(), _positions(path), strict=True)
+    )
+    trajectory = (
+        f'<TrajectoryRef><Trajectory name="{ref}" closed="false"><Shape><Polyline>{vertices}'
+        "</Polyline></Shape></Trajectory></TrajectoryRef>"
+        '<TimeReference><Timing domainAbsoluteRelative="absolute" scale="1" offset="0"/>'
+        '</TimeReference><TrajectoryFollowingMode followingMode="position"/>'
+    )
+    action = (
+        "<PrivateAction><RoutingAction><FollowTrajectoryAction>"
+        f"{trajectory}</FollowTrajectoryAction></RoutingAction></PrivateAction>"
+    )
+    return (
+        f'<ManeuverGroup maximumExecutionCount="1" name="{ref}">'
+        f'<Actors selectTriggeringEntities="false"><EntityRef entityRef="{ref}"/></Actors>'
+        f'<Maneuver name="{ref}"><Event name="{ref}" priority="override">'
+        f'<Action name="{ref}">{action}</Action><StartTrigger>{_at(0.0)}</StartTrigger>'
+        "</Event></Maneuver></ManeuverGroup>"
+    )
+
+
+def _positions(path: Trajectory) -> list[str]:
+    poses = path.world_from_body
+    heading = np.arctan2(poses[:, 1, 0], poses[:, 0, 0])
+    pitch = np.arcsin(np.clip(-poses[:, 2, 0], -1.0, 1.0))
+    roll = np.arctan2(poses[:, 2, 1], poses[:, 2, 2])
+    values = np.column_stack([poses[:, :3, 3], heading, pitch, roll]).tolist()
+    return [
+        '<WorldPosition x="{:.6f}" y="{:.6f}" z="{:.6f}" h="{:.6f}" p="{:.6f}" r="{:.6f}"/>'.format(
+            *row
+        )
+        for row in values
+    ]
+
+
+def _at(seconds: float) -> str:
+    """A trigger that fires at a time."""
+    return (
+        '<ConditionGroup><Condition name="time" delay="0" conditionEdge="none"><ByValueCondition>'
+        f'<SimulationTimeCondition value="{seconds:.6f}" rule="greaterOrEqual"/>'
+        "</ByValueCondition></Condition></ConditionGroup>"
+    )

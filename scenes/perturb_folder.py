@@ -1,0 +1,164 @@
+"""From a request to scenarios that can be driven: the verb `perturb`.
+
+Each scenario gets a folder of its own: `scenario.toml`, `resolved.json` (see `scenes.resolved`)
+and `scenario.xosc` (OpenSCENARIO). `summary.json` beside them says how many were refused, and why;
+where near-collisions were asked for, `coverage.txt` and `coverage.png` say which were had.
+"""
+
+import json
+import logging
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, NoReturn
+
+from scenes.clip import Clip
+from scenes.coverage import heat_map, report
+from scenes.drawing import Drawer, Drawn, Refused, order_of
+from scenes.families.draw import nearest
+from scenes.fields import Within, check_option
+from scenes.folders import Recipe, folder_hash, is_finished, sha256, write_json, writing
+from scenes.infeasible import InfeasibleError
+from scenes.limits import PASSENGER_CAR
+from scenes.scenario import COUNT, SEED, Request
+
+LOG = logging.getLogger("otherlane.perturb")
+
+SUMMARY = "summary.json"
+SCENARIO, RESOLVED, OPENSCENARIO = "scenario.toml", "resolved.json", "scenario.xosc"
+"""Files of each scenario's folder."""
+COVERAGE = ("coverage.txt", "coverage.png")
+SECONDS_BETWEEN_NEWS = 10.0
+"""How often long work says how far it is."""
+CHUNK = 4
+"""Scenarios that a worker takes at once."""
+
+
+def perturb_clip(
+    clip_folder: Path,
+    request_file: Path,
+    out: Path,
+    count: int | None,
+    seed: int | None,
+    workers: int = 1,
+) -> dict[str, Any]:
+    """See `scenes.commands.perturb`."""
+    started = time.perf_counter()
+    check_option("--workers", workers, Within(1, 1024))
+    clip, request = Clip.load(clip_folder), Request.load(request_file)
+    if count is not None:
+        check_option("--count", count, COUNT)
+        request = replace(request, count=count)
+    if seed is not None:
+        check_option("--seed", seed, SEED)
+        request = replace(request, seed=seed)
+    recipe = Recipe(
+        kind="scenarios",
+        inputs={"clip": folder_hash(clip_folder, "clip"), "request": sha256(request_file)},
+        config={"count": request.count, "seed": request.seed, "limits": asdict(PASSENGER_CAR)},
+    )
+    if is_finished(out, recipe):
+        summary = json.loads((out / SUMMARY).read_text(encoding="utf-8"))
+    else:
+        drawer = Drawer(request=request, clip=clip, where=str(request_file))
+        summary = _write_all(drawer, out, recipe, workers)
+    return {"out": str(out), **summary, "seconds": time.perf_counter() - started}
+
+
+def _write_all(drawer: Drawer, out: Path, recipe: Recipe, workers: int) -> dict[str, Any]:
+    request, refused, early = drawer.request, list[Refused](), list[Drawn]()
+    with _drawn(drawer, workers) as results:
+        for result in results:  # before anything is written: if there is none, nothing will be
+            if isinstance(result, Drawn):
+                early.append(result)
+                break
+            refused.append(result)
+        if not early:
+            _refuse_all(drawer, refused)
+        made = list[Drawn]()
+        with writing(out, recipe) as folder:
+            for result in chain(early, results):
+                if isinstance(result, Refused):
+                    refused.append(result)
+                    continue
+                _write_one(folder / f"{result.index:04d}", result)
+                made.append(replace(result, files={}))
+            reasons = Counter(one.reason for one in refused)
+            summary = {
+                "requested": request.count,
+                "accepted": len(made),
+                "refused": dict(sorted(reasons.items())),
+            }
+            if request.criticality is not None:
+                summary["ttc_error_s_max"] = max(one.ttc_error_s for one in made)
+                asked = order_of(request).asked
+                (folder / COVERAGE[0]).write_text(report(asked, made, refused), encoding="utf-8")
+                heat_map(asked, made, refused).save(folder / COVERAGE[1])
+            write_json(folder / SUMMARY, summary)
+    return summary
+
+
+def _write_one(folder: Path, drawn: Drawn) -> None:
+    folder.mkdir()
+    for name, text in drawn.files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _refuse_all(drawer: Drawer, refused: list[Refused]) -> NoReturn:
+    """Say why nothing was drawn, with what would work in place of the first scenario."""
+    count, reasons = drawer.request.count, Counter(one.reason for one in refused)
+    try:
+        drawer.first()
+    except InfeasibleError as error:
+        fix = error.fix
+        if drawer.request.criticality is not None:
+            order, seed = order_of(drawer.request), drawer.request.seed
+            fix = nearest(drawer.drive, order, seed, error)
+        if count == 1:
+            raise InfeasibleError(error.where, error.wrong, fix, error.reason) from error
+        counted = ", ".join(f"{reason} {n}" for reason, n in reasons.most_common())
+        wrong = f"none of {count} scenarios can be driven ({counted})"
+        fix = f"{fix} (the first: {error.wrong})"
+        raise InfeasibleError(drawer.where, wrong, fix, error.reason) from error
+    raise AssertionError("the first scenario was refused, and then it was not")
+
+
+@contextmanager
+def _drawn(drawer: Drawer, workers: int) -> Iterator[Iterator[Drawn | Refused]]:
+    """What came of every number of the request, in order, whoever worked on it."""
+    numbers = range(drawer.request.count)
+    if workers == 1:
+        yield _with_news(map(drawer.draw, numbers), drawer.request.count)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(workers, len(numbers)), _adopt, (drawer,)) as pool:
+        results = pool.imap(_draw, numbers, chunksize=CHUNK)
+        yield _with_news(results, drawer.request.count)
+
+
+_OWN: list[Drawer] = []
+"""What a worker process draws from."""
+
+
+def _adopt(drawer: Drawer) -> None:
+    _OWN[:] = [drawer]
+
+
+def _draw(index: int) -> Drawn | Refused:
+    return _OWN[0].draw(index)
+
+
+def _with_news(results: Iterator[Drawn | Refused], count: int) -> Iterator[Drawn | Refused]:
+    started = news = time.perf_counter()
+    for done, result in enumerate(results, start=1):
+        yield result
+        now = time.perf_counter()
+        if now - news > SECONDS_BETWEEN_NEWS:
+            news = now
+            left_s = (now - started) / done * (count - done)
+            LOG.info("%d of %d scenarios drawn, %.0f s left", done, count, left_s)

@@ -1,0 +1,54 @@
+"""Labels of safety agree with the definitions, with each other, and with the drive."""
+
+import numpy as np
+
+from render.labels.safety import SAFETY_LABELS
+from render.view import render_view
+from scenes.encounters import Ego, encounter_at
+from scenes.look import Look
+from scenes.staging import Staging
+from tests.render.analytic import box_actor, street
+
+TIMES_US = (0, 100_000)
+
+
+def test_labels_are_the_definitions_and_agree_with_each_other() -> None:
+    ahead = box_actor(4, (9.0, 0.0), (4.0, 1.8, 1.5))
+    touching = box_actor(7, (1.5, 0.4), (4.0, 1.8, 1.5))
+    scene = street(actors=(ahead, touching))
+    clip = scene.clip
+    end_us = int(clip.ego.time_us[-1])
+    staging = Staging(ego=clip.ego, actors=clip.actors, look=Look(), start_us=0, end_us=end_us)
+    ego = Ego.of(staging, clip, "cut-in near-collision")
+    camera = clip.cameras[0].camera
+    collided = set()
+    for time_us in TIMES_US:
+        pose = clip.world_from_camera(0, time_us)
+        frame = render_view(scene, camera, pose, time_us=time_us, ego=ego)
+        assert frame.labels["tags"] == ["cut-in", "near-collision"]
+        for item in frame.objects:
+            (actor,) = (one for one in clip.actors if one.id == item["track_id"])
+            met = encounter_at(ego, actor, time_us)
+            assert met is not None
+            assert item["ttc_s"] == met.ttc_s
+            collided.add(item["collision"])
+            assert item["collision"] == (item["distance_m"] == 0.0)
+            assert item["collision"] == (item["contact_point_m"] is not None)
+            assert item["collision"] == (item["ttc_s"] == 0.0)
+            assert item["min_distance_m"] <= item["distance_m"]
+            if item["collision"]:
+                assert item["pet_s"] == 0.0
+                there = np.array(item["world_from_box"])[:2, 3]
+                assert np.linalg.norm(np.array(item["contact_point_m"]) - there) < 2.3
+    assert collided
+
+
+def test_without_an_ego_nothing_is_claimed() -> None:
+    scene = street()
+    frame = render_view(
+        scene, scene.clip.cameras[0].camera, scene.clip.world_from_camera(0, 0), time_us=0
+    )
+    assert frame.objects
+    assert frame.labels["tags"] == []
+    names = [label.name for label in SAFETY_LABELS]
+    assert all(item[name] is None for item in frame.objects for name in names)

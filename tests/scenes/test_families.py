@@ -1,0 +1,178 @@
+"""Near-collisions on request: every family meets what is asked, by other code than its own."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scenes.commands import perturb
+from scenes.coverage import report
+from scenes.drawing import Drawer, Drawn, Refused, order_of
+from scenes.errors import OtherlaneError
+from scenes.families import FAMILIES
+from scenes.families.request import Criticality, cell_of, cells
+from scenes.infeasible import InfeasibleError
+from scenes.perturb import resolve
+from scenes.scenario import Between, Draft, OneOf, Request, Scenario
+from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
+from tests.clip_maker import make_clip, noisy, parked_car, ride
+
+
+def request(count: int = 1, seed: int = 0, **asked: Any) -> Request:
+    return Request(
+        count=count, seed=seed, criticality=Draft(of=Criticality, values=asked), name="asked"
+    )
+
+
+@pytest.fixture(scope="module")
+def drawer() -> Drawer:
+    """A noisy drive along a gentle bend."""
+    clip = make_clip(noisy(ride(speed_mps=12.0, bend_per_m=0.002, seconds=8.0), 0.005))
+    return Drawer(request=request(), clip=clip, where="test")
+
+
+def drawn(drawer: Drawer, index: int, **asked: Any) -> Drawn | Refused:
+    other = Drawer(request=request(**asked), clip=drawer.clip, where="test")
+    object.__setattr__(other, "drive", drawer.drive)  # one road and ground for all tests
+    return other.draw(index)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("ttc_s", [0.7, 1.6])
+def test_every_family_meets_what_is_asked(drawer: Drawer, family: str, ttc_s: float) -> None:
+    made = drawn(drawer, 0, family=family, min_ttc_s=ttc_s)
+    assert isinstance(made, Drawn), made
+    told = json.loads(made.files["resolved.json"])
+    assert told["requested"]["family"] == family
+    assert told["requested"]["min_ttc_s"] == ttc_s
+    number = told["requested"]["actor"]
+    assert abs(min_ttc_s(told, number, every_us=60_000) - ttc_s) <= 0.05
+    assert overlaps(told, number) == (False, False)
+    added = [one for one in told["actors"] if one["id"] >= number]
+    assert not any(breaks_a_limit(one) for one in added)
+
+
+def test_a_collision_can_be_asked_for(drawer: Drawer) -> None:
+    made = drawn(drawer, 0, family="crossing", min_ttc_s=0.0)
+    assert isinstance(made, Drawn)
+    told = json.loads(made.files["resolved.json"])
+    assert overlaps(told, told["requested"]["actor"]) == (False, True)
+    assert told["overlaps"]
+
+
+def test_speed_and_angle_are_met_too(drawer: Drawer) -> None:
+    made = drawn(drawer, 0, family="crossing", min_ttc_s=1.0, closing_mps=14.0, angle_deg=-80.0)
+    assert isinstance(made, Drawn)
+    assert made.had is not None
+    assert abs(made.had[1] - 14.0) <= 0.5
+    assert abs(made.had[2] + 80.0) <= 5.0
+
+
+def test_what_comes_out_is_plain_edits_that_survive_a_file(drawer: Drawer, tmp_path: Path) -> None:
+    made = drawn(drawer, 0, family="cut-in", min_ttc_s=1.0)
+    assert isinstance(made, Drawn)
+    file = tmp_path / "scenario.toml"
+    file.write_text(made.files["scenario.toml"], encoding="utf-8")
+    scenario = Scenario.load(file)
+    assert scenario.toml() == made.files["scenario.toml"]
+    assert {edit.kind for edit in scenario.edits} == {"insert-actor", "follow-path"}
+    assert scenario.tags == "cut-in near-collision"
+    told = json.loads(made.files["resolved.json"])
+    staging = resolve(scenario, drawer.clip, ground=drawer.drive.ground)
+    actor = staging.actors[-1]
+    assert actor.id == told["requested"]["actor"]
+    assert actor.trajectory.world_from_body.tolist() == told["actors"][-1]["world_from_body"]
+
+
+def test_the_impossible_is_refused_with_what_would_work(drawer: Drawer, tmp_path: Path) -> None:
+    clip = drawer.clip.save(tmp_path / "clip")
+    file = tmp_path / "request.toml"
+    file.write_text('[criticality]\nfamily = "stationary"\nclosing_mps = 20.0\n', encoding="utf-8")
+    with pytest.raises(InfeasibleError, match="nobody closes at 20") as refused:
+        perturb(clip, request=file, out=tmp_path / "out")
+    assert refused.value.reason == "closing speed"
+    key, value = refused.value.fix.split(" = ")
+    assert isinstance(drawn(drawer, 0, family="stationary", **{key: float(value)}), Drawn)
+    assert not (tmp_path / "out").exists()
+
+
+def test_somebody_parked_is_never_driven_over(drawer: Drawer) -> None:
+    wall = tuple(parked_car(5.0 * k, 0.002 * (5.0 * k) ** 2 / 2 - 3.5, number=k, seconds=8.0)
+                 for k in range(1, 30))  # fmt: skip
+    clip = make_clip(drawer.clip.ego, actors=wall)
+    blocked = Drawer(request=request(family="cut-in", min_ttc_s=1.0), clip=clip, where="test")
+    for index in range(2):
+        made = blocked.draw(index)
+        if isinstance(made, Drawn):
+            told = json.loads(made.files["resolved.json"])
+            new = told["actors"][-1]
+            assert {one["id"] for one in told["actors"]} >= {actor.id for actor in wall}
+            # The lane on the right is taken, so it came from the left.
+            first = np.array(new["world_from_body"][0])[:2, 3]
+            assert first[1] > 0.002 * first[0] ** 2 / 2
+        else:
+            assert made.reason == "somebody stands there"
+
+
+def test_one_and_two_workers_write_the_same_bytes(drawer: Drawer, tmp_path: Path) -> None:
+    clip = drawer.clip.save(tmp_path / "clip")
+    file = tmp_path / "request.toml"
+    file.write_text(
+        'seed = 5\n[criticality]\nfamily = ["cut-in", "wrong-way", "u-turn-oncoming"]\n'
+        "min_ttc_s = { min = 0.8, max = 2.0 }\n",
+        encoding="utf-8",
+    )
+    said = [perturb(clip, request=file, out=tmp_path / str(n), count=6, workers=n) for n in (1, 2)]
+    assert {**said[0], "seconds": 0, "out": 0} == {**said[1], "seconds": 0, "out": 0}
+    error_s = said[0]["ttc_error_s_max"]
+    assert isinstance(error_s, float)
+    assert error_s < 0.01
+    each = [
+        {p.relative_to(tmp_path / str(n)): p.read_bytes()
+         for p in (tmp_path / str(n)).rglob("*") if p.is_file()}
+        for n in (1, 2)
+    ]  # fmt: skip
+    assert each[0] == each[1]
+    assert {"coverage.txt", "coverage.png"} <= {path.name for path in each[0]}
+
+
+def test_asks_are_stratified_and_do_not_depend_on_how_many_are_drawn() -> None:
+    asked = order_of(request(min_ttc_s=Between(low=1.0, high=3.0), closing_mps=9.0)).asked
+    turns = [cell_of(asked, 3, index) for index in range(2 * len(FAMILIES))]
+    assert {cell.family for cell in turns[: len(FAMILIES)]} == set(FAMILIES)
+    assert turns == [cell_of(asked, 3, index) for index in range(2 * len(FAMILIES))]
+    count = len(cells(asked, "cut-in"))
+    every = [cell_of(asked, 3, index) for index in range(count * len(FAMILIES))]
+    assert {c for c in every if c.family == "cut-in"} == set(cells(asked, "cut-in"))
+
+
+def test_coverage_says_what_was_had_and_what_was_not() -> None:
+    asked = order_of(request(family=OneOf(values=("cut-in",)))).asked
+    cell = cell_of(asked, 0, 0)
+    made = Drawn(index=0, files={}, cell=cell, had=(1.0, 3.0, 0.0))
+    refused = Refused(index=1, reason="limit", wrong="nobody can", cell=cell)
+    text = report(asked, [made], [refused])
+    assert "1 of 2 scenarios had, 1 refused" in text
+    assert "closing 0-5 m/s, angle -30 to 30: 1" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "fix"),
+    [
+        ('family = "cut-inn"', "criticality.family", "cut-in"),
+        ("min_ttc_s = [1.0]", "criticality.min_ttc_s", "min ="),
+        ("min_ttc_s = -1.0", "criticality.min_ttc_s", "from 0"),
+        ("duration_s = { min = 1.0, max = 2.0 }", "criticality.duration_s", "a number"),
+        ("ttc = 1.0", "criticality.ttc", "min_ttc_s"),
+        ("drivable_x_m = [0.0, 1.0]", "criticality.drivable_x_m", "three"),
+    ],
+)
+def test_a_broken_table_is_named(line: str, place: str, fix: str, tmp_path: Path) -> None:
+    file = tmp_path / "request.toml"
+    file.write_text(f"[criticality]\n{line}\n", encoding="utf-8")
+    with pytest.raises(OtherlaneError) as error:
+        Request.load(file)
+    assert place in error.value.where
+    assert fix in error.value.fix
