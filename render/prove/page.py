@@ -9,7 +9,6 @@ from render.prove.peers import Peer
 from render.prove.plan import Plan, WorldPlan
 from render.prove.rows import Row, by_amount, by_distance, find, mean
 from render.prove.stages import SCORES, picture_name, read_rows
-from render.prove.summary import summary
 from render.report import Number, Picture, Report, report_html
 from scenes.images import read_image
 from scenes.worlds.perturbations import AXES
@@ -77,9 +76,9 @@ def _numbers(
     about = {**content["machine"], "date": content["date"], "otherlane": content["otherlane"]}
     parts: dict[str, Mapping[str, Number] | Sequence[Mapping[str, Number]]] = {
         "On the path, and 3 m beside it": [
-            {"method": name, **line}
-            for name, rows in methods.items()
-            for line in summary(by_amount(rows))
+            {"method": method["name"], **line}
+            for method in (content, *content["peers"])
+            for line in method["summary"]
         ],
         "Recorded pictures that did not train: PSNR [dB]": _held_out(content["worlds"], peers),
     }

@@ -35,9 +35,13 @@ class Peer:
     about: str = ""
     """Version, settings and time spent, in words."""
 
+    def by_world(self, worlds: set[str]) -> list[list[Row]]:
+        """Its scores on each of those worlds that are among `worlds`."""
+        return [list(world.rows) for world in self.worlds if world.name in worlds]
+
     def rows(self, worlds: set[str]) -> list[Row]:
-        """Its scores on those worlds that are among `worlds`."""
-        return [row for world in self.worlds if world.name in worlds for row in world.rows]
+        """The same in one list."""
+        return [row for rows in self.by_world(worlds) for row in rows]
 
     def held_out(self, score: str) -> dict[str, float | None]:
         """World -> a score on the recorded pictures that did not train."""

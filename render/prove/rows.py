@@ -29,6 +29,9 @@ BETTER_HIGH = {
 }
 """Every score, and whether more is better."""
 
+TURNING = ("yaw", "u-turn")
+"""Axes that change where the camera looks more than where it is."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
@@ -67,10 +70,14 @@ def by_amount(rows: Iterable[Row]) -> list[Row]:
 
 
 def by_distance(rows: Iterable[Row], step_m: float = 0.5) -> list[Row]:
-    """Means over all axes, by distance from the path in steps; `amount` is that distance."""
+    """Means by distance from the path in steps; `amount` is that distance.
+
+    Over the axes that move the camera: turned on the path, it sees other things than from beside.
+    """
     placed = [
         replace(row, axis="distance", amount=step_m * round(row.distance_m / step_m))
         for row in rows
+        if row.axis not in TURNING
     ]
     return by_amount(placed)
 

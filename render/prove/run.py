@@ -109,7 +109,7 @@ def _content(plan: Plan, request: ProveRequest, out: Path) -> dict[str, object]:
         "worlds": worlds,
         "means": [asdict(row) for row in by_amount(every)],
         "not_yet": [_missing(axis) for axis in plan.not_yet],
-        "summary": summary(every),
+        "summary": summary(rows),
         "oracle": worst({w.name: read_oracle(out / WORLDS / w.name / ORACLE) for w in plan.worlds}),
     }
 
@@ -160,7 +160,7 @@ def _beside(plan: Plan, peer: Peer) -> dict[str, object]:
         "about": peer.about,
         "worlds": sorted(names & {world.name for world in peer.worlds}),
         "on_path_held_out": {"psnr_db": mean(held_out.values())},
-        "summary": summary(by_amount(peer.rows(names))),
+        "summary": summary(peer.by_world(names)),
     }
 
 

@@ -4,7 +4,7 @@ On the path and 3 m beside it (both sides, where both were tried), on observed p
 that some recorded picture shows. What nobody ever saw can only be invented.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from render.prove.rows import BETTER_HIGH, Row, find, mean
 
@@ -19,37 +19,65 @@ BARS: dict[str, tuple[float, str]] = {
 """Of which number, what is asked for 3 m beside the path."""
 
 
-def summary(rows: Iterable[Row]) -> list[dict[str, float | str | bool | None]]:
+def summary(worlds: Iterable[Sequence[Row]]) -> list[dict[str, float | str | bool | None]]:
     """A line for each score: on the path, 3 m beside it, and whether the bar is met.
 
+    Both are means over the same worlds: those that know the score at both places (there is not
+    room beside every path), or over all that know one where none knows both.
+
     Args:
-        rows: One of every amount, axis and region, of one world or more.
+        worlds: Of each world, a row of every amount, axis and region.
     """
-    rows = list(rows)
-    region = "seen" if any(row.region == "seen" for row in rows) else "all"
-    here = find(rows, "lateral", (0.0,), region)
-    there = find(rows, "lateral", (-BESIDE_M, BESIDE_M), region)
-    lines = []
-    for name in BETTER_HIGH:
-        on, off = _number(here, name), _number(there, name)
-        if off is not None or on is not None:
-            lines.append(_line(name, region, on, off))
-    on, off = _number(here, "psnr_db"), _number(there, "psnr_db")
-    if on is not None and off is not None:
-        lines.append(_line("psnr_drop_db", region, None, on - off))
+    worlds = list(worlds)
+    region = "seen" if any(row.region == "seen" for rows in worlds for row in rows) else "all"
+    pairs = [
+        (
+            _means(find(rows, "lateral", (0.0,), region)),
+            _means(find(rows, "lateral", (-BESIDE_M, BESIDE_M), region)),
+        )
+        for rows in worlds
+    ]
+    lines = [_line(name, region, pairs) for name in BETTER_HIGH]
+    lines = [
+        line for line in lines if line["on_path"] is not None or line["beside_3_m"] is not None
+    ]
+    both = [(on["psnr_db"], off["psnr_db"]) for on, off in pairs]
+    drops = [on - off for on, off in both if on is not None and off is not None]
+    if drops:
+        lines.append(_said("psnr_drop_db", region, None, mean(drops), len(drops)))
     return lines
 
 
-def _number(rows: Sequence[Row], name: str) -> float | None:
-    """Mean over worlds; a ratio is that of the means."""
-    if name == "marks_f1_relative":
-        found, true = _number(rows, "marks_f1"), _number(rows, "marks_f1_true")
-        return None if found is None or not true else found / true
-    return mean(row.numbers.get(name) for row in rows)
+Scores = Mapping[str, float | None]
+"""Score -> its mean over some rows."""
+
+
+def _means(rows: Sequence[Row]) -> Scores:
+    """Means of every score over rows of one world; a ratio is one of means."""
+    means = {name: mean(row.numbers.get(name) for row in rows) for name in BETTER_HIGH}
+    return means | {"marks_f1_relative": _relative(means)}
+
+
+def _relative(means: Scores) -> float | None:
+    found, true = means["marks_f1"], means["marks_f1_true"]
+    return None if found is None or not true else found / true
 
 
 def _line(
-    name: str, region: str, on: float | None, off: float | None
+    name: str, region: str, pairs: Sequence[tuple[Scores, Scores]]
+) -> dict[str, float | str | bool | None]:
+    both = [pair for pair in pairs if None not in (pair[0][name], pair[1][name])]
+    on, off = (
+        {key: mean(pair[place][key] for pair in both or pairs) for key in BETTER_HIGH}
+        for place in (0, 1)
+    )
+    if name == "marks_f1_relative":
+        return _said(name, region, _relative(on), _relative(off), len(both))
+    return _said(name, region, on[name], off[name], len(both))
+
+
+def _said(
+    name: str, region: str, on: float | None, off: float | None, worlds: int
 ) -> dict[str, float | str | bool | None]:
     bar, sense = BARS.get(name, (None, ""))
     met = None
@@ -58,6 +86,7 @@ def _line(
     return {
         "score": name,
         "pixels": region,
+        "worlds": worlds,
         "on_path": on,
         "beside_3_m": off,
         "bar": None if bar is None else f"{sense} {bar:g}",

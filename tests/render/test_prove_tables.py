@@ -46,8 +46,9 @@ def test_the_share_of_lane_marks_is_a_ratio_of_means() -> None:
     assert unknown.numbers.get("marks_f1_relative") is None
 
 
-def test_distances_fall_into_steps_of_all_axes_together() -> None:
-    rows = [row(-2.0, 1.9), replace(row(30.0, 2.2), axis="yaw"), row(0.0, 0.0)]
+def test_distances_fall_into_steps_of_axes_that_move_the_camera() -> None:
+    rows = [row(-2.0, 1.9), replace(row(3.5, 2.2), axis="detour"), row(0.0, 0.0)]
+    rows.append(replace(row(30.0, 0.0, psnr_db=9.0), axis="yaw"))
     near, far = by_distance(rows)
     assert (near.amount, near.views, far.amount, far.views) == (0.0, 1, 2.0, 2)
     assert far.axis == "distance"
@@ -55,7 +56,7 @@ def test_distances_fall_into_steps_of_all_axes_together() -> None:
 
 def test_the_summary_compares_three_metres_beside_with_the_path() -> None:
     rows = [row(0.0, psnr_db=26.0), row(3.0, psnr_db=22.0), row(-3.0, psnr_db=24.0), row(1.0)]
-    lines = {str(line["score"]): line for line in summary(rows)}
+    lines = {str(line["score"]): line for line in summary([rows])}
     assert lines["psnr_db"]["on_path"] == 26.0
     assert lines["psnr_db"]["beside_3_m"] == 23.0
     assert lines["psnr_drop_db"] | {"beside_3_m": 3.0, "met": True} == lines["psnr_drop_db"]
@@ -63,6 +64,18 @@ def test_the_summary_compares_three_metres_beside_with_the_path() -> None:
     assert lines["depth_abs_rel_median"]["met"] is True
     assert "normal_deg" not in lines  # nothing is known of it
     assert summary([]) == []
+
+
+def test_the_summary_compares_the_same_worlds() -> None:
+    open_road = [row(0.0, psnr_db=26.0), row(3.0, psnr_db=24.0)]
+    narrow = [row(0.0, psnr_db=20.0, marks_f1=0.1)]  # no room beside
+    one_side = [row(0.0, psnr_db=30.0), row(-3.0, psnr_db=26.0)]
+    lines = {str(x["score"]): x for x in summary([open_road, narrow, one_side])}
+    assert lines["psnr_db"] | {"on_path": 28.0, "beside_3_m": 25.0, "worlds": 2} == lines["psnr_db"]
+    assert lines["psnr_drop_db"]["beside_3_m"] == 3.0
+    assert lines["marks_f1_relative"]["on_path"] == pytest.approx(0.75)
+    (alone,) = [x for x in summary([narrow]) if x["score"] == "psnr_db"]
+    assert (alone["on_path"], alone["beside_3_m"], alone["worlds"]) == (20.0, None, 0)
 
 
 def test_a_chart_is_well_formed_and_keeps_its_points_inside() -> None:
