@@ -43,8 +43,12 @@ def resolve(
         end_us=end_us,
         ground=ground,
     )
-    for edit in scenario.edits:
-        staging = apply_edit(edit, staging)
+    for index, edit in enumerate(scenario.edits):
+        try:
+            staging = apply_edit(edit, staging)
+        except InfeasibleError as error:  # of the edit, which does not know its place
+            place = f"{where}: edits[{index}]"
+            raise InfeasibleError(place, error.wrong, error.fix, error.reason) from error
     return staging
 
 

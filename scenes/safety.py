@@ -30,6 +30,8 @@ SLOWEST_MPS = 0.1
 Size = Float64[np.ndarray, "*#n 3"]
 """Length, width, height [m]: one for all moments, or one for each."""
 Values = Float64[np.ndarray, "*n"]
+Turn = Float64[np.ndarray, "*#n"]
+"""Cosine or sine of a heading: for all boxes, or one for each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -87,10 +89,10 @@ def separation_m(a: Moving, size_a_m: Size, b: Moving, size_b_m: Size) -> Values
 def gap_m(
     x_m: Values,
     y_m: Values,
-    cos_a: Values,
-    sin_a: Values,
-    cos_b: Values,
-    sin_b: Values,
+    cos_a: Turn,
+    sin_a: Turn,
+    cos_b: Turn,
+    sin_b: Turn,
     size_a_m: Size,
     size_b_m: Size,
 ) -> Values:

@@ -12,7 +12,7 @@ from recon.model import new_model
 from recon.scene import load_scene, write_scene
 from render import batch
 from render.commands import render, verify
-from render.frames import read_dataset, read_records
+from render.frames import frame_files, read_dataset, read_records
 from render.view import RenderableScene
 from scenes.errors import OtherlaneError
 from scenes.folders import Recipe, read_manifest, writing
@@ -34,6 +34,24 @@ exposure_ev = -1.0
 [[edits]]
 kind = "lateral-offset"
 offset_m = 2.0
+start_us = -3_000_000
+duration_us = 3_000_000
+"""
+
+
+EDITED = """\
+seed = 9
+look.exposure_ev = 0.5
+[[edits]]
+kind = "move-actor"
+actor = 3
+left_m = 0.5
+[[edits]]
+kind = "remove-actor"
+actor = 7
+[[edits]]
+kind = "lateral-offset"
+offset_m = 1.0
 start_us = -3_000_000
 duration_us = 3_000_000
 """
@@ -133,3 +151,19 @@ def test_a_clip_is_not_a_scene(tmp_path: Path) -> None:
     clip = replace(street().clip, name="clip").save(tmp_path / "clip")
     with pytest.raises(OtherlaneError, match="holds a clip, not a scene"):
         render(clip, out=tmp_path / "frames")
+
+
+def test_a_folder_says_all_that_makes_its_frames_again(scene_folder: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in scene_folder.rglob("*") if path.is_file()}
+    (tmp_path / "edited.toml").write_text(EDITED)
+    first, again = tmp_path / "first", tmp_path / "again"
+    render(scene_folder, out=first, scenario=tmp_path / "edited.toml", preview=False)
+    said = read_dataset(first)
+    assert said["inputs"].keys() == {"scene", "scenario"}
+    assert all(record["inputs"] == said["inputs"] for record in read_records(first))
+    assert said["config"]["scenario"]["edits"][0]["kind"] == "move-actor"
+    key = read_records(first)[1]["key"]
+    render(scene_folder, out=again, scenario=first / "scenario.toml", frames="1", preview=False)
+    for name in frame_files(key):
+        assert (again / name).read_bytes() == (first / name).read_bytes()
+    assert {path: path.read_bytes() for path in before} == before  # the original is not touched

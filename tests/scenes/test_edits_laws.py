@@ -18,8 +18,11 @@ from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeAct
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath
 from scenes.errors import OtherlaneError
+from scenes.infeasible import InfeasibleError
+from scenes.perturb import resolve
 from scenes.scenario import Request, Scenario, sample
 from scenes.staging import Staging
+from tests.clip_maker import make_clip
 from tests.edit_maker import DRIVING, ONE_OF_EACH, PARKED, WALKING, actor_of, make_staging
 
 each = pytest.mark.parametrize("edit", ONE_OF_EACH, ids=lambda edit: edit.kind)
@@ -211,3 +214,12 @@ def test_a_file_with_broken_knots_says_where(line: str, said: str, tmp_path: Pat
 def test_inserted_poses_are_as_dense_as_straight_lines_need() -> None:
     edited = apply_edit(InsertActor(actor=90, asset="bus", start_us=7), STAGING)
     assert np.diff(actor_of(edited, 90).trajectory.time_us).max() <= 50_000
+
+
+def test_a_refusal_says_which_edit_of_which_file() -> None:
+    clip = make_clip(actors=STAGING.actors)
+    scenario = Scenario(edits=(ONE_OF_EACH[0], RemoveActor(actor=4)))
+    with pytest.raises(InfeasibleError, match="no actor 4") as refused:
+        resolve(scenario, clip, "night.toml")
+    assert refused.value.where == "night.toml: edits[1]"
+    assert refused.value.reason == "no such actor"
