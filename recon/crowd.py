@@ -94,6 +94,8 @@ class Crowd(nn.Module):
     latent: Float[Tensor, "actors keys latents"]
     size_m: Float[Tensor, "actors 3"]
     """Of the labelled boxes."""
+    known: Float[Tensor, "actors knots"]
+    """1 at the knots between which the drive knows each."""
     hits: Float[Tensor, "actors cells"]
     """Pixels of training pictures that showed a surface in each cell of its unit cube."""
 
@@ -122,6 +124,13 @@ class Crowd(nn.Module):
         self.latent = nn.Parameter(0.1 * keys)
         sizes = [torch.from_numpy(np.asarray(actor.size_m, dtype=np.float32)) for actor in actors]
         self.register_buffer("size_m", torch.stack(sizes))
+        spans = [actor.trajectory.time_us[[0, -1]] for actor in actors]
+        beside = torch.tensor([-config.knot_us, config.knot_us])
+        known = [
+            (self.knot_us > first) & (self.knot_us < last)
+            for first, last in (torch.from_numpy(span) + beside for span in spans)
+        ]
+        self.register_buffer("known", torch.stack(known).float(), persistent=False)
         self.register_buffer("hits", torch.zeros(len(actors), SUPPORT_RESOLUTION**3))
 
     def __len__(self) -> int:
@@ -168,9 +177,12 @@ class Crowd(nn.Module):
     def settle(self, decay: float) -> None:
         """Draw corrections back to the labels by a share of themselves.
 
-        A mean over time would only shift what is in the box: it is taken out.
+        A mean over the time that an actor is known would only shift what is in its box, which
+        those who are put elsewhere would show: it is taken out.
         """
-        self.corrections -= self.corrections.mean(1, keepdim=True)
+        known = self.known[..., None]
+        mean = (self.corrections * known).sum(1, keepdim=True) / known.sum(1, keepdim=True)
+        self.corrections -= known * mean
         self.corrections *= 1.0 - decay
 
     def row_of(self, number: int) -> int:

@@ -55,7 +55,9 @@ def run_demo(out: Path, workers: int = 2) -> dict[str, object]:
     made = render_folder(
         scene,
         out / "lane_change",
-        RenderRequest(scenario=out / "scenarios" / "0000" / "scenario.toml", frames=FRAMES, workers=workers),
+        RenderRequest(
+            scenario=out / "scenarios" / "0000" / "scenario.toml", frames=FRAMES, workers=workers
+        ),
     )
     checked = verify_folder(out / "lane_change")
     if not checked["ok"]:

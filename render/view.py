@@ -14,7 +14,7 @@ from jaxtyping import Float, Float16, Float32, Float64, Int64, UInt8, UInt16
 from torch import Tensor
 
 from recon.evidence import pixel_angle
-from render.actors import MarchResult, march_people, row_times, support, whose
+from render.actors import MarchResult, march_people, row_times, shaded, support, whose
 from render.labels.cuboids import boxes_in_view
 from render.labels.entry import Json
 from render.labels.moment import Moment
@@ -182,7 +182,8 @@ def _moment(
         torch.from_numpy(each).float() for each in (origins, directions, pixel_angle(camera))
     )
     march, staged = march_people(scene, rays, actors, assets, row_times(camera, pixels, time_us))
-    shown = scene.display(march.linear, stream, time_us, look.exposure_ev)
+    linear = shaded(march, staged, rays, actors, scene.clip.actors, time_us)
+    shown = scene.display(linear, stream, time_us, look.exposure_ev)
     first, last = _pose_at(world_from_camera, np.array([time_us, time_us + camera.readout_us]))
     size = (camera.height, camera.width)
     return Moment(
@@ -202,7 +203,7 @@ def _moment(
         origins_m=torch.from_numpy(origins).view(*size, 3),
         directions=torch.from_numpy(directions).view(*size, 3),
         cosine=torch.from_numpy(_cosine(camera, pixels)).view(size),
-        linear=march.linear.cpu().view(*size, 3),
+        linear=linear.view(*size, 3),
         shown=shown.cpu().view(*size, 3),
         opacity=march.opacity.cpu().view(size),
         range_m=march.range_m.cpu().view(size),

@@ -39,7 +39,15 @@ VERBS: dict[str, tuple[str, ...]] = {
     "reconstruct": ("clip", "--out", "scene", "--budget", "2s", "--holdout", "4"),
     "evaluate": ("scene", "--out", "scores"),
     "perturb": ("clip", "--request", "left.toml", "--out", "scenarios"),
-    "render": ("scene", "--scenario", "scenarios/0000/scenario.toml", "--out", "frames", "--size", "32x12"),
+    "render": (
+        "scene",
+        "--scenario",
+        "scenarios/0000/scenario.toml",
+        "--out",
+        "frames",
+        "--size",
+        "32x12",
+    ),
     "verify": ("frames",),
 }
 

@@ -6,20 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import recon.step_native
 from recon.actor_scores import actors_summary
 from recon.assets import extract, faces_seen, load_look
 from recon.batch import draw_batch
 from recon.checkpoint import load_model, save_model
-from recon.config import ActorsConfig, FieldConfig, ReconstructionConfig
 from recon.crowd import MIRRORED, OBSERVED, support_of, whereabouts
 from recon.evaluate import evaluate_scene
 from recon.evidence import Data, actors_to_show, load_data
 from recon.field import GridField
 from recon.kernels.backend import Backend, choose_backend
-from recon.kernels.hash_grid import HashGridSpec
 from recon.model import new_model
 from recon.scene import Scene
 from recon.staged import Look
@@ -27,94 +24,39 @@ from recon.step import StepPlan, torch_step
 from recon.swept import swept_evidence
 from recon.train import train
 from recon.training import Training, actor_fields, new_training
+from render.shadow import contact_shadow
 from render.view import render_view
 from scenes.actor import Actor
 from scenes.camera import camera_rays
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.geometry import translation
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
-from tests.scene_maker import FRAMES, STEP_US, driving_car, make_drive, tiny_config
-
-RED = np.array([200, 30, 30], dtype=np.uint8)
-ACTORS = ActorsConfig(
-    field=FieldConfig(
-        grid=HashGridSpec(
-            levels=3, features=2, log2_table=9, base_resolution=4, per_level_scale=1.6
-        ),
-        width=16,
-        geometry_features=4,
-        initial_density=0.3,
-    ),
-    smallest_px=1.0,
-    share=0.5,
-    latents=2,
-)
-
-
-def walker(number: int = 9) -> Actor:
-    """Somebody who crosses the road."""
-    time_us = STEP_US * np.arange(FRAMES + 1)
-    place_m = np.outer(time_us * 1e-6, [8.0, 2.0, 0.0]) + [9.0, -3.0, 0.9]
-    return Actor(
-        id=number,
-        kind=Semantic.PERSON,
-        size_m=np.array([0.8, 0.8, 1.8]),
-        trajectory=Trajectory(time_us=time_us, world_from_body=translation(place_m)),
-    )
-
-
-def config(**changes: object) -> ReconstructionConfig:
-    return replace(tiny_config(actors=ACTORS, **changes), backend="torch")
+from tests.crowd_maker import ACTORS, RED, crowd_config, meets, peopled_drive
+from tests.scene_maker import FRAMES, driving_car, tiny_config
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
-    """A plain on which a red car overtakes and a red block walks, as the pictures show."""
-    clip = make_drive(
-        tmp_path_factory.mktemp("crowd"), actors=(driving_car(), walker()), lidar=True
-    )
-    images = clip.cameras[0]
-    for path, time_us in zip(images.files, images.time_us, strict=True):
-        pose = clip.world_from_camera(0, int(time_us))
-        starts, along = camera_rays(
-            images.camera, images.camera.pixel_centres().reshape(-1, 2), pose
-        )
-        picture = np.array(Image.open(path)).reshape(-1, 3)
-        for actor in clip.actors:
-            picture[meets(starts, along, actor, int(time_us))] = RED
-        Image.fromarray(picture.reshape(16, 24, 3)).save(path)
-    return clip
-
-
-def meets(starts: np.ndarray, along: np.ndarray, actor: Actor, time_us: int) -> np.ndarray:
-    pose = actor.at(time_us)
-    assert pose is not None
-    with np.errstate(divide="ignore"):
-        first = (pose[:3, 3] - 0.5 * actor.size_m - starts) / along
-        second = (pose[:3, 3] + 0.5 * actor.size_m - starts) / along
-    entry, leave = np.minimum(first, second).max(1), np.maximum(first, second).min(1)
-    return (leave > entry) & (leave > 0.0)
+    return peopled_drive(tmp_path_factory.mktemp("crowd"))
 
 
 @pytest.fixture(scope="module")
 def data(clip: Clip) -> Data:
-    return load_data(clip, config())
+    return load_data(clip, crowd_config())
 
 
 @pytest.fixture(scope="module")
 def scene(clip: Clip, data: Data) -> Scene:
     """A scene that was trained just long enough to show who moves."""
     backend = choose_backend(None)
-    settings = replace(config(steps=150), backend=str(backend))
+    settings = replace(crowd_config(steps=150), backend=str(backend))
     return Scene(
         clip=clip, config=settings, model=train(clip, settings, data=data), backend=backend
     )
 
 
 def test_what_moves_trains_and_rays_know_when(clip: Clip, data: Data) -> None:
-    assert [actor.id for actor in actors_to_show(clip, config())] == [7, 9]
+    assert [actor.id for actor in actors_to_show(clip, crowd_config())] == [7, 9]
     assert actors_to_show(clip, tiny_config()) == ()
     pixels, where = data.pixels[0], data.where
     assert where is not None
@@ -157,8 +99,8 @@ def test_boxes_are_where_the_drive_says_and_absent_else(clip: Clip) -> None:
 
 def stepped(clip: Clip, data: Data, backend: str, patch: pytest.MonkeyPatch) -> Training:
     """A training after one step that moved nothing, with strong tables and all its gradients."""
-    sampling = replace(config().sampling, termination=0.0, colour_threshold=0.0)
-    settings = replace(config(sampling=sampling), backend=backend)
+    sampling = replace(crowd_config().sampling, termination=0.0, colour_threshold=0.0)
+    settings = replace(crowd_config(sampling=sampling), backend=backend)
     training = new_training(clip, settings, data)
     with torch.no_grad():
         for field in (training.model.field.static, *actor_fields(training.model)):
@@ -255,10 +197,28 @@ def test_who_is_put_elsewhere_is_seen_there(scene: Scene) -> None:
         start = centre[None] - torch.tensor([[12.0, 0.0, 0.0]])
         out = scene.render_rays(start, ray, torch.full((1,), 1e-3), staged)
         assert float(out.instance_weights[0, 1]) > 0.5
+    check_shadow(scene, car, aside)
     gone = scene.staged((), time)
     assert gone is not None
     assert gone.instances == ()
     assert scene.staged((car,), torch.full((1,), 10**9)).instances == ()  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def check_shadow(scene: Scene, car: Actor, aside: Actor) -> None:
+    """Who was moved darkens the ground around, whoever drives as recorded does not."""
+    camera, pose = scene.clip.cameras[0].camera, scene.clip.world_from_camera(0, 200_000)
+    changed = []
+    for actor in (car, aside):
+        shots = []
+        for factor in (contact_shadow, lambda _, __, range_m, *___: torch.ones_like(range_m)):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("render.actors.contact_shadow", factor)
+                frame = render_view(scene, camera, pose, time_us=200_000, actors=(actor,))
+            shots.append(frame.linear.astype(np.float32))
+        assert np.all(shots[0] <= shots[1])
+        changed.append(int((shots[0] < shots[1]).any(-1).sum()))
+    assert changed[0] == 0
+    assert changed[1] > 0
 
 
 def test_a_scene_comes_back_from_its_file(scene: Scene, tmp_path: Path) -> None:

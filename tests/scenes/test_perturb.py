@@ -10,12 +10,12 @@ from scenes.clip import Clip
 from scenes.commands import perturb
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.errors import OtherlaneError
+from scenes.families.stage import ego_box
 from scenes.folders import damaged_files, read_manifest
 from scenes.geometry import invert
 from scenes.infeasible import InfeasibleError
 from scenes.limits import check_limits
 from scenes.look import Look
-from scenes.families.stage import ego_box
 from scenes.perturb import resolve
 from scenes.scenario import Request, Scenario
 from tests.clip_maker import EGO_FRONT_M, EGO_SIZE_M, make_clip, noisy, parked_car, ride
