@@ -26,9 +26,10 @@ from jaxtyping import Bool, Float, Float32
 from benchmarks.nerfacto_peer import Nerfacto, Peer, PeerRays
 from recon.config import ReconstructionConfig
 from recon.evidence import (
-    Data,
+    Pixels,
     camera_trajectory,
     load_data,
+    load_pixels,
     masked_pixels,
     pixel_angle,
     scaled_camera,
@@ -94,17 +95,21 @@ def held_out(clip: Clip, config: ReconstructionConfig) -> list[Held]:
     return result
 
 
-def peer_space(data: Data) -> Space:
+def peer_pixels(clip: Clip, config: ReconstructionConfig) -> Pixels:
+    """What it trains on: the first camera's pictures, without the road users that move."""
+    return load_pixels(clip, 0, select_frames(clip, config, 0)[0], config.scale)
+
+
+def peer_space(pixels: Pixels) -> Space:
     """Centred on the training cameras and scaled by the furthest, as nerfstudio does."""
-    origins = data.pixels[0].row_origin_m.flatten(0, 1)
+    origins = pixels.row_origin_m.flatten(0, 1)
     centre = origins.mean(0)
     x, y, z = centre.tolist()
     return Space(centre_m=(x, y, z), per_metre=1.0 / (origins - centre).abs().max().item())
 
 
-def peer_rays(data: Data, space: Space) -> PeerRays:
+def peer_rays(pixels: Pixels, space: Space) -> PeerRays:
     """Every pixel that may train."""
-    pixels = data.pixels[0]
     rays = pixels.rays(pixels.usable)
     return PeerRays(
         origins=space(rays.origins_m),
@@ -145,9 +150,9 @@ def measure_peer(
     clip: Clip, config: ReconstructionConfig, out: Path, preset: str, rays: int, cpu_seconds: float
 ) -> None:
     """Train nerfacto to `cpu_seconds`, from where OUT left it, and score it on the way."""
-    data, held = load_data(clip, config), held_out(clip, config)
-    space = peer_space(data)
-    peer = Nerfacto(preset, len(data.pixels[0].frame_index), config.seed)
+    pixels, held = peer_pixels(clip, config), held_out(clip, config)
+    space = peer_space(pixels)
+    peer = Nerfacto(preset, len(pixels.frame_index), config.seed)
     name = f"{preset}-{rays}"
     path, state = out / f"{name}.json", out / f"{name}.pt"
     curve: list[dict[str, object]] = []
@@ -155,7 +160,7 @@ def measure_peer(
         peer.load(state)
         curve = json.loads(path.read_text())["curve"] if path.exists() else []
         curve = [row for row in curve if float(str(row["steps"])) <= peer.spent.steps]
-    known = peer_rays(data, space)
+    known = peer_rays(pixels, space)
     about = {"preset": preset, "rays_per_step": rays, "parameters": peer.parameters}
     about |= {"training_rays": len(known.srgb), "resolution": list(held[0].photo.shape[1::-1])}
     for minutes in TWO_CORE_MINUTES:

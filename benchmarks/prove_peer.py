@@ -3,12 +3,12 @@
     python -m benchmarks.prove_peer PROVE_OUT --out nerfacto.json [--worlds street-101 ...]
 
 PROVE_OUT is what `otherlane prove` wrote. nerfacto is given the same recordings: the pixels and
-poses that our field was trained on, at the same size. It trains for as many processor seconds as
-our whole reconstruction took there, and is then scored on the same held-out pictures and the same
-views off the path by the same code: its pictures, its depth, and the labels that follow from
-depth. Models and scores lie beside the file, in a folder of its name; started again, it goes on
-where it stopped, and several may run at once, each on its own worlds. It runs where nerfstudio
-does (docs/nerfstudio.md).
+poses that our field was trained on, at the same size, but for road users that move, which neither
+train nor score it. It trains for as many processor seconds as our whole reconstruction took there,
+and is then scored on the same held-out pictures and the same views off the path by the same code:
+its pictures, its depth, and the labels that follow from depth. Models and scores lie beside the
+file, in a folder of its name; started again, it goes on where it stopped, and several may run at
+once, each on its own worlds. It runs where nerfstudio does (docs/nerfstudio.md).
 """
 
 import json
@@ -24,10 +24,9 @@ import tyro
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from benchmarks.nerfacto import Space, held_out, machine, peer_rays, peer_space, score
+from benchmarks.nerfacto import Space, held_out, machine, peer_pixels, peer_rays, peer_space, score
 from benchmarks.nerfacto_peer import Nerfacto, Peer, PeerRays
 from recon.config import ReconstructionConfig
-from recon.evidence import load_data
 from recon.photometry import srgb
 from recon.scene import CONFIG
 from render.prove.peers import FORMAT
@@ -130,11 +129,11 @@ def measure_world(
     clip = Clip.load(folder / CLIP)
     raw = (folder / SCENE / CONFIG).read_bytes()
     config = msgspec.json.decode(raw, type=ReconstructionConfig)
-    data = load_data(clip, config)
-    space = peer_space(data)
-    peer = make(settings.preset, len(data.pixels[0].frame_index), settings.seed)
+    pixels = peer_pixels(clip, config)
+    space = peer_space(pixels)
+    peer = make(settings.preset, len(pixels.frame_index), settings.seed)
     work.mkdir(parents=True, exist_ok=True)
-    _trained(peer, peer_rays(data, space), settings, budget, work / MODEL)
+    _trained(peer, peer_rays(pixels, space), settings, budget, work / MODEL)
     scene = PeerScene(clip=clip, peer=peer, space=space)
     spent = {"steps": peer.spent.steps, "cpu_seconds": round(peer.spent.cpu_seconds, 1)}
     held = held_out(clip, config)

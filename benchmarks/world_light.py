@@ -1,10 +1,10 @@
 """How converged the light of worlds is: two pictures whose rays differ, one against the other.
 
-    python -m benchmarks.world_light [--worlds street tunnel_mouth ...] [--size 160x48]
+    python -m benchmarks.world_light [--worlds street tunnel_mouth ...] [--size 320x96]
 
 Every picture of a world is made of random rays; another seed draws others. Two such pictures of
 the same frame must agree to 45 dB (sRGB, 8 bits, the whole frame), or scores against them would
-measure their noise.
+measure their noise. Smaller pictures are noisier: each pixel holds more of the world.
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ WORLDS = ("street", "tree_avenue", "tunnel_mouth", "night_street", "wet_street")
 def main(
     worlds: tuple[str, ...] = WORLDS,
     seed: int = 101,
-    size: str = "160x48",
+    size: str = "320x96",
     time_us: int = 1_200_000,
     json_file: Path | None = None,
 ) -> None:
