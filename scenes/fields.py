@@ -93,8 +93,9 @@ class Rule:
             return f"is {_shown(value)}, not a list"
         if len(value) > MOST_NUMBERS:
             return f"has {len(value)} numbers"
+        each = self._each
         for index, item in enumerate(value):
-            if problem := self._each.problem(item):
+            if problem := each.problem(item):
                 return f"has a number, [{index}], that {problem}"
         return None
 

@@ -27,9 +27,10 @@ HALF_STEP_US = 10_000
 SLOWEST_MPS = 0.1
 """Below this the ego has no headway."""
 
-Size = Float64[np.ndarray, "*#n 3"]
+Size = Float64[np.ndarray, "... 3"]
 """Length, width, height [m]: one for all moments, or one for each."""
-Values = Float64[np.ndarray, "*n"]
+Values = Float64[np.ndarray, "..."]
+"""One number for each moment; shapes of two boxes are broadcast."""
 Turn = Float64[np.ndarray, "*#n"]
 """Cosine or sine of a heading: for all boxes, or one for each."""
 
@@ -58,13 +59,13 @@ def moving(boxes: Trajectory, at_us: Int64[np.ndarray, "n"]) -> Moving:
     first, last = int(boxes.time_us[0]), int(boxes.time_us[-1])
     before = np.clip(at_us - HALF_STEP_US, first, max(first, last - HALF_STEP_US))
     after = np.clip(at_us + HALF_STEP_US, min(last, first + HALF_STEP_US), last)
-    start, end = boxes.at(before), boxes.at(after)
+    poses = boxes.at(np.concatenate([before, after, at_us]))
+    start, end, now = poses.reshape(3, len(at_us), 4, 4)
     seconds = np.maximum(after - before, 1) * 1e-6
     turn = np.arctan2(
         start[:, 0, 0] * end[:, 1, 0] - start[:, 1, 0] * end[:, 0, 0],
         start[:, 0, 0] * end[:, 0, 0] + start[:, 1, 0] * end[:, 1, 0],
     )
-    now = boxes.at(at_us)
     return Moving(
         place_m=now[:, :2, 3],
         yaw=np.arctan2(now[:, 1, 0], now[:, 0, 0]),

@@ -19,6 +19,8 @@ TRIES, WISHES = 10, 3
 how many of these also wish for the closing speed and angle of its cell."""
 NEARER_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """Steps towards the nearest time to collision that works [s]."""
+LATE = 0.5
+"""Where the ego acts, windows are drawn from this share of the drive on."""
 PLACES_BETWEEN = 12
 """Values of closing speed and angle that are tried for the nearest that works."""
 
@@ -114,7 +116,7 @@ def _others(asked: Asked, cell: Cell, reason: str) -> Iterator[tuple[str, Cell]]
 
 
 def _tried(drive: Drive, order: Order, cell: Cell, key: tuple[int, int]) -> Encounter:
-    wanted, refusal = order.wanted, None
+    wanted, refusal, missed = order.wanted, None, None
     for number in range(TRIES):
         share = shares(*key, number + 1)
         wishes = shares(*key, 0)
@@ -127,12 +129,13 @@ def _tried(drive: Drive, order: Order, cell: Cell, key: tuple[int, int]) -> Enco
             )  # fmt: skip
             staged = stage(drive, setting, ask, wanted.asset)
         except InfeasibleError as error:
-            if refusal is None or number < WISHES:
-                refusal = error
+            refusal = error
+            if number < WISHES:
+                missed = error.wrong
             continue
         asked = ask_in(cell, order.asked, wanted.duration_s, shares(*key, 0), wish=False)
         start_us = int(setting.time_us[0])
-        missed = None if number < WISHES or refusal is None else refusal.wrong
+        missed = None if number < WISHES else missed
         return Encounter(
             ask=asked, cell=cell, staged=staged, start_us=start_us, end_us=end_us, missed=missed
         )
@@ -152,7 +155,8 @@ def _end_us(drive: Drive, ask: Ask, start_us: int | None, share: float) -> int:
         wrong = f"a window of {ask.duration_s:g} s does not fit into the drive, {first} to {last}"
         fix = f"duration_s = {(last - first) * 1e-6:g} or less, and an early enough start_us"
         raise InfeasibleError("criticality", wrong, fix, "outside the drive")
-    return int(fits[int(share * len(fits))])
+    late = LATE if FAMILIES[ask.family].ego_acts else 0.0  # the ego begins to act before
+    return int(fits[int((late + share * (1.0 - late)) * len(fits))])
 
 
 def measured_ttc_s(staging: Staging, drive: Drive, actor_id: int) -> float:

@@ -12,7 +12,7 @@ from scenes.families.oncoming import SPEEDS_MPS
 from scenes.families.setting import Ask, Course, Plan, Setting, speed_for
 from scenes.infeasible import InfeasibleError
 
-TURN_MPS, TURN_BRAKING_MPS2, ACROSS_M = 4.2, 5.0, 14.0
+TURN_MPS, TURN_BRAKING_MPS2, ACROSS_M = 3.4, 5.0, 15.0
 """A U-turn: how fast, how hard it is braked for, how wide."""
 
 
@@ -50,7 +50,8 @@ def detour_oncoming(setting: Setting, ask: Ask) -> Plan:
     )  # fmt: skip
     still = np.zeros_like(setting.seconds)
     # Far enough on that the ego has left its lane before this is as near as what it meets.
-    clear_s = setting.duration_s + max(0.3, ask.min_ttc_s - 0.4 * lasts_s) + setting.between(0.6, 1)
+    beyond_s = max(0.3, ask.min_ttc_s - 0.3 * lasts_s) + setting.between(0.8, 1.2)
+    clear_s = setting.duration_s + beyond_s
     stands_m = float(setting.station_m[0]) + clear_s * float(setting.speed_mps.mean())
     stopped = Course(asset=setting.one_of("car", "van"), along_m=still, left_m=still)
     course = Course(
@@ -63,7 +64,10 @@ def detour_oncoming(setting: Setting, ask: Ask) -> Plan:
 
 def u_turn_oncoming(setting: Setting, ask: Ask) -> Plan:
     """The ego turns about, and somebody comes towards it on the other lane."""
-    turned = setting.between(25.0, 60.0) if ask.angle_deg is None else 180.0 - abs(ask.angle_deg)
+    soon = math.degrees(TURN_MPS / (0.5 * ACROSS_M)) * ask.min_ttc_s * setting.between(0.7, 1.0)
+    turned = min(60.0, max(25.0, 80.0 - soon))
+    if ask.angle_deg is not None:
+        turned = 180.0 - abs(ask.angle_deg)
     # The turn itself, drawn on, must bring it there: it is slower where that is longer ahead.
     ahead = math.radians(max(10.0, 80.0 - turned))
     turn_mps = min(TURN_MPS, 0.5 * ACROSS_M * ahead / max(ask.min_ttc_s, 0.2))

@@ -80,7 +80,10 @@ def _turn(speed_mps: float, radius_m: float) -> tuple[np.ndarray, np.ndarray]:
     seconds = np.arange(0.0, 30.0, _STEP_S)
     share = seconds / STEERING_S
     rate = speed_mps / radius_m * quintic(share)
-    heading = np.minimum(np.cumsum(rate) * _STEP_S, 0.5 * math.pi)
-    along = np.cumsum(speed_mps * np.cos(heading)) * _STEP_S
-    left = np.cumsum(speed_mps * np.sin(heading)) * _STEP_S
-    return along, left
+    heading = np.minimum(_summed(rate), 0.5 * math.pi)
+    return _summed(speed_mps * np.cos(heading)), _summed(speed_mps * np.sin(heading))
+
+
+def _summed(rate: np.ndarray) -> np.ndarray:
+    """The integral over time, 0 at its beginning."""
+    return np.concatenate([[0.0], np.cumsum(0.5 * (rate[1:] + rate[:-1])) * _STEP_S])
