@@ -3,6 +3,7 @@
 import json
 import runpy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -10,11 +11,15 @@ import numpy as np
 import pytest
 
 from render.commands import verify
+from render.frames import read_records
 from render.preview import beside_the_drive_m
 from scenes.clip import Clip
+from scenes.edits.actor_looks import InsertActor
+from scenes.scenario import Request, Scenario
 from scenes.worlds.sample import sample_path
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+NO_TRAFFIC = EXAMPLES / "requests" / "no_traffic.toml"
 SMALL = ("--budget", "2s", "--size", "96x28", "--frames", "10,30")
 
 
@@ -124,6 +129,56 @@ def test_a_batch_of_nothing_possible_exits_2(
     assert script("batch")(words) == 2
     assert "try:" in capsys.readouterr().err
     assert not (tmp_path / "out" / "frames").exists()
+
+
+def test_without_traffic_there_is_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert script("remove_traffic")([str(tmp_path), *SMALL]) == 0
+    assert capsys.readouterr().out.count("recorded above") == 2
+    assert verify(tmp_path / "frames")["ok"]
+    records = read_records(tmp_path / "frames")
+    assert [record["objects"] for record in records] == [[], []]
+    assert iio.imread(tmp_path / "000010.png").shape == (56, 96, 3)
+
+
+def test_a_sweep_has_what_it_asks_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked_s = ("1.0", "1.6")
+    assert script("cut_in_sweep")([str(tmp_path), "--ttc-s", *asked_s]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for line, wanted in zip(lines, asked_s, strict=True):
+        assert line.startswith(f"asked {float(wanted):.2f} s, has {float(wanted):.2f} s")
+    for folder in sorted(tmp_path.iterdir()):
+        scenario = Scenario.load(next(folder.glob("scenarios/*/scenario.toml")))
+        assert any(edit.kind == "insert-actor" for edit in scenario.edits)
+    assert script("cut_in_sweep")([str(tmp_path), "--request", str(NO_TRAFFIC)]) == 2
+    assert "asks for no near-collision" in capsys.readouterr().err
+
+
+def test_near_misses_are_rendered_and_whole(
+    changed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hundred = Request.load(EXAMPLES / "requests" / "near_misses.toml")
+    assert hundred.count == 100
+    assert hundred.criticality is not None
+    values = {**hundred.criticality.values, "duration_s": 0.5}
+    short = replace(hundred, criticality=replace(hundred.criticality, values=values))
+    (tmp_path / "short.toml").write_text(short.toml(), encoding="utf-8")
+    small = ["--count", "2", "--clips", "1", "--size", "64x20", "--workers", "1"]
+    scene = ["--scene", str(changed / "scene"), "--budget", "2s"]
+    request = ["--request", str(tmp_path / "short.toml")]
+    assert script("near_misses")([str(tmp_path), *scene, *request, *small]) == 0
+    first, *rows = capsys.readouterr().out.splitlines()
+    assert "of 2 drawn" in first
+    assert len(rows) == 1
+    assert " True " in rows[0]
+    folder = next((tmp_path / "frames").iterdir())
+    assert verify(folder)["frames"] >= 5
+    ids = {item["track_id"] for record in read_records(folder) for item in record["objects"]}
+    scenario = Scenario.load(tmp_path / "scenarios" / folder.name / "scenario.toml")
+    put = {edit.actor for edit in scenario.edits if isinstance(edit, InsertActor)}
+    assert put
+    assert put <= ids
 
 
 def written(folder: Path) -> dict[Path, int]:
