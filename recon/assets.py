@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from recon.checkpoint import share
 from recon.config import FieldConfig
 from recon.crowd import GROWN, OBSERVED, support_of
 from recon.field import GridField
@@ -99,6 +100,7 @@ def save_look(path: Path, look: Look, config: FieldConfig) -> None:
     found = {name: x.detach().cpu().contiguous() for name, x in tensors.items()}
     meta = json.dumps({"field": msgspec.to_builtins(config)})
     save_file(found, path, metadata={"otherlane": meta})
+    share(path)
 
 
 def write_asset(folder: Path, asset: Asset, look: Look, config: FieldConfig) -> Asset:

@@ -47,7 +47,11 @@ def model_tensors(model: Model) -> dict[str, Tensor]:
 def save_model(path: Path, model: Model) -> None:
     """Write a model's tensors."""
     save_file(model_tensors(model), path)
-    # safetensors makes files that only their owner may read; a scene is shared like any other
+    share(path)
+
+
+def share(path: Path) -> None:
+    """Let others read a file of tensors as they may any other: safetensors makes it private."""
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)
