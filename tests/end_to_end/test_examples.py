@@ -173,7 +173,7 @@ def test_near_misses_are_rendered_and_whole(
     assert len(rows) == 1
     assert " True " in rows[0]
     folder = next((tmp_path / "frames").iterdir())
-    assert verify(folder)["frames"] >= 5
+    assert len(read_records(folder)) >= 5
     ids = {item["track_id"] for record in read_records(folder) for item in record["objects"]}
     scenario = Scenario.load(tmp_path / "scenarios" / folder.name / "scenario.toml")
     put = {edit.actor for edit in scenario.edits if isinstance(edit, InsertActor)}
