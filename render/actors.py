@@ -130,40 +130,6 @@ def shaded(
     return linear * factor[:, None]
 
 
-def shaded(
-    march: MarchResult,
-    staged: StagedRays | None,
-    rays: tuple[Tensor, ...],
-    actors: "Sequence[Actor]",
-    recorded: "Sequence[Actor]",
-    time_us: int,
-) -> Float[Tensor, "n 3"]:
-    """Radiance with the contact shadows of those who are not where they were recorded.
-
-    The shadow of who drives as recorded is in the fields already. Those who have none, throw none.
-    """
-    as_recorded = {actor.id: actor for actor in recorded}
-    moved = [
-        (pose, actor.size_m)
-        for actor in actors
-        if staged is not None
-        and actor.id in staged.ids
-        and as_recorded.get(actor.id) != actor
-        and (pose := actor.at(time_us)) is not None
-    ]
-    linear = march.linear.cpu()
-    if not moved:
-        return linear
-    boxes = [
-        (torch.from_numpy(pose).float(), torch.from_numpy(np.asarray(size_m)).float())
-        for pose, size_m in moved
-    ]
-    factor = contact_shadow(rays[0], rays[1], march.range_m.cpu(), boxes)
-    # whoever moves is not the ground
-    factor = torch.where(march.instance.cpu() > 0, torch.ones_like(factor), factor)
-    return linear * factor[:, None]
-
-
 def row_times(
     camera: Camera, pixels: Float64[np.ndarray, "n 2"], time_us: int
 ) -> Int64[Tensor, "n"]:
