@@ -145,7 +145,8 @@ def _open(value: object, rule: Rule, file: str, at: str, *, concrete: bool) -> O
         return rule.read(value, place(file, at))
     if concrete:
         wrong = "is open, and must not be"
-        raise OtherlaneError(place(file, at), wrong, f"{rule.wanted}; otherlane perturb draws from what is open")
+        fix = f"{rule.wanted}; otherlane perturb draws from what is open"
+        raise OtherlaneError(place(file, at), wrong, fix)
 
     def one(item: object, where: str) -> Plain:
         read = rule.read(item, where)
