@@ -19,7 +19,9 @@ def box_at(x_m: float, y_m: float, yaw: float = 0.0) -> torch.Tensor:
     return pose
 
 
-def looking_down(x_m: torch.Tensor, y_m: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def looking_down(
+    x_m: torch.Tensor, y_m: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Rays from high above straight to the ground at places."""
     origins = torch.stack([x_m, y_m, torch.full_like(x_m, 10.0)], dim=-1)
     down = torch.zeros_like(origins)

@@ -76,7 +76,7 @@ def test_the_past_is_untouched_to_the_bit(ego: Trajectory, edit: EgoEdit) -> Non
 
 @given(rides, edits)
 def test_ends_exactly_at_the_offset_with_the_recorded_rotation(
-    ego: Trajectory, edit: EgoEdit
+    ego: Trajectory, edit: LateralOffset | LaneChange
 ) -> None:
     after = ego.time_us >= edit.start_us + edit.duration_us
     edited = edit.apply(ego)
