@@ -2,7 +2,7 @@
 
 Recorded drives have no truth beside their path; worlds (`scenes.worlds`) do. Views from known
 poses, each some metres left of the path, are rendered with all labels and scored. Moving road
-users, which the scene does not render yet, do not count.
+users, whose fields are scored apart, do not count.
 """
 
 from dataclasses import asdict, dataclass

@@ -45,7 +45,7 @@ class Target:
     """Some recorded picture shows this surface point; None where truth does not say."""
 
     def counts(self, actors: Sequence[Actor]) -> Bool[np.ndarray, "h w"]:
-        """Pixels that are scored: away from what moves, which scenes do not render yet."""
+        """Pixels that are scored: away from what moves, whose fields are scored apart."""
         moving = [actor.id for actor in actors if actor.is_moving]
         return ~grown(np.isin(self.instance, moving), MOVING_MARGIN_PX)
 
