@@ -18,6 +18,7 @@ import pytest
 import recon.recipes
 import recon.reconstruct
 import render.cli
+from recon.config import ActorsConfig
 from tests.kitti_maker import make_tracking
 from tests.scene_maker import tiny_config
 
@@ -48,7 +49,11 @@ def commands(path: Path) -> list[list[str]]:
 def in_a_clone(folder: Path) -> Iterator[None]:
     """Work in `folder`, where training takes no time."""
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
-        patch.setitem(recon.recipes.RECIPES, "preview", lambda _: tiny_config(scale=0.125))
+        patch.setitem(
+            recon.recipes.RECIPES,
+            "preview",
+            lambda _: tiny_config(scale=0.125, actors=ActorsConfig()),
+        )
         patch.setattr(recon.reconstruct, "steps_within", lambda *_: 2)
         yield
 
@@ -73,7 +78,7 @@ def test_the_tour_of_the_readme_uses_every_verb_but_those_of_machine_and_method(
 
 def test_the_tour_leaves_what_it_says(clone: Path) -> None:
     assert {path.name for path in (clone / "out").iterdir()} == {
-        *("clip", "scene", "scene.evaluation", "scenarios", "frames"),
+        *("clip", "scene", "scene.evaluation", "scenarios", "frames", "oncoming_car"),
     }
     left = {path.name for path in (clone / "out/frames").iterdir()}
     assert left >= {"frames", "labels.jsonl", "exports", "preview.mp4"}
