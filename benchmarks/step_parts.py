@@ -74,7 +74,9 @@ def watched(training: Training) -> Iterator[Watch]:
     for (module, name, part), work in zip(places, before, strict=True):
         setattr(module, name, watch.around(part, work))
     training.networks.step = watch.around("networks", training.networks.step)
-    native.placed = lambda *how: Placed(placed(*how), watch)
+    native.placed = lambda sampling, growth, instances: Placed(
+        placed(sampling, growth, instances), watch
+    )
     try:
         yield watch
     finally:
