@@ -15,9 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int8, Int64
 
 from scenes.clip import Clip
-from scenes.edits.routes import Route
-from scenes.geometry import inside_box
-from scenes.ground import BEYOND_M, HALF_WIDTH_M, Ground, evidence, fit_ground, path_coordinates
+from scenes.ground import BEYOND_M, HALF_WIDTH_M, Ground, fit_ground, path_coordinates
+from scenes.measured import measured_points
 
 
 class Answer(IntEnum):
@@ -43,8 +42,6 @@ GAP_M = 1.5
 """The road is followed across gaps in the evidence up to this wide."""
 TALL_M = 0.6
 """Returns further than this from the ground are not of its surface."""
-GROWN_M = 0.2
-"""Boxes of road users are this much larger on every side than they say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -127,9 +124,9 @@ def _heights(
 ) -> tuple[Float64[np.ndarray, "stations bins"], Float64[np.ndarray, "stations bins"]]:
     """Median height over the ground of each cell's returns, and the spread of their middle half.
 
-    NaN where there are too few. Returns from road users do not count.
+    NaN where there are too few.
     """
-    points = evidence(clip)
+    points = measured_points(clip)
     station_m, left_m = path_coordinates(points[:, :2], ground)
     slope = np.interp(station_m, ground.station_m, ground.cross_slope)
     road = np.interp(station_m, ground.station_m, ground.path_height_m) + slope * left_m
@@ -140,24 +137,9 @@ def _heights(
     count = len(ground.station_m)
     kept = (row >= 0) & (row < count) & (column >= 0) & (column < BINS)
     kept = np.flatnonzero(kept & (np.abs(height_m) < TALL_M))
-    kept = kept[~_of_road_users(clip, points[kept])]
     cell, height_m = row[kept] * BINS + column[kept], height_m[kept]
     order = np.lexsort((height_m, cell))
     return _quartiles(cell[order], height_m[order], count)
-
-
-def _of_road_users(clip: Clip, points: Float64[np.ndarray, "n 3"]) -> Bool[np.ndarray, "n"]:
-    """Whether points are where somebody was at any time."""
-    theirs = np.zeros(len(points), dtype=bool)
-    x, y = points[:, 0].copy(), points[:, 1].copy()
-    for actor in clip.actors:
-        poses = Route.through(actor.trajectory.world_from_body).poses
-        reach_m = float(np.linalg.norm(actor.size_m)) * 0.5 + 2.0 * GROWN_M
-        low, high = poses[:, :2, 3].min(axis=0) - reach_m, poses[:, :2, 3].max(axis=0) + reach_m
-        near = np.flatnonzero((x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1]))
-        for pose in poses:
-            theirs[near] |= inside_box(pose, actor.size_m, points[near], GROWN_M)
-    return theirs
 
 
 def _quartiles(

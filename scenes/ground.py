@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
-from scenes.clip import Clip, LidarStream
-from scenes.geometry import transform_points
+from scenes.clip import Clip
+from scenes.measured import measured_points
 from scenes.trajectory import Trajectory
 
 SPACING_M = 3.0
@@ -27,10 +27,6 @@ GATE_M = 1.0
 """Evidence further than this above or below the wheels is not road."""
 MIN_POINTS = 30
 """Fewer points of evidence than this are not worth a fit."""
-MAX_POINTS = 200_000
-"""More are thinned evenly."""
-MAX_ERROR_PX = 2.0
-"""Triangulated points that reproject worse than this are not used."""
 ROBUST_SCALES_M = (0.4, 0.2, 0.1, 0.07, 0.05, 0.05, 0.05)
 """Geman-McClure scales, one a round: kerbs, grass and parked cars are outliers, not noise."""
 REACHES_M = (3.0, 3.0, 3.0, 5.0, 7.0, HALF_WIDTH_M, HALF_WIDTH_M)
@@ -88,12 +84,14 @@ class Ground:
 def fit_ground(clip: Clip) -> Ground:
     """The road under and around the ego's path, from lidar returns or triangulated points.
 
+    What was measured on road users is left out: a queue of cars would lift the road under it.
+
     The ego origin runs on the ground, so the path itself is the first guess; robust rounds then
     move it to the evidence. Without enough evidence the first guess is returned, and `note` says
     so.
     """
     flat = _under_path(clip.ego)
-    points = evidence(clip)
+    points = measured_points(clip)
     station, left = path_coordinates(points[:, :2], flat)
     guess = np.interp(station, flat.station_m, flat.path_height_m)
     near = (np.abs(left) <= HALF_WIDTH_M) & (np.abs(points[:, 2] - guess) <= GATE_M)
@@ -163,28 +161,6 @@ def _nearest(
     # |a - b|^2 without |a|^2, which is the same for every b
     distance = np.sum(to_m**2, axis=1)[None, :] - 2.0 * (xy_m @ to_m.T)
     return np.argmin(distance, axis=1)
-
-
-def evidence(clip: Clip) -> Float64[np.ndarray, "n 3"]:
-    """Everything the drive measured, as world points; thinned evenly."""
-    sweeps = [_returns(clip.ego, stream) for stream in clip.lidars]
-    if clip.points is not None:
-        sweeps.append(clip.points.position_m[clip.points.error_px <= MAX_ERROR_PX])
-    points = np.concatenate([np.zeros((0, 3)), *sweeps])
-    return points[:: max(1, len(points) // MAX_POINTS)]
-
-
-def _returns(ego: Trajectory, stream: LidarStream) -> Float64[np.ndarray, "n 3"]:
-    """The returns of every sweep, each placed by where the car was at its own time."""
-    each = max(1, MAX_POINTS // len(stream))
-    placed = []
-    for index, time_us in enumerate(stream.time_us):
-        sweep = stream.read(index)
-        step = max(1, len(sweep.xyz_m) // each)
-        in_ego = transform_points(stream.ego_from_lidar, sweep.xyz_m[::step].astype(np.float64))
-        poses = ego.at(time_us + sweep.offset_us[::step].astype(np.int64))
-        placed.append(np.einsum("nij,nj->ni", poses[:, :3, :3], in_ego) + poses[:, :3, 3])
-    return np.concatenate(placed)
 
 
 def _fitted(

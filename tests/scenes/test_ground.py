@@ -1,5 +1,6 @@
 """The fitted road against roads of known shape, clutter and all; and on a real drive."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,13 +8,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 
+from scenes.actor import Actor
 from scenes.clip import Clip, LidarStream, SparsePoints
 from scenes.geometry import invert, translation
 from scenes.ground import Ground, fit_ground
 from scenes.importers import import_clip
 from scenes.lidar import Lidar
+from scenes.measured import measured_points
+from scenes.semantics import Semantic
+from scenes.trajectory import Trajectory
 from tests.clip_maker import make_clip, ride
+
+Lift = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def height(x: np.ndarray, y: np.ndarray, crossfall: float, hill_m: float) -> np.ndarray:
@@ -83,22 +91,24 @@ def test_a_bend_is_followed() -> None:
     assert np.isfinite(error).mean() > 0.95
 
 
-def test_lidar_returns_are_placed_where_the_car_was(tmp_path: Path) -> None:
-    clip = make_clip(ride())
+def with_lidar(clip: Clip, folder: Path, lift_m: Lift, crossfall: float, hill_m: float) -> Clip:
+    """Four sweeps of the road ahead, of which each return lies `lift_m(points, times)` higher."""
     ego_from_lidar = translation(np.array([1.0, 0.0, 1.8]))
     random = np.random.default_rng(0)
     files = []
     times = clip.ego.time_us[:40:10]
     for number, time_us in enumerate(times):
         offset_us = np.sort(random.integers(0, 100_000, 2000)).astype(np.int32)
-        poses = clip.ego.at(time_us + offset_us.astype(np.int64))
+        when_us = time_us + offset_us.astype(np.int64)
+        poses = clip.ego.at(when_us)
         there = poses[:, :3, 3] + np.stack(
             [random.uniform(4, 30, 2000), random.uniform(-6, 6, 2000), np.zeros(2000)], axis=-1
         )
-        there[:, 2] = height(there[:, 0], there[:, 1], 0.02, 0.2)
+        there[:, 2] = height(there[:, 0], there[:, 1], crossfall, hill_m)
+        there[:, 2] += lift_m(there, when_us)
         in_lidar = np.einsum("nij,nj->ni", invert(poses @ ego_from_lidar)[:, :3, :3], there)
         in_lidar += invert(poses @ ego_from_lidar)[:, :3, 3]
-        files.append(tmp_path / f"{number}.npz")
+        files.append(folder / f"{number}.npz")
         np.savez(
             files[-1],
             xyz_m=in_lidar.astype(np.float32),
@@ -113,10 +123,47 @@ def test_lidar_returns_are_placed_where_the_car_was(tmp_path: Path) -> None:
         time_us=times,
         files=tuple(files),
     )
-    ground = fit_ground(replace(clip, lidars=(stream,)))
+    return replace(clip, lidars=(stream,))
+
+
+def test_lidar_returns_are_placed_where_the_car_was(tmp_path: Path) -> None:
+    clip = make_clip(ride())
+    ground = fit_ground(with_lidar(clip, tmp_path, lambda there, _: 0.0 * there[:, 0], 0.02, 0.2))
     x, y = np.meshgrid(np.linspace(8, 60, 20), np.linspace(-4, 4, 5))
     assert np.abs(ground.height_m(x, y) - height(x, y, 0.02, 0.2)).max() < 0.03
     assert ground.residual_m < 0.02
+
+
+def driver_ahead(ego: Trajectory) -> Actor:
+    """Somebody as wide as the road, 6 m to 18 m ahead of the car all the time."""
+    poses = ego.world_from_body @ translation(np.array([12.0, 0.0, 0.8]))
+    size_m = np.array([12.0, 8.0, 1.6])
+    track = Trajectory(time_us=ego.time_us, world_from_body=poses)
+    return Actor(id=1, kind=Semantic.TRUCK, size_m=size_m, trajectory=track)
+
+
+def test_who_drives_ahead_does_not_lift_the_road(tmp_path: Path) -> None:
+    truck = driver_ahead(ride())
+
+    def bumper_m(there: np.ndarray, when_us: np.ndarray) -> np.ndarray:
+        local = there - truck.trajectory.at(when_us)[:, :3, 3]
+        return np.where(np.all(np.abs(local[:, :2]) < 0.5 * truck.size_m[:2], axis=1), 0.35, 0.0)
+
+    x, y = np.meshgrid(np.linspace(5, 40, 20), np.linspace(-2, 2, 5))
+    unknown, known = (
+        fit_ground(with_lidar(make_clip(ride(), actors), tmp_path, bumper_m, 0.0, 0.0))
+        for actors in ((), (truck,))
+    )
+    assert np.nanmax(np.abs(unknown.height_m(x, y))) > 0.1
+    assert np.nanmax(np.abs(known.height_m(x, y))) < 0.03
+
+
+def test_bodies_are_not_measured_and_the_road_under_them_is() -> None:
+    truck = driver_ahead(ride())
+    middle = truck.trajectory.world_from_body[3, :3, 3]
+    beside, under, on = middle + [0.0, 6.0, 0.0], middle - [0.0, 0.0, 0.8], middle + [5.9, 0, 0]
+    clip = with_points(make_clip(ride(), (truck,)), np.stack([beside, under, on]))
+    assert_array_equal(measured_points(clip), np.stack([beside, under]))
 
 
 def test_without_evidence_the_road_is_under_the_wheels_and_says_so() -> None:
