@@ -7,11 +7,11 @@ killed at any moment.
 
 import json
 import logging
-import multiprocessing
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 
 from render.frames import encode_frame, frame_files, write_atomically, write_records
@@ -21,6 +21,7 @@ from render.labels.entry import Json
 from render.view import RenderableScene
 from scenes.errors import OtherlaneError
 from scenes.folders import sha256, write_json
+from scenes.workers import working
 
 TASKS, IDENTITY = "tasks", "job.json"
 LOG = logging.getLogger("otherlane.render")
@@ -98,22 +99,15 @@ def _rendered(job: RenderJob, folder: Path, shots: list[Shot], workers: int) -> 
             _render_one(job, scene, folder, shot)
             yield shot
         return
-    pool = ProcessPoolExecutor(
-        min(workers, len(shots)),
-        mp_context=multiprocessing.get_context("spawn"),  # forking after torch has run may hang
-        initializer=_start_worker,
-        initargs=(job, folder),
-    )
     try:
-        futures: dict[Future[None], Shot] = {pool.submit(_work, shot): shot for shot in shots}
-        for future in as_completed(futures):
-            future.result()
-            yield futures[future]
+        with working(min(workers, len(shots)), partial(_start_worker, job, folder)) as pool:
+            futures: dict[Future[None], Shot] = {pool.submit(_work, shot): shot for shot in shots}
+            for future in as_completed(futures):
+                future.result()
+                yield futures[future]
     except BrokenProcessPool as error:
         fix = "run it again (finished frames are kept), with fewer workers if memory was short"
         raise OtherlaneError(folder, "a worker process died", fix) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _render_one(job: RenderJob, scene: RenderableScene, folder: Path, shot: Shot) -> None:

@@ -1,5 +1,10 @@
 """A job gives the same bytes for any number of workers, order, and interruption."""
 
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,8 +17,11 @@ from render.jobs.job import RenderJob, random_of
 from render.jobs.pool import run_job, tidy
 from render.view import RenderableScene
 from scenes.errors import OtherlaneError
+from tests.conftest import ROOT
 from tests.render.analytic import CAMERA, FRAMES, LICENCE
 from tests.render.conftest import analytic_job
+
+PATIENCE_S = 240.0
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -106,6 +114,57 @@ def test_a_scene_that_does_not_open_is_the_users_problem(tmp_path: Path) -> None
     job = replace(analytic_job(), load=partial(no_scene, Path("nowhere")))
     with pytest.raises(OtherlaneError, match="nowhere: is not a scene"):
         run_job(job, tmp_path)
+
+
+def sleeping(folder: Path) -> RenderableScene:
+    (folder / f"{os.getpid()}.worker").touch()
+    time.sleep(3600.0)
+    raise AssertionError("slept through")
+
+
+KILLED = """
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from render.jobs.pool import run_job
+from tests.render.conftest import analytic_job
+from tests.render.test_jobs import sleeping
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    job = replace(analytic_job(), load=partial(sleeping, folder))
+    run_job(job, folder / "out", workers=2)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="asks /proc who lives")
+def test_workers_die_with_who_wanted_their_work(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    paths = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=paths) as parent:
+        wait_for(lambda: parent.poll() is not None or len([*tmp_path.glob("*.worker")]) == 2)
+        parent.kill()
+    workers = [int(path.stem) for path in tmp_path.glob("*.worker")]
+    assert len(workers) == 2
+    wait_for(lambda: not any(map(lives, workers)))
+
+
+def wait_for(ready: Callable[[], bool]) -> None:
+    patience = time.monotonic() + PATIENCE_S
+    while not ready():
+        assert time.monotonic() < patience
+        time.sleep(0.05)
+
+
+def lives(process: int) -> bool:
+    """Whether it is there, and not one that has ended and that nobody has asked about."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_labels_and_pixels_come_back(tmp_path: Path) -> None:
