@@ -1,6 +1,5 @@
 """One scenario of a request, by its number: drawn, solved, resolved, and written down."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,8 +12,8 @@ from scenes.clip import Clip
 from scenes.edits import ActorEdit
 from scenes.families import FAMILIES
 from scenes.families.draw import Encounter, Order, encounter, measured_ttc_s
+from scenes.families.drive import Drive
 from scenes.families.request import Asked, Cell, Criticality, cell_of
-from scenes.families.stage import Drive
 from scenes.ground import Ground
 from scenes.infeasible import InfeasibleError
 from scenes.openscenario import as_openscenario
@@ -138,10 +137,9 @@ class Drawer:
 def _files(
     requested: dict[str, object], scenario: Scenario, staging: Staging, clip: Clip
 ) -> dict[str, str]:
-    held = json.dumps(resolved(requested, staging, clip), sort_keys=True, allow_nan=False)
     return {
         "scenario.toml": scenario.toml(),
-        "resolved.json": held + "\n",
+        "resolved.json": resolved(requested, staging, clip),
         "scenario.xosc": as_openscenario(scenario.name, staging, clip),
     }
 

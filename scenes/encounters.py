@@ -6,7 +6,7 @@ import numpy as np
 
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.families.stage import ego_box, windowed
+from scenes.families.drive import ego_boxes, windowed
 from scenes.safety import (
     Moving,
     contact_point_m,
@@ -38,7 +38,7 @@ class Ego:
     @staticmethod
     def of(staging: Staging, clip: Clip, tags: str | None = None) -> "Ego":
         """The ego of a staging of a clip; tags as a scenario has them."""
-        boxes = staging.ego.mounted(ego_box(clip))
+        boxes = ego_boxes(staging.ego, clip)
         return Ego(
             boxes=windowed(boxes, staging.start_us, staging.end_us),
             size_m=clip.ego_size_m,

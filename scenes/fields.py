@@ -93,6 +93,9 @@ class Rule:
             return f"is {_shown(value)}, not a list"
         if len(value) > MOST_NUMBERS:
             return f"has {len(value)} numbers"
+        kinds = {int} if self.kind is int else {int, float}
+        if kinds.issuperset(map(type, value)) and all(self.low <= x <= self.high for x in value):
+            return None
         each = self._each
         for index, item in enumerate(value):
             if problem := each.problem(item):

@@ -8,7 +8,7 @@ recorded car did then, whichever is more*. An unedited drive therefore always pa
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
@@ -18,6 +18,7 @@ from scenes.edits import Edit, EgoEdit
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.infeasible import InfeasibleError
 from scenes.motion import Motion, exact_motion
+from scenes.remember import remembered
 from scenes.semantics import Semantic
 from scenes.smoothing import steady
 from scenes.trajectory import Trajectory
@@ -104,29 +105,20 @@ class Breach:
         )
 
 
-def breach(moved: Motion, recorded: Motion, limits: VehicleLimits) -> Breach | None:
+def breach(moved: Motion, recorded: Motion | None, limits: VehicleLimits) -> Breach | None:
     """The limit that a motion breaks most, relative to the limit; None when it keeps them all.
 
     Args:
         moved: The edited motion.
         recorded: The motion before any edit, at the same times: what it did is always allowed.
+            None where there was none.
         limits: What is allowed beyond that.
     """
-    checks: Iterable[tuple[str, str, float, np.ndarray, np.ndarray]] = (
-        ("curvature", "1/m", limits.curvature_per_m,
-         abs(moved.curvature_per_m), abs(recorded.curvature_per_m)),
-        ("lateral acceleration", "m/s²", limits.lateral_mps2,
-         abs(moved.lateral_mps2), abs(recorded.lateral_mps2)),
-        ("lateral jerk", "m/s³", limits.lateral_jerk_mps3,
-         abs(moved.lateral_jerk_mps3), abs(recorded.lateral_jerk_mps3)),
-        ("acceleration", "m/s²", limits.accelerating_mps2,
-         moved.forward_mps2, recorded.forward_mps2),
-        ("braking", "m/s²", limits.braking_mps2, -moved.forward_mps2, -recorded.forward_mps2),
-        ("speed", "m/s", limits.fastest_mps, moved.speed_mps, recorded.speed_mps),
-    )  # fmt: skip
+    checks = zip(_demands(moved), _bounds(limits), strict=True)
+    before = [None] * len(LIMITS) if recorded is None else _demands(recorded)
     worst, excess_of_worst = None, 1.0
-    for limit, unit, bound, value, before in checks:
-        allowed = np.maximum(bound, before)
+    for (limit, unit), (value, bound), did in zip(LIMITS, checks, before, strict=True):
+        allowed = np.full(len(value), bound) if did is None else np.maximum(bound, did)
         at = int(np.argmax(value / allowed))
         if value[at] / allowed[at] > excess_of_worst:
             excess_of_worst = value[at] / allowed[at]
@@ -135,6 +127,29 @@ def breach(moved: Motion, recorded: Motion, limits: VehicleLimits) -> Breach | N
                 time_us=int(moved.time_us[at]),
             )  # fmt: skip
     return worst
+
+
+LIMITS = (
+    ("curvature", "1/m"), ("lateral acceleration", "m/s²"), ("lateral jerk", "m/s³"),
+    ("acceleration", "m/s²"), ("braking", "m/s²"), ("speed", "m/s"),
+)  # fmt: skip
+"""Each limit in words, and its unit."""
+
+
+def _bounds(limits: VehicleLimits) -> tuple[float, ...]:
+    return (
+        limits.curvature_per_m, limits.lateral_mps2, limits.lateral_jerk_mps3,
+        limits.accelerating_mps2, limits.braking_mps2, limits.fastest_mps,
+    )  # fmt: skip
+
+
+def _demands(motion: Motion) -> tuple[np.ndarray, ...]:
+    """What a motion asks of each limit, moment by moment."""
+    return (
+        np.abs(motion.curvature_per_m), np.abs(motion.lateral_mps2),
+        np.abs(motion.lateral_jerk_mps3), motion.forward_mps2, -motion.forward_mps2,
+        motion.speed_mps,
+    )  # fmt: skip
 
 
 def check_limits(
@@ -161,7 +176,7 @@ def check_limits(
     if not any(isinstance(edit, get_args(EgoEdit)) for edit in edits):
         return
     path = steady(ego)
-    recorded = exact_motion(path)
+    recorded = _exact(path)
     for index, edit in enumerate(edits):
         if isinstance(edit, get_args(EgoEdit)):
             try:
@@ -169,6 +184,9 @@ def check_limits(
             except InfeasibleError as error:  # of the edit, which does not know its place
                 place = f"{where}: edits[{index}]"
                 raise InfeasibleError(place, error.wrong, error.fix, error.reason) from error
+
+
+_exact = remembered(16)(exact_motion)
 
 
 def _driven(

@@ -6,6 +6,7 @@ Time 0 is the beginning of the window.
 """
 
 import math
+from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -13,8 +14,9 @@ from jaxtyping import Float64
 
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.families.stage import ego_box, windowed
+from scenes.families.drive import ego_boxes, windowed
 from scenes.limits import VehicleLimits, limits_of
+from scenes.remember import remembered
 from scenes.semantics import Semantic
 from scenes.staging import Staging
 from scenes.trajectory import Trajectory
@@ -43,20 +45,9 @@ def as_openscenario(name: str, staging: Staging, clip: Clip) -> str:
         clip: Knows the ego's size.
     """
     window = (staging.start_us, staging.end_us)
-    ego = windowed(staging.ego.mounted(ego_box(clip)), *window)
-    cast = [("ego", Semantic.CAR, clip.ego_size_m, ego)]
-    cast += [
-        (f"actor_{actor.id}", actor.kind, actor.size_m, windowed(actor.trajectory, *window))
-        for actor in staging.actors
-        if _is_there(actor, window)
-    ]
-    entities = [_entity(ref, kind, size_m) for ref, kind, size_m, _ in cast]
-    starts = [_start(ref, _standing(path, size_m)) for ref, _, size_m, path in cast]
-    moves = [
-        _follows(ref, _standing(path, size_m), window[0])
-        for ref, _, size_m, path in cast
-        if np.ptp(path.world_from_body, axis=0).any()
-    ]
+    ego = windowed(ego_boxes(staging.ego, clip), *window)
+    cast = [_written("ego", Semantic.CAR, clip.ego_size_m, ego, window[0])]
+    cast += [_written_actor(actor, *window) for actor in staging.actors if _is_there(actor, window)]
     seconds = (window[1] - window[0]) * 1e-6
     return "\n".join([
         '<?xml version="1.0" encoding="UTF-8"?>',
@@ -65,10 +56,10 @@ def as_openscenario(name: str, staging: Staging, clip: Clip) -> str:
         f" description={quoteattr(name)}/>",
         "<CatalogLocations/>",
         "<RoadNetwork/>",
-        "<Entities>", *entities, "</Entities>",
+        "<Entities>", *(one.entity for one in cast), "</Entities>",
         "<Storyboard>",
-        "<Init><Actions>", *starts, "</Actions></Init>",
-        '<Story name="story"><Act name="act">', *moves,
+        "<Init><Actions>", *(one.start for one in cast), "</Actions></Init>",
+        '<Story name="story"><Act name="act">', *(one.moves for one in cast if one.moves),
         f"<StartTrigger>{_at(0.0)}</StartTrigger>",
         "</Act></Story>",
         f"<StopTrigger>{_at(seconds)}</StopTrigger>",
@@ -76,6 +67,35 @@ def as_openscenario(name: str, staging: Staging, clip: Clip) -> str:
         "</OpenSCENARIO>",
         "",
     ])  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Written:
+    """One road user, as text."""
+
+    entity: str
+    start: str
+    moves: str
+    """What it does; nothing where it stands."""
+
+
+@remembered(2048)
+def _written_actor(actor: Actor, start_us: int, end_us: int) -> _Written:
+    path = windowed(actor.trajectory, start_us, end_us)
+    return _written(f"actor_{actor.id}", actor.kind, actor.size_m, path, start_us)
+
+
+def _written(
+    ref: str, kind: Semantic, size_m: Float64[np.ndarray, "3"], path: Trajectory, start_us: int
+) -> _Written:
+    standing = _standing(path, size_m)
+    still = not np.ptp(path.world_from_body, axis=0).any()
+    positions = _positions(standing)
+    return _Written(
+        entity=_entity(ref, kind, size_m),
+        start=_start(ref, positions[0]),
+        moves="" if still else _follows(ref, (standing.time_us - start_us) * 1e-6, positions),
+    )
 
 
 def _is_there(actor: Actor, window: tuple[int, int]) -> bool:
@@ -133,17 +153,16 @@ def _axles(size_m: Float64[np.ndarray, "3"], limits: VehicleLimits) -> str:
     return f"<Axles>{''.join(rows)}</Axles>"
 
 
-def _start(ref: str, path: Trajectory) -> str:
-    action = f"<TeleportAction><Position>{_positions(path)[0]}</Position></TeleportAction>"
+def _start(ref: str, position: str) -> str:
+    action = f"<TeleportAction><Position>{position}</Position></TeleportAction>"
     return f'<Private entityRef="{ref}"><PrivateAction>{action}</PrivateAction></Private>'
 
 
-def _follows(ref: str, path: Trajectory, start_us: int) -> str:
+def _follows(ref: str, seconds: Float64[np.ndarray, "n"], positions: list[str]) -> str:
     """A group of manoeuvres in which one entity follows its trajectory."""
-    seconds = (path.time_us - start_us) * 1e-6
     vertices = "".join(
         f'<Vertex time="{at:.6f}"><Position>{position}</Position></Vertex>'
-        for at, position in zip(seconds.tolist(), _positions(path), strict=True)
+        for at, position in zip(seconds.tolist(), positions, strict=True)
     )
     trajectory = (
         f'<TrajectoryRef><Trajectory name="{ref}" closed="false"><Shape><Polyline>{vertices}'

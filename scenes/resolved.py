@@ -6,6 +6,7 @@ Between poses, places go along straight lines and rotations take the shortest tu
 pose at least as often as the drive has one, and every 20 ms on a course that was solved for.
 """
 
+import json
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from jaxtyping import Float64
 
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.families.stage import ego_box, windowed
+from scenes.families.drive import ego_box, ego_boxes, windowed
 from scenes.geometry import invert
+from scenes.remember import remembered
 from scenes.safety import boxes_overlap
 from scenes.semantics import Semantic
 from scenes.staging import Staging
@@ -24,36 +26,47 @@ OVERLAP_STEP_US = 20_000
 """Spacing of the times at which boxes are compared [µs]: at 50 m/s closing speed, 1 m apart."""
 
 
-def resolved(requested: dict[str, Any], staging: Staging, clip: Clip) -> dict[str, Any]:
-    """All poses of a staging and where the ego meets other boxes, in the types of JSON.
+def resolved(requested: dict[str, Any], staging: Staging, clip: Clip) -> str:
+    """All poses of a staging and where the ego meets other boxes, as JSON with sorted keys.
 
     Args:
-        requested: What it was made for.
+        requested: What it was made for, in the types of JSON.
         staging: What is rendered.
         clip: The drive; it knows the size of the ego.
     """
-    ego_from_box = ego_box(clip)
-    ego_boxes = staging.ego.mounted(ego_from_box)
-    window = (staging.start_us, staging.end_us)
-    ego = {"body_from_ego": invert(ego_from_box).tolist()}
-    return {
-        "requested": requested,
-        "window_us": list(window),
-        "ego": _road_user(Semantic.CAR, clip.ego_size_m, windowed(ego_boxes, *window)) | ego,
-        "actors": [
-            {"id": actor.id}
-            | _road_user(actor.kind, actor.size_m, windowed(actor.trajectory, *window))
-            for actor in staging.actors
-            if actor.trajectory.time_us[0] <= window[1]
-            and actor.trajectory.time_us[-1] >= window[0]
-        ],
-        "overlaps": [
-            {"actor": actor.id, "time_us": first_us}
-            for actor in staging.actors
-            if (first_us := _first_overlap_us(staging, ego_boxes, clip.ego_size_m, actor))
-            is not None
-        ],
-    }
+    boxes, (start_us, end_us) = ego_boxes(staging.ego, clip), (staging.start_us, staging.end_us)
+    there = [
+        actor
+        for actor in staging.actors
+        if actor.trajectory.time_us[0] <= end_us and actor.trajectory.time_us[-1] >= start_us
+    ]
+    overlaps = [
+        {"actor": actor.id, "time_us": first_us}
+        for actor in there
+        if (first_us := _first_overlap_us(staging, boxes, clip.ego_size_m, actor)) is not None
+    ]
+    actors = ", ".join(_actor(actor, start_us, end_us) for actor in there)
+    ego = _ego(boxes, clip, start_us, end_us)
+    return (
+        f'{{"actors": [{actors}], "ego": {ego}, "overlaps": {_json(overlaps)},'
+        f' "requested": {_json(requested)}, "window_us": {_json([start_us, end_us])}}}\n'
+    )
+
+
+@remembered(2048)
+def _actor(actor: Actor, start_us: int, end_us: int) -> str:
+    boxes = windowed(actor.trajectory, start_us, end_us)
+    return _json({"id": actor.id} | _road_user(actor.kind, actor.size_m, boxes))
+
+
+@remembered(512)
+def _ego(boxes: Trajectory, clip: Clip, start_us: int, end_us: int) -> str:
+    user = _road_user(Semantic.CAR, clip.ego_size_m, windowed(boxes, start_us, end_us))
+    return _json(user | {"body_from_ego": invert(ego_box(clip)).tolist()})
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, allow_nan=False)
 
 
 def _road_user(

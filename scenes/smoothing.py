@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from scenes.geometry import rigid
+from scenes.remember import remembered
 from scenes.trajectory import Trajectory
 
 STEP_US = 5_000
@@ -30,6 +31,7 @@ YAW_NOISE_RAD, YAW_JERK = 0.003, 0.3
 DEGREE = 5
 
 
+@remembered(16)
 def steady(path: Trajectory) -> Trajectory:
     """The motion in plan view (level, height 0), without noise, every `STEP_US`.
 

@@ -46,6 +46,21 @@ class Spline:
         a, b = self.slopes[cell], self.slopes[cell + 1]
         return a + share * (6.0 * chord - 4.0 * a - 2.0 * b + 3.0 * share * (a + b - 2.0 * chord))
 
+    def with_slope_at(
+        self, wanted: Float64[np.ndarray, "m"]
+    ) -> tuple[Float64[np.ndarray, "m d"], Float64[np.ndarray, "m d"]]:
+        """What `at` and `slope_at` say, but for rounding, for less than both."""
+        if len(self.knots) == 1:
+            return self.at(wanted), self.slope_at(wanted)
+        cell, share, width = self._cells(wanted)
+        a, slope_a, slope_b = self.values[cell], self.slopes[cell], self.slopes[cell + 1]
+        chord = (self.values[cell + 1] - a) / width
+        lean, bend = 3.0 * chord - 2.0 * slope_a - slope_b, slope_a + slope_b - 2.0 * chord
+        slope = slope_a + share * (2.0 * lean + 3.0 * share * bend)
+        place = a + share * width * (slope_a + share * (lean + share * bend))
+        beyond = wanted - np.clip(wanted, self.knots[0], self.knots[-1])
+        return place + beyond[:, None] * slope, slope
+
     def curvature_at(self, wanted: Float64[np.ndarray, "m"]) -> Float64[np.ndarray, "m d"]:
         """Its second derivative at other places within the knots."""
         if len(self.knots) == 1:

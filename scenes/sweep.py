@@ -17,12 +17,17 @@ HORIZON_S = 10.0
 """Touches further in the future than this are not foreseen."""
 TOUCH_M = 1e-9
 """A gap this small is a touch."""
-LONGEST_S = 0.5
-"""The longest step: bounds on what changes hold for this long."""
+LONGEST_S, LONGEST_TURN = 0.5, 0.15
+"""The longest step: as long as no box turns by more than `LONGEST_TURN` [rad] meanwhile, but no
+shorter than `LONGEST_S`; bounds on what changes hold for this long."""
 MOST_STEPS = 400
 """Boxes that have not touched by then pass each other within less than a micrometre."""
 
 Row = Float64[np.ndarray, "n"]
+Both = Float64[np.ndarray, "2 n"]
+"""A row for each of the two boxes."""
+Sides = Float64[np.ndarray, "2 2 n"]
+"""A row for each axis, along and across, of each box."""
 
 
 def time_to_collision_s(
@@ -39,7 +44,7 @@ def time_to_collision_s(
     """
     shape = np.broadcast_shapes(a.yaw.shape, b.yaw.shape)
     pair = _pair(a, size_a_m, b, size_b_m, shape)
-    count = pair.rows.shape[1]
+    count = pair.apart_m.shape[1]
     ttc, at, index = np.full(count, np.inf), np.zeros(count), np.arange(count)
     for _ in range(MOST_STEPS):
         gap, step = pair.look(at)
@@ -49,72 +54,107 @@ def time_to_collision_s(
         left = ~touching & (at <= horizon_s)
         if not left.any():
             break
-        pair, at, index = pair.only(left), at[left], index[left]
+        if not left.all():
+            pair, at, index = pair.only(left), at[left], index[left]
     return ttc.reshape(shape)
+
+
+def least_time_to_collision_s(
+    a: Moving, size_a_m: Size, b: Moving, size_b_m: Size, horizon_s: float = HORIZON_S
+) -> tuple[float, int]:
+    """The least time to collision of all moments [s], and the number of the first that has it.
+
+    Arguments as above. Moments whose touch is further away than a known one are left alone.
+    """
+    pair = _pair(a, size_a_m, b, size_b_m, np.broadcast_shapes(a.yaw.shape, b.yaw.shape))
+    count = pair.apart_m.shape[1]
+    at, index, least = np.zeros(count), np.arange(count), (np.inf, 0)
+    for _ in range(MOST_STEPS):
+        gap, step = pair.look(at)
+        touching = gap <= TOUCH_M
+        if touching.any():
+            first = int(np.argmin(np.where(touching, at, np.inf)))
+            least = min(least, (float(at[first]), int(index[first])))
+        at = at + step
+        left = ~touching & (at <= min(horizon_s, least[0]))
+        if not left.any():
+            break
+        if not left.all():
+            pair, at, index = pair.only(left), at[left], index[left]
+    return least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Pair:
     """Two boxes at many moments, flat, ready to be moved on."""
 
-    rows: Float64[np.ndarray, "16 n"]
-    """From a to b x, y; of a, then of b: velocity x, y, half the yaw rate, heading x, y; then half
-    of length and width of a, of b."""
+    apart_m: Both
+    """From a to b: x, then y [m]."""
+    velocity_x: Both
+    velocity_y: Both
+    half_rate: Both
+    """Half the yaw rate [rad/s]."""
+    heading_x: Both
+    heading_y: Both
+    half_long: Both
+    half_wide: Both
+    """Halves of length and width [m]."""
 
     def only(self, which: Bool[np.ndarray, "n"]) -> "_Pair":
         """Some of the moments."""
-        return _Pair(rows=self.rows[:, which])
+        return _Pair(**{name: getattr(self, name)[:, which] for name in self.__slots__})
 
     def look(self, at_s: Row) -> tuple[Row, Row]:
         """The widest gap after some time [m], and how long it cannot have closed for [s]."""
-        dx, dy, vax, vay, half_a, fax, fay, vbx, vby, half_b, fbx, fby = self.rows[:12]
-        long_a, wide_a, long_b, wide_b = self.rows[12:]
-        ca, sa, reach_a = _turned(half_a, at_s)
-        cb, sb, reach_b = _turned(half_b, at_s)
+        cosine, sine, chord_s = _turned(self.half_rate, at_s)
         # On a circle, the chord points half the turn away from the tangent.
-        uax, uay = ca * vax - sa * vay, sa * vax + ca * vay
-        ubx, uby = cb * vbx - sb * vby, sb * vbx + cb * vby
-        x, y = dx + reach_b * ubx - reach_a * uax, dy + reach_b * uby - reach_a * uay
-        vx = (cb * ubx - sb * uby) - (ca * uax - sa * uay)
-        vy = (sb * ubx + cb * uby) - (sa * uax + ca * uay)
-        c2, s2 = ca * ca - sa * sa, 2.0 * sa * ca
-        ax, ay = c2 * fax - s2 * fay, s2 * fax + c2 * fay
-        c2, s2 = cb * cb - sb * sb, 2.0 * sb * cb
-        bx, by = c2 * fbx - s2 * fby, s2 * fbx + c2 * fby
-        cosine, sine = np.abs(ax * bx + ay * by), np.abs(ax * by - ay * bx)
-        spin = 2.0 * np.abs(half_b - half_a)
-        bending = 2.0 * (np.abs(half_a) * np.hypot(vax, vay) + np.abs(half_b) * np.hypot(vbx, vby))
+        ux = cosine * self.velocity_x - sine * self.velocity_y
+        uy = sine * self.velocity_x + cosine * self.velocity_y
+        gone_x, gone_y = chord_s * ux, chord_s * uy
+        x, y = self.apart_m[0] + gone_x[1] - gone_x[0], self.apart_m[1] + gone_y[1] - gone_y[0]
+        now_x, now_y = cosine * ux - sine * uy, sine * ux + cosine * uy
+        vx, vy = now_x[1] - now_x[0], now_y[1] - now_y[0]
+        c2, s2 = cosine * cosine - sine * sine, 2.0 * sine * cosine
+        ahead_x = c2 * self.heading_x - s2 * self.heading_y
+        ahead_y = s2 * self.heading_x + c2 * self.heading_y
+        cos_between = np.abs(ahead_x[0] * ahead_x[1] + ahead_y[0] * ahead_y[1])
+        sin_between = np.abs(ahead_x[0] * ahead_y[1] - ahead_y[0] * ahead_x[1])
+        long, wide = self.half_long[::-1], self.half_wide[::-1]  # of the other one
+        along, across = x * ahead_x + y * ahead_y, y * ahead_x - x * ahead_y
+        place = np.array([along, across])
+        reach = np.array([
+            self.half_long + cos_between * long + sin_between * wide,
+            self.half_wide + sin_between * long + cos_between * wide,
+        ])  # fmt: skip
+        apart = np.abs(place) - reach
+        rate = 2.0 * self.half_rate
+        swept = np.array([vx * ahead_x + vy * ahead_y, vy * ahead_x - vx * ahead_y])
+        swept += rate * np.array([across, -along])
+        change, longest_s = self._change(x, y, vx, vy)
+        sway = np.abs(rate[1] - rate[0]) * np.hypot(long, wide)
+        step = _closed_after(apart, sway - np.sign(place) * swept, change).max(axis=(0, 1))
+        return apart.max(axis=(0, 1)), np.minimum(step, longest_s)
+
+    def _change(self, x: Row, y: Row, vx: Row, vy: Row) -> tuple[Both, Row]:
+        """The most that the rates of each box's gaps change [m/s²], and for how long [s]."""
+        rate = 2.0 * np.abs(self.half_rate)
+        longest_s = LONGEST_TURN / np.maximum(rate.max(axis=0), LONGEST_TURN / HORIZON_S)
+        longest_s = np.maximum(longest_s, LONGEST_S)
+        bending = (rate * np.hypot(self.velocity_x, self.velocity_y)).sum(axis=0)
         # The most that speed and distance can be until the step is over.
-        speed = np.hypot(vx, vy) + LONGEST_S * bending
-        far = np.hypot(x, y) + LONGEST_S * speed
-        gap, step = np.full(len(at_s), -np.inf), np.zeros(len(at_s))
-        for nx, ny, half, own_long, own_wide, long, wide in (
-            (ax, ay, half_a, long_a, wide_a, long_b, wide_b),
-            (bx, by, half_b, long_b, wide_b, long_a, wide_a),
-        ):
-            rate = 2.0 * half
-            along, across = x * nx + y * ny, y * nx - x * ny
-            change = bending + np.abs(rate) * (2.0 * speed + np.abs(rate) * far)
-            sway = spin * np.hypot(long, wide)
-            for place, other, velocity, reach in (
-                (along, across, vx * nx + vy * ny, own_long + cosine * long + sine * wide),
-                (across, -along, vy * nx - vx * ny, own_wide + sine * long + cosine * wide),
-            ):
-                apart = np.abs(place) - reach
-                closing = sway - np.sign(place) * (velocity + rate * other)
-                gap = np.maximum(gap, apart)
-                step = np.maximum(step, _closed_after(apart, closing, change))
-        return gap, step
+        speed = np.hypot(vx, vy) + longest_s * bending
+        far = np.hypot(x, y) + longest_s * speed
+        return bending + rate * (2.0 * speed + rate * far), longest_s
 
 
-def _closed_after(gap_m: Row, closing_mps: Row, change_mps2: Row) -> Row:
-    """The earliest that a gap can close if its rate changes at most so fast [s]; 0 if it has."""
+def _closed_after(gap_m: Sides, closing_mps: Sides, change_mps2: Both) -> Sides:
+    """The earliest that gaps can close if their rates change at most so fast [s]; 0 if closed."""
     gap = np.maximum(gap_m, 0.0)
-    under = closing_mps + np.sqrt(closing_mps**2 + 2.0 * change_mps2 * gap)
-    return np.minimum(2.0 * gap / np.maximum(under, 1e-12), LONGEST_S)
+    under = closing_mps + np.sqrt(closing_mps * closing_mps + 2.0 * change_mps2 * gap)
+    return 2.0 * gap / np.maximum(under, 1e-12)
 
 
-def _turned(half_rate: Row, at_s: Row) -> tuple[Row, Row, Row]:
+def _turned(half_rate: Both, at_s: Row) -> tuple[Both, Both, Both]:
     """Cosine and sine of half the turn, and the length of the chord per metre a second."""
     half = half_rate * at_s
     sine = np.sin(half)
@@ -124,9 +164,19 @@ def _turned(half_rate: Row, at_s: Row) -> tuple[Row, Row, Row]:
 
 
 def _pair(a: Moving, size_a_m: Size, b: Moving, size_b_m: Size, shape: tuple[int, ...]) -> _Pair:
-    columns = [b.place_m[..., k] - a.place_m[..., k] for k in (0, 1)]
-    for body in (a, b):
-        velocity = (body.velocity_mps[..., 0], body.velocity_mps[..., 1])
-        columns += [*velocity, 0.5 * body.yaw_rate, np.cos(body.yaw), np.sin(body.yaw)]
-    columns += [0.5 * size[..., k] for size in (size_a_m, size_b_m) for k in (0, 1)]
-    return _Pair(rows=np.stack([np.broadcast_to(x, shape).reshape(-1) for x in columns]))
+    def both(of_a: Values, of_b: Values) -> Both:
+        rows = np.empty((2, *shape))
+        rows[0], rows[1] = of_a, of_b
+        return rows.reshape(2, -1)
+
+    apart_m = b.place_m - a.place_m
+    return _Pair(
+        apart_m=both(apart_m[..., 0], apart_m[..., 1]),
+        velocity_x=both(a.velocity_mps[..., 0], b.velocity_mps[..., 0]),
+        velocity_y=both(a.velocity_mps[..., 1], b.velocity_mps[..., 1]),
+        half_rate=0.5 * both(a.yaw_rate, b.yaw_rate),
+        heading_x=both(np.cos(a.yaw), np.cos(b.yaw)),
+        heading_y=both(np.sin(a.yaw), np.sin(b.yaw)),
+        half_long=0.5 * both(size_a_m[..., 0], size_b_m[..., 0]),
+        half_wide=0.5 * both(size_a_m[..., 1], size_b_m[..., 1]),
+    )

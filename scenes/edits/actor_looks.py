@@ -26,6 +26,7 @@ from scenes.edits.standing import settled
 from scenes.fields import check
 from scenes.geometry import rigid, translation, yaw_rotation
 from scenes.infeasible import InfeasibleError
+from scenes.remember import remembered
 from scenes.staging import Staging
 from scenes.trajectory import Trajectory
 
@@ -169,8 +170,7 @@ class InsertActor:
         ego = staging.ego
         end_us = max(int(ego.time_us[-1]), self.start_us)
         time_us = np.append(np.arange(self.start_us, end_us, STEP_US), end_us)
-        beside = translation(np.array([0.0, self.left_m, 0.5 * height_m]))
-        route = Route.of(ego.mounted(beside), self.start_us)
+        route = Route.of(_beside(ego, self.left_m, 0.5 * height_m), self.start_us)
         gone_m = self.speed_mps * (time_us - self.start_us) * 1e-6
         turn = np.deg2rad(self.yaw_deg)
         keeps = abs(np.cos(turn)) >= ALONG_THE_ROAD
@@ -186,3 +186,9 @@ class InsertActor:
         beside = f" and {abs(self.left_m):g} m to the {side}" if self.left_m else ""
         where = f"{self.ahead_m:g} m ahead{beside}"
         return f"{self.asset} inserted as actor {self.actor} {where} at {self.speed_mps:g} m/s"
+
+
+@remembered(16)
+def _beside(ego: Trajectory, left_m: float, up_m: float) -> Trajectory:
+    """The ego's path, moved to its left and up."""
+    return ego.mounted(translation(np.array([0.0, left_m, up_m])))

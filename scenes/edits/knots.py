@@ -29,6 +29,8 @@ def check_knots(time_us: tuple[int, ...], **lists: tuple[float, ...]) -> None:
 
 def densely(time_us: tuple[int, ...]) -> Int64[np.ndarray, "n"]:
     """The knots' times, and enough between them for straight lines to follow a curve [µs]."""
+    if max(np.diff(time_us)) <= STEP_US:
+        return np.array(time_us)
     between = [
         np.linspace(a, b, -(-(b - a) // STEP_US), endpoint=False).round().astype(np.int64)
         for a, b in zip(time_us[:-1], time_us[1:], strict=True)

@@ -13,6 +13,8 @@ from scenes.ground import Ground
 
 STEP_M = 1.0
 """Slopes are measured over this much to either side."""
+AROUND_M = STEP_M * np.array([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+"""Where the road's height is asked for: at a place and around it, along x and y."""
 
 
 def yaw_of(poses: Float64[np.ndarray, "n 4 4"]) -> Float64[np.ndarray, "n"]:
@@ -38,13 +40,11 @@ def on_ground(
     ground: Ground, xy_m: Float64[np.ndarray, "n 2"], yaw: Float64[np.ndarray, "n"]
 ) -> tuple[Float64[np.ndarray, "n 4 4"], Bool[np.ndarray, "n"]]:
     """Frames on the road at places of the world, and which of them are known."""
-    x, y = xy_m.T
-    height_m = ground.height_m(x, y)
+    around = xy_m + AROUND_M[:, None]
+    height_m, ahead, back, left, right = ground.height_m(around[..., 0], around[..., 1])
     known = np.isfinite(height_m)
-    slope_x = ground.height_m(x + STEP_M, y) - ground.height_m(x - STEP_M, y)
-    slope_y = ground.height_m(x, y + STEP_M) - ground.height_m(x, y - STEP_M)
-    slope = np.nan_to_num(np.stack([slope_x, slope_y], axis=1) / (2.0 * STEP_M))
-    normal = np.concatenate([-slope, np.ones((len(x), 1))], axis=1)
+    slope = np.nan_to_num(np.stack([ahead - back, left - right], axis=1) / (2.0 * STEP_M))
+    normal = np.concatenate([-slope, np.ones((len(xy_m), 1))], axis=1)
     place = np.concatenate([xy_m, np.where(known, height_m, 0.0)[:, None]], axis=1)
     return on_plane(place, normal, yaw), known
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scenes.families import FAMILIES
+from scenes.families.drive import Drive, ego_boxes, windowed
 from scenes.families.request import Asked, Cell, Criticality, ask_in, cell_of, shares
 from scenes.families.setting import STEP_US, Ask
-from scenes.families.stage import Drive, Staged, ego_box, stage, windowed
+from scenes.families.stage import Staged, stage
 from scenes.infeasible import InfeasibleError
 from scenes.safety import moving
 from scenes.staging import Staging
-from scenes.sweep import time_to_collision_s
+from scenes.sweep import least_time_to_collision_s
 
 TRIES, WISHES = 10, 3
 """How often an ask is tried, at other times and with other numbers where it leaves them open; and
@@ -165,6 +166,6 @@ def measured_ttc_s(staging: Staging, drive: Drive, actor_id: int) -> float:
     (actor,) = (actor for actor in staging.actors if actor.id == actor_id)
     window = (staging.start_us, staging.end_us)
     at_us = np.append(np.arange(*window, STEP_US), staging.end_us)
-    ego = moving(windowed(staging.ego.mounted(ego_box(clip)), *window), at_us)
+    ego = moving(windowed(ego_boxes(staging.ego, clip), *window), at_us)
     other = moving(windowed(actor.trajectory, *window), at_us)
-    return float(time_to_collision_s(ego, clip.ego_size_m, other, actor.size_m).min())
+    return least_time_to_collision_s(ego, clip.ego_size_m, other, actor.size_m)[0]

@@ -7,25 +7,21 @@ place.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
-from scenes.actor import Actor
 from scenes.assets import find_asset
-from scenes.clip import Clip
 from scenes.drivable import Answer, DrivableSurface
+from scenes.families.drive import EVERY, Others
 from scenes.families.setting import Ask, Course, Setting
 from scenes.families.solve import part
 from scenes.geometry import rigid, yaw_rotation
 from scenes.infeasible import InfeasibleError
 from scenes.limits import breach, limits_of
-from scenes.motion import Motion, exact_motion
-from scenes.safety import Moving, moving, separation_m
+from scenes.motion import exact_motion
+from scenes.safety import Moving, separation_m
 from scenes.semantics import Semantic
-from scenes.sweep import time_to_collision_s
+from scenes.sweep import least_time_to_collision_s, time_to_collision_s
 from scenes.trajectory import Trajectory
 
-EVERY = 5
-"""Others are compared at every fifth moment: 0.1 s apart."""
 SPARE_S = 0.05
 """Nobody else may come nearer than what was asked by more than this [s]."""
 
@@ -55,12 +51,7 @@ def check_course(ask: Ask, course: Course, box: Moving, setting: Setting) -> Non
     place = np.pad(box.place_m, ((0, 0), (0, 1)))
     path = Trajectory(time_us=setting.time_us, world_from_body=rigid(yaw_rotation(box.yaw), place))
     moved = exact_motion(path)
-    still = np.zeros(len(path))
-    nothing = Motion(
-        time_us=path.time_us, speed_mps=still, curvature_per_m=still, lateral_mps2=still,
-        lateral_jerk_mps3=still, forward_mps2=still,
-    )  # fmt: skip
-    broken = breach(moved, nothing, limits_of(kind))
+    broken = breach(moved, None, limits_of(kind))
     if broken is not None:
         wrong = f"a {course.asset} would need {broken.describe()}"
         raise InfeasibleError(ask.family, wrong, "another closing_mps", broken.limit)
@@ -89,14 +80,14 @@ def check_company(
             wrong = "two of the road users it needs overlap"
             raise InfeasibleError(ask.family, wrong, "another min_ttc_s", "overlap")
         horizon_s = ask.min_ttc_s + SPARE_S
-        ttc = time_to_collision_s(ego, size_m, box, course.size_m, horizon_s)
-        if ttc.min() < ask.min_ttc_s - SPARE_S:
-            wrong = f"a {course.asset} it needs is {ttc.min():.2f} s from the ego"
+        least_s, _ = least_time_to_collision_s(ego, size_m, box, course.size_m, horizon_s)
+        if least_s < ask.min_ttc_s - SPARE_S:
+            wrong = f"a {course.asset} it needs is {least_s:.2f} s from the ego"
             raise InfeasibleError(ask.family, wrong, "a smaller min_ttc_s", "nearer company")
 
 
 def in_the_way(
-    clip: Clip,
+    others: Others,
     setting: Setting,
     ask: Ask,
     cast: list[tuple[Course, float]],
@@ -110,44 +101,22 @@ def in_the_way(
     Raises:
         InfeasibleError: One of them stands.
     """
-    at_us = setting.time_us[::EVERY]
-    near = [a for a in clip.actors if a.trajectory.time_us[0] <= at_us[-1]]
-    near = [a for a in near if a.trajectory.time_us[-1] >= at_us[0]]
-    if not near:
-        return []
-    them, sizes, known = _together(near, at_us)
-    hit = np.zeros(len(near), dtype=bool)
+    hit = np.zeros(len(others.ids), dtype=bool)
     for (course, _), box in zip(cast, boxes, strict=True):
-        gap = separation_m(them, sizes, part(box, np.s_[::EVERY]), course.size_m)
-        hit |= np.any((gap <= 0.0) & known, axis=1)
-    own, size_m = part(ego, np.s_[::EVERY]), clip.ego_size_m
-    ttc = time_to_collision_s(own, size_m, them, sizes, ask.min_ttc_s)
-    nearer = np.any((ttc < ask.min_ttc_s - SPARE_S) & known, axis=1)
+        gap = separation_m(others.boxes, others.size_m, part(box, np.s_[::EVERY]), course.size_m)
+        hit |= np.any((gap <= 0.0) & others.known, axis=1)
+    own, size_m = part(ego, np.s_[::EVERY]), setting.clip.ego_size_m
+    ttc = time_to_collision_s(own, size_m, others.boxes, others.size_m, ask.min_ttc_s)
+    nearer = np.any((ttc < ask.min_ttc_s - SPARE_S) & others.known, axis=1)
     gone: list[int] = []
-    for actor, overlaps, is_nearer in zip(near, hit.tolist(), nearer.tolist(), strict=True):
+    for number, moves, overlaps, is_nearer in zip(
+        others.ids, others.moves, hit.tolist(), nearer.tolist(), strict=True
+    ):
         if not (overlaps or is_nearer):
             continue
-        if actor.is_moving:
-            gone.append(actor.id)
+        if moves:
+            gone.append(number)
         elif overlaps or acts:
-            wrong = f"actor {actor.id}, who stands, is in the way"
+            wrong = f"actor {number}, who stands, is in the way"
             raise InfeasibleError(ask.family, wrong, "another start_us", "somebody stands there")
     return gone
-
-
-def _together(
-    actors: list[Actor], at_us: np.ndarray
-) -> tuple[Moving, Float64[np.ndarray, "a 1 3"], Bool[np.ndarray, "a t"]]:
-    """Boxes of several road users at the same times, their sizes, and when each is known."""
-    each = [moving(actor.trajectory, at_us) for actor in actors]
-    spans = np.array([actor.trajectory.time_us[[0, -1]] for actor in actors])
-    return (
-        Moving(
-            place_m=np.stack([one.place_m for one in each]),
-            yaw=np.stack([one.yaw for one in each]),
-            velocity_mps=np.stack([one.velocity_mps for one in each]),
-            yaw_rate=np.stack([one.yaw_rate for one in each]),
-        ),
-        np.stack([actor.size_m for actor in actors])[:, None],
-        (spans[:, :1] <= at_us) & (at_us <= spans[:, 1:]),
-    )

@@ -45,23 +45,14 @@ class Road:
         station = np.concatenate([[0.0], np.cumsum(steps)])
         return Road(curve=spline(station - station[len(before)], points))
 
-    def place(
-        self, station_m: Float64[np.ndarray, "*n"], left_m: Float64[np.ndarray, "*n"]
-    ) -> Float64[np.ndarray, "*n 2"]:
-        """World x, y of places on the road [m]."""
-        middle, ahead = self.frame(station_m)
-        left = np.stack([-ahead[..., 1], ahead[..., 0]], axis=-1)
-        return middle + left_m[..., None] * left
-
     def frame(
         self, station_m: Float64[np.ndarray, "*n"]
     ) -> tuple[Float64[np.ndarray, "*n 2"], Float64[np.ndarray, "*n 2"]]:
         """Places on the line [m], and unit vectors along it."""
-        flat = station_m.reshape(-1)
-        ahead = self.curve.slope_at(flat)
-        ahead = ahead / np.linalg.norm(ahead, axis=1, keepdims=True)
+        middle, ahead = self.curve.with_slope_at(station_m.reshape(-1))
+        ahead = ahead / np.hypot(ahead[:, :1], ahead[:, 1:])
         shape = (*station_m.shape, 2)
-        return self.curve.at(flat).reshape(shape), ahead.reshape(shape)
+        return middle.reshape(shape), ahead.reshape(shape)
 
     def station_m(self, xy_m: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n"]:
         """Stations of the feet of places near the line [m]."""

@@ -24,6 +24,7 @@ STANDING_MPS = 0.05
 """Slower road users keep the heading they stand with."""
 CLOSING_TOLERANCE_MPS, ANGLE_TOLERANCE_DEG, TTC_TOLERANCE_S = 0.5, 5.0, 0.01
 """How far a scenario may be from what was asked of it."""
+ALL = slice(None)
 Share = Callable[[], float]
 """Gives numbers in [0, 1), the next one at every call."""
 Profile = Float64[np.ndarray, "n"]
@@ -115,24 +116,28 @@ class Course:
         return find_asset(self.asset).box_m
 
     def poses(
-        self, road: Road, anchor_m: Float64[np.ndarray, "c"]
+        self, road: Road, anchor_m: Float64[np.ndarray, "c"], which: slice = ALL
     ) -> tuple[Float64[np.ndarray, "c n 2"], Float64[np.ndarray, "c n"]]:
-        """World x, y [m] and heading [rad] for every anchor on the road [m] and time."""
+        """World x, y [m] and heading [rad] for every anchor on the road [m] and time.
+
+        Args:
+            road: Where it is laid out.
+            anchor_m: Stations of its anchor.
+            which: Which successive times, three or more.
+        """
+        along_m, left_m = self.along_m[which], self.left_m[which]
         if self.straight:
-            middle, ahead = road.frame(anchor_m)
-            left = np.stack([-ahead[:, 1], ahead[:, 0]], axis=-1)
-            xy = middle[:, None] + self.along_m[:, None] * ahead[:, None]
-            xy = xy + self.left_m[:, None] * left[:, None]
-            road_yaw = np.arctan2(ahead[:, 1], ahead[:, 0])[:, None]
+            middle, ahead = (part[:, None] for part in road.frame(anchor_m))
+            middle = middle + along_m[:, None] * ahead
         else:
-            station = anchor_m[:, None] + self.along_m
-            xy = road.place(station, np.broadcast_to(self.left_m, station.shape))
-            _, ahead = road.frame(station)
-            road_yaw = np.arctan2(ahead[..., 1], ahead[..., 0])
-        step = np.gradient(xy, STEP_US * 1e-6, axis=1, edge_order=2)
-        speed = np.hypot(step[..., 0], step[..., 1])
-        yaw = np.arctan2(step[..., 1], step[..., 0])
-        return xy, np.where(speed > STANDING_MPS, yaw, road_yaw + self.facing_rad)
+            middle, ahead = road.frame(anchor_m[:, None] + along_m)
+        left = np.stack([-ahead[..., 1], ahead[..., 0]], axis=-1)
+        xy = middle + left_m[:, None] * left
+        velocity = slope(xy, STEP_US * 1e-6, ends=2)
+        speed = np.hypot(velocity[..., 0], velocity[..., 1])
+        yaw = np.arctan2(velocity[..., 1], velocity[..., 0])
+        stands = np.arctan2(ahead[..., 1], ahead[..., 0]) + self.facing_rad
+        return xy, np.where(speed > STANDING_MPS, yaw, stands)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -149,6 +154,26 @@ class Plan:
     """Where the ego is to be met, to the left of its recorded path [m]; None wherever it is."""
     from_behind: bool = False
     """The other comes nearer from behind."""
+
+
+def slope(
+    values: Float64[np.ndarray, "c n *d"], step_s: float, ends: int = 1
+) -> Float64[np.ndarray, "c n *d"]:
+    """Rates of change along the second axis: central differences.
+
+    Args:
+        values: Evenly spaced in time, three times or more.
+        step_s: By how much.
+        ends: Order of the differences at both ends, 1 or 2.
+    """
+    rate = np.empty_like(values)
+    rate[:, 1:-1] = (values[:, 2:] - values[:, :-2]) / (2.0 * step_s)
+    rate[:, 0] = (values[:, 1] - values[:, 0]) / step_s
+    rate[:, -1] = (values[:, -1] - values[:, -2]) / step_s
+    if ends == 2:  # of the parabola through three
+        rate[:, 0] += rate[:, 0] - rate[:, 1]
+        rate[:, -1] += rate[:, -1] - rate[:, -2]
+    return rate
 
 
 def quintic(share: Profile) -> Profile:

@@ -2,8 +2,9 @@
 
 First where both would be in one place: from there outwards the time to collision at the end of
 the window grows, and the place at which it is what was asked is a root. It is bracketed on a
-coarse grid, then cut into `PIECES` until it is exact, all pieces at once. Where the least time is
-met before the end of the window, the same is done with the least time of all moments.
+coarse grid, then cut into pieces until it is exact, all pieces at once, the smallest where a
+straight line through the bracket's ends says that it is. Where the least time is met before the
+end of the window, the same is done with the least time of all moments.
 """
 
 from dataclasses import dataclass, replace
@@ -12,15 +13,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int
 
-from scenes.families.setting import STEP_US, Ask, Course, Plan, Setting
+from scenes.families.setting import ALL, STEP_US, Ask, Course, Plan, Setting, slope
 from scenes.infeasible import InfeasibleError
 from scenes.safety import Moving
-from scenes.sweep import time_to_collision_s
+from scenes.sweep import least_time_to_collision_s, time_to_collision_s
 
 SCAN_STEP_M, SCAN_SPARE_M = 0.5, 4.0
 """The coarse grid, and how far beyond the boxes' lengths it reaches [m]."""
-PIECES, ROUNDS = 12, 3
-"""A bracket is cut into so many pieces, so many times: to a third of a millimetre."""
+EVENLY = np.linspace(0.0, 1.0, 9)
+NEARLY = np.array([-0.02, -0.004, -0.0005, 0.0, 0.0005, 0.004, 0.02])
+"""Where a bracket is cut, as shares of it: everywhere, and around where the root should be."""
+ROUNDS, EXACT_S = 4, 1e-4
+"""How often at most, and how well the root must meet what was asked to end it earlier [s]."""
 OUTWARDS_M = 40.0
 """How far out a root is looked for when the least time is met before the end [m]."""
 CLOSE_S = 0.004
@@ -40,6 +44,8 @@ class Solved:
 
     other: Course
     """The other's course, moved sideways to where the ego will be."""
+    box: Moving
+    """Its box at the times of the setting."""
     anchor_m: float
     """Where it is anchored on the road [m]."""
     min_ttc_s: float
@@ -50,15 +56,26 @@ class Solved:
     """Angle between headings at that moment [degrees]."""
 
 
-def course_moving(setting: Setting, course: Course, anchor_m: Float64[np.ndarray, "c"]) -> Moving:
-    """A course at every anchor [m] and time of the setting."""
-    xy, yaw = course.poses(setting.road, anchor_m)
+def course_moving(
+    setting: Setting, course: Course, anchor_m: Float64[np.ndarray, "c"], which: slice = ALL
+) -> Moving:
+    """A course at every anchor [m] and time of the setting, or some successive ones of these."""
+    xy, yaw = course.poses(setting.road, anchor_m, which)
     return Moving(
         place_m=xy,
         yaw=yaw,
-        velocity_mps=np.gradient(xy, STEP_S, axis=1),
-        yaw_rate=np.gradient(np.unwrap(yaw, axis=1), STEP_S, axis=1),
+        velocity_mps=slope(xy, STEP_S),
+        yaw_rate=slope(np.unwrap(yaw, axis=1), STEP_S),
     )
+
+
+def course_at(
+    setting: Setting, course: Course, anchor_m: Float64[np.ndarray, "c"], at: int
+) -> Moving:
+    """A course at every anchor [m] and one time, from only what decides that."""
+    first = max(0, at - 2)
+    box = course_moving(setting, course, anchor_m, slice(first, at + 3))
+    return part(box, np.s_[:, at - first : at - first + 1])
 
 
 def part(box: Moving, which: Any) -> Moving:
@@ -84,26 +101,49 @@ class _Search:
         self, anchor_m: Float64[np.ndarray, "c"], at: Int[np.ndarray, "k"]
     ) -> Float64[np.ndarray, "c"]:
         """Least time to collision of some moments, for every anchor [s]."""
-        other = part(course_moving(self.setting, self.plan.other, anchor_m), np.s_[:, at])
-        ego = part(self.ego, at)
+        if len(at) == 1:
+            other = course_at(self.setting, self.plan.other, anchor_m, int(at[0]))
+        else:
+            other = part(course_moving(self.setting, self.plan.other, anchor_m), np.s_[:, at])
         sizes = (self.setting.clip.ego_size_m, self.plan.other.size_m)
         horizon_s = self.ask.min_ttc_s + SPARE_S
-        return time_to_collision_s(ego, sizes[0], other, sizes[1], horizon_s).min(axis=1)
+        ttc = time_to_collision_s(part(self.ego, at), sizes[0], other, sizes[1], horizon_s)
+        return ttc.min(axis=1)
 
     def root_m(self, anchors_m: Float64[np.ndarray, "c"], at: Int[np.ndarray, "k"]) -> float | None:
         """The outermost anchor that gives what was asked; anchors go from near to far."""
-        asked = self.ask.min_ttc_s
-        far = self.ttc_s(anchors_m, at) > asked
+        ttc = self.ttc_s(anchors_m, at)
+        far = ttc > self.ask.min_ttc_s
         for index in np.flatnonzero(~far[:-1] & far[1:])[::-1]:
-            near_m, far_m = anchors_m[index], anchors_m[index + 1]
-            for _ in range(ROUNDS):
-                tried = np.linspace(near_m, far_m, PIECES + 1)
-                beyond = self.ttc_s(tried[1:-1], at) > asked
-                cut = len(beyond) - int(np.argmin(beyond[::-1])) if not beyond.all() else 0
-                near_m, far_m = tried[cut], tried[cut + 1]
-            if abs(self.ttc_s(np.array([near_m]), at)[0] - asked) <= CLOSE_S:
-                return float(near_m)
+            bracket = slice(index, index + 2)
+            found_m, off_s = self._within(anchors_m[bracket], ttc[bracket], at)
+            if off_s <= CLOSE_S:
+                return found_m
         return None
+
+    def _within(
+        self,
+        anchors_m: Float64[np.ndarray, "2"],
+        ttc_s: Float64[np.ndarray, "2"],
+        at: Int[np.ndarray, "k"],
+    ) -> tuple[float, float]:
+        """The anchor in a bracket that gives about what was asked, and by how much not [s]."""
+        asked, found = self.ask.min_ttc_s, (0.0, np.inf)
+        for _ in range(ROUNDS):
+            near_s, far_s = ttc_s
+            guess = (asked - near_s) / (far_s - near_s) if np.isfinite(far_s) else 0.5
+            shares = np.unique(np.clip(np.concatenate([EVENLY, guess + NEARLY]), 0.0, 1.0))
+            anchors_m = anchors_m[0] + shares * (anchors_m[1] - anchors_m[0])
+            ttc_s = np.concatenate([[near_s], self.ttc_s(anchors_m[1:-1], at), [far_s]])
+            off_s = np.abs(ttc_s - asked)
+            best = len(off_s) - 1 - int(np.argmin(off_s[::-1]))  # the outermost of equals
+            found = (float(anchors_m[best]), float(off_s[best]))
+            if found[1] <= EXACT_S and asked > 0.0:  # all who overlap are 0 s away
+                break
+            beyond = ttc_s > asked
+            last = len(beyond) - 2 - int(np.argmin(beyond[-2::-1]))
+            anchors_m, ttc_s = anchors_m[last : last + 2], ttc_s[last : last + 2]
+        return found
 
 
 def solve(setting: Setting, ask: Ask, plan: Plan, ego: Moving) -> Solved:
@@ -122,14 +162,16 @@ def solve(setting: Setting, ask: Ask, plan: Plan, ego: Moving) -> Solved:
     anchors_m = _anchors(search)
     last = len(setting.time_us) - 1 - (0 if ask.min_ttc_s > 0.0 else TOUCH_BEFORE_END)
     anchor_m = search.root_m(anchors_m, np.array([last]))
+    if anchor_m is not None:
+        solved = _measured(search, anchor_m)
+        if abs(solved.min_ttc_s - ask.min_ttc_s) <= CLOSE_S:
+            return solved
     everywhere = np.arange(len(setting.time_us))
-    least = np.inf if anchor_m is None else search.ttc_s(np.array([anchor_m]), everywhere)[0]
-    if abs(least - ask.min_ttc_s) > CLOSE_S:
-        coarse = np.append(everywhere[:-1:5], everywhere[-1])
-        outwards = -1.0 if plan.from_behind else 1.0
-        start_m = anchors_m[0] if anchor_m is None else anchor_m - outwards
-        tried = start_m + outwards * np.arange(0.0, OUTWARDS_M, 1.0)
-        anchor_m = search.root_m(tried, coarse)
+    coarse = np.append(everywhere[:-1:5], everywhere[-1])
+    outwards = -1.0 if plan.from_behind else 1.0
+    start_m = anchors_m[0] if anchor_m is None else anchor_m - outwards
+    tried = start_m + outwards * np.arange(0.0, OUTWARDS_M, 1.0)
+    anchor_m = search.root_m(tried, coarse)
     if anchor_m is None:
         wrong = f"no place on the road gives a least time to collision of {ask.min_ttc_s:.2f} s"
         fix = "another min_ttc_s, closing_mps or angle_deg"
@@ -144,7 +186,8 @@ def _aimed(search: _Search) -> _Search:
         return search
     there = _foreseen(part(search.ego, -1), search.ask.min_ttc_s)
     centre_m = _centre_m(search)
-    other = course_moving(search.setting, plan.other, np.array([centre_m]))
+    end = len(search.setting.time_us) - 1
+    other = course_at(search.setting, plan.other, np.array([centre_m]), end)
     apart = _foreseen(part(other, np.s_[0, -1]), search.ask.min_ttc_s) - there
     _, ahead = road.frame(road.station_m(there[None]))
     left = plan.other.left_m
@@ -182,13 +225,14 @@ def _measured(search: _Search, anchor_m: float) -> Solved:
     setting, plan, ego = search.setting, search.plan, search.ego
     other = part(course_moving(setting, plan.other, np.array([anchor_m])), 0)
     sizes = (setting.clip.ego_size_m, plan.other.size_m)
-    ttc = time_to_collision_s(ego, sizes[0], other, sizes[1], search.ask.min_ttc_s + SPARE_S)
-    at = int(np.argmin(ttc))
+    horizon_s = search.ask.min_ttc_s + SPARE_S
+    least_s, at = least_time_to_collision_s(ego, sizes[0], other, sizes[1], horizon_s)
     angle = np.degrees(other.yaw[at] - ego.yaw[at])
     return Solved(
         other=plan.other,
+        box=other,
         anchor_m=anchor_m,
-        min_ttc_s=float(ttc[at]),
-        closing_mps=float(np.linalg.norm(other.velocity_mps[at] - ego.velocity_mps[at])),
+        min_ttc_s=least_s,
+        closing_mps=float(np.hypot(*(other.velocity_mps[at] - ego.velocity_mps[at]))),
         angle_deg=float(180.0 - (180.0 - angle) % 360.0),
     )

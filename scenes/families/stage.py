@@ -1,24 +1,19 @@
-"""From an ask to plain edits: the drive that encounters are staged in."""
+"""From an ask to plain edits."""
 
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64
 
-from scenes.clip import Clip
-from scenes.drivable import DrivableSurface, drivable_surface
 from scenes.edits import Edit
 from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actor_motion import FollowPath
 from scenes.edits.actors import RemoveActor
 from scenes.families import FAMILIES
+from scenes.families.drive import Drive, ego_boxes, windowed
 from scenes.families.judge import check_company, check_course, check_surface, in_the_way
-from scenes.families.road import Road
 from scenes.families.setting import (
     ANGLE_TOLERANCE_DEG,
     CLOSING_TOLERANCE_MPS,
-    STEP_US,
     Ask,
     Course,
     Plan,
@@ -26,66 +21,14 @@ from scenes.families.setting import (
     Share,
 )
 from scenes.families.solve import Solved, course_moving, part, solve
-from scenes.geometry import translation
-from scenes.ground import Ground, fit_ground
 from scenes.infeasible import InfeasibleError
 from scenes.limits import check_limits
 from scenes.safety import Moving, moving
-from scenes.smoothing import steady
-from scenes.trajectory import Trajectory
 
 PLACES = 7
 """Knots are written to a ten millionth of a metre."""
 REPAIRS = 3
 """How often a plan is made again when closing speed or angle came out otherwise than asked."""
-
-
-def ego_box(clip: Clip) -> Float64[np.ndarray, "4 4"]:
-    """`ego_from_box`: where the centre of the recording car is, seen from its origin [m]."""
-    length, _, height = clip.ego_size_m
-    return translation(np.array([clip.ego_front_m - 0.5 * length, 0.0, 0.5 * height]))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Drive:
-    """A drive, and what all encounters in it share."""
-
-    clip: Clip
-    polygon_m: Float64[np.ndarray, "k 2"] | None = field(default=None)
-    """Where one can drive, if the user says so [m, world]."""
-
-    @cached_property
-    def ground(self) -> Ground:
-        """The road's height."""
-        return fit_ground(self.clip)
-
-    @cached_property
-    def surface(self) -> DrivableSurface:
-        """Where one can drive."""
-        return drivable_surface(self.clip, self.ground, self.polygon_m)
-
-    @cached_property
-    def road(self) -> Road:
-        """Along the recorded path."""
-        return Road.along(self.clip.ego)
-
-    @cached_property
-    def smooth_boxes(self) -> Trajectory:
-        """The ego's box without the noise of its poses."""
-        return steady(self.clip.ego).mounted(ego_box(self.clip))
-
-    def setting(
-        self, end_us: int, duration_s: float, share: Share, lane_m: float, *, oncoming_left: bool
-    ) -> Setting:
-        """The window of that length that ends at a time [µs]."""
-        steps = round(duration_s * 1e6 / STEP_US)
-        time_us = end_us - STEP_US * np.arange(steps, -1, -1)
-        station = self.road.station_m(self.smooth_boxes.at(time_us)[:, :2, 3])
-        return Setting(
-            clip=self.clip, road=self.road, time_us=time_us, station_m=station,
-            speed_mps=np.maximum(np.gradient(station, STEP_US * 1e-6), 0.0), lane_m=lane_m,
-            other_side=1.0 if oncoming_left else -1.0, own_share=share,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -133,7 +76,7 @@ def stage(drive: Drive, setting: Setting, ask: Ask, asset: str | None = None) ->
         plan = FAMILIES[ask.family].plan(replace(setting, own_share=again()), tried)
         if asset is not None:
             plan = replace(plan, other=replace(plan.other, asset=asset))
-        ego = _driven(drive.clip, plan, setting)
+        ego = _driven(drive, plan, setting)
         solved = solve(setting, tried, plan, ego)
         closing_off, angle_off = _off(ask, solved)
         near = abs(closing_off) <= 0.5 * CLOSING_TOLERANCE_MPS
@@ -148,23 +91,16 @@ def stage(drive: Drive, setting: Setting, ask: Ask, asset: str | None = None) ->
     raise AssertionError("the last repair returns or refuses")
 
 
-def _driven(clip: Clip, plan: Plan, setting: Setting) -> Moving:
+def _driven(drive: Drive, plan: Plan, setting: Setting) -> Moving:
     """The ego's box after the plan's edits; only what happens in the window counts."""
-    ego = clip.ego
-    if plan.ego:
-        check_limits(clip.ego, plan.ego, where="ego", suggest=False)
-        for edit in plan.ego:
-            ego = edit.apply(ego)
-    boxes = ego.mounted(ego_box(clip))
-    return moving(windowed(boxes, *(int(at) for at in setting.time_us[[0, -1]])), setting.time_us)
-
-
-def windowed(boxes: Trajectory, start_us: int, end_us: int) -> Trajectory:
-    """A trajectory between two times, with a pose at each of them where it is known."""
-    first, last = max(start_us, int(boxes.time_us[0])), min(end_us, int(boxes.time_us[-1]))
-    inside = boxes.time_us[(boxes.time_us > first) & (boxes.time_us < last)]
-    time_us = np.unique(np.append(inside, [first, last]))
-    return Trajectory(time_us=time_us, world_from_body=boxes.at(time_us))
+    if not plan.ego:
+        return drive.window(int(setting.time_us[-1]), setting.duration_s).ego
+    ego = drive.clip.ego
+    check_limits(ego, plan.ego, where="ego", suggest=False)
+    for edit in plan.ego:
+        ego = edit.apply(ego)
+    boxes = windowed(ego_boxes(ego, drive.clip), *(int(at) for at in setting.time_us[[0, -1]]))
+    return moving(boxes, setting.time_us)
 
 
 def _off(ask: Ask, solved: Solved) -> tuple[float, float]:
@@ -189,7 +125,8 @@ def _judged(
     drive: Drive, setting: Setting, ask: Ask, plan: Plan, solved: Solved, ego: Moving
 ) -> Staged:
     cast = [(plan.other, solved.anchor_m), *plan.company]
-    boxes = [part(course_moving(setting, course, np.array([anchor])), 0) for course, anchor in cast]
+    boxes = [solved.box]
+    boxes += [part(course_moving(setting, c, np.array([at])), 0) for c, at in plan.company]
     for (course, _), box in zip(cast, boxes, strict=True):
         check_course(ask, course, box, setting)
     unknown = [
@@ -197,7 +134,10 @@ def _judged(
         for (course, _), box in zip(cast, boxes, strict=True)
     ]
     check_company(setting, ask, cast, boxes, ego)
-    gone = in_the_way(drive.clip, setting, ask, cast, boxes, ego, acts=bool(plan.ego))
+    others = drive.window(int(setting.time_us[-1]), setting.duration_s).others
+    gone: list[int] = []
+    if others is not None:
+        gone = in_the_way(others, setting, ask, cast, boxes, ego, acts=bool(plan.ego))
     taken = max((actor.id for actor in drive.clip.actors), default=0)
     edits: list[Edit] = [*plan.ego, *(RemoveActor(actor=number) for number in gone)]
     for number, ((course, _), box) in enumerate(zip(cast, boxes, strict=True), start=taken + 1):

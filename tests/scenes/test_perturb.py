@@ -10,7 +10,7 @@ from scenes.clip import Clip
 from scenes.commands import perturb
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.errors import OtherlaneError
-from scenes.families.stage import ego_box
+from scenes.families.drive import ego_box
 from scenes.folders import damaged_files, read_manifest
 from scenes.geometry import invert
 from scenes.infeasible import InfeasibleError
