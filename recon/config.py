@@ -109,7 +109,9 @@ class ReconstructionConfig:
     scale: float
     """Pixels of the training pictures over those recorded, along each axis."""
     holdout: int = 8
-    """Every holdout-th picture is kept out of training, from the first on; 0 keeps none out."""
+    """Every holdout-th picture is kept out of training; 0 keeps none out."""
+    holdout_first: int = 0
+    """The first that is kept out, less than `holdout`: as many numbers, as many disjoint sets."""
     train_share: float | None = None
     """Instead of `holdout`: the KITTI protocol's share, 0.75, 0.5 or 0.25 (`recon.split`)."""
     train_cameras: tuple[str, ...] = ()

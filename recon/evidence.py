@@ -224,7 +224,7 @@ def select_frames(
             fix = near[0] if near else f"one of {', '.join(names)}"
             raise OtherlaneError(f"camera {name!r}", f"is not one of {clip.name}", fix)
     used = np.arange(0, len(clip.cameras[stream]), config.frame_stride)
-    trains = training_frames(len(used), config.holdout, config.train_share)
+    trains = training_frames(len(used), config.holdout, config.train_share, config.holdout_first)
     if config.train_cameras and names[stream] not in config.train_cameras:
         trains[:] = False
     return used[trains], used[~trains]

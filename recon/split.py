@@ -10,16 +10,17 @@ SHARES = (0.75, 0.5, 0.25)
 
 
 def training_frames(
-    count: int, holdout: int, train_share: float | None
+    count: int, holdout: int, train_share: float | None, first: int = 0
 ) -> Bool[np.ndarray, "count"]:
     """Which of `count` pictures of a camera train.
 
-    `holdout` n keeps out pictures 0, n, 2n, ...; 0 keeps none. `train_share` instead follows
-    the KITTI protocol (SUDS, Turki et al. 2023, sec. 4.1): 0.75 keeps out every 4th picture, 0.5
-    every 2nd, 0.25 trains on every 4th.
+    `holdout` n keeps out picture `first` and every nth after it; 0 keeps none. `train_share`
+    instead follows the KITTI protocol (SUDS, Turki et al. 2023, sec. 4.1): 0.75 keeps out every 4th
+    picture, 0.5 every 2nd, 0.25 trains on every 4th.
 
     Raises:
-        OtherlaneError: An unknown share, or nothing would be left to train on.
+        OtherlaneError: An unknown share, a `first` that is not below `holdout`, or nothing would
+            be left to train on.
     """
     index = np.arange(count)
     if train_share is not None:
@@ -31,8 +32,10 @@ def training_frames(
         trains = np.ones(count, dtype=bool)
     elif holdout < 2:
         raise OtherlaneError("holdout", f"is {holdout}", "0 (none) or 2 and more")
+    elif not 0 <= first < holdout:
+        raise OtherlaneError("holdout_first", f"is {first}", f"0 to {holdout - 1}")
     else:
-        trains = index % holdout != 0
+        trains = index % holdout != first
     if not trains.any():
         raise OtherlaneError("holdout", f"leaves none of {count} pictures to train", "0 (none)")
     return trains

@@ -32,6 +32,18 @@ def test_the_share_is_what_it_says(share: float, groups: int) -> None:
 
 
 @given(st.integers(2, 20), st.integers(2, 100))
+def test_each_picture_is_kept_out_of_one_fold(folds: int, count: int) -> None:
+    out = sum(~training_frames(count, folds, None, first) for first in range(folds))
+    assert np.all(out == 1)
+
+
+@pytest.mark.parametrize("first", [-1, 4])
+def test_a_fold_that_there_is_not_is_refused(first: int) -> None:
+    with pytest.raises(OtherlaneError, match=r"holdout_first.*\n.*0 to 3"):
+        training_frames(10, 4, None, first)
+
+
+@given(st.integers(2, 20), st.integers(2, 100))
 def test_neighbours_of_a_kept_picture_train(holdout: int, count: int) -> None:
     trains = training_frames(count, holdout, None)
     assert len(trains) == count
