@@ -112,9 +112,11 @@ def interpolate_rigid(
     span = np.maximum(time_us[right] - time_us[left], 1)
     share = np.clip((at_us - time_us[left]) / span, 0.0, 1.0)[:, None]
     start, end = a_from_b[left], a_from_b[right]
-    turn = rotation_log(np.swapaxes(start[:, :3, :3], -1, -2) @ end[:, :3, :3])
-    rotation = start[:, :3, :3] @ rotation_exp(share * turn)
-    moved = rigid(rotation, start[:, :3, 3] + share * (end[:, :3, 3] - start[:, :3, 3]))
+    moved = rigid(start[:, :3, :3], start[:, :3, 3] + share * (end[:, :3, 3] - start[:, :3, 3]))
+    inner = np.flatnonzero((share > 0.0) & (share < 1.0))
+    before, after = start[inner][:, :3, :3], end[inner][:, :3, :3]
+    turn = rotation_log(np.swapaxes(before, -1, -2) @ after)
+    moved[inner, :3, :3] = before @ rotation_exp(share[inner] * turn)
     # Knots are returned as they were given: what is not interpolated must not be rounded.
     moved = np.where((share == 0.0)[..., None], start, moved)
     return np.where((share == 1.0)[..., None], end, moved)

@@ -189,6 +189,7 @@ def check_limits(
 _exact = remembered(16)(exact_motion)
 
 
+@remembered(32)
 def _driven(
     edit: EgoEdit, path: Trajectory, recorded: Motion, limits: VehicleLimits, suggest: bool
 ) -> Trajectory:

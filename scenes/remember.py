@@ -1,10 +1,11 @@
 """Results of pure functions, kept for the next call with the very same arguments.
 
 Trajectories, road users and drives are frozen, and many scenarios share them: what is made of one
-of them alone need not be made again. Arguments are told apart by identity, numbers by value.
+of them alone need not be made again. Arguments are told apart as the keys of dictionaries are:
+numbers and edits by value, those that hold arrays by identity.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -27,7 +28,7 @@ def remembered(most: int) -> Callable[[Callable[Arguments, Result]], Callable[Ar
 
         @wraps(function)
         def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-            key = tuple(arg if isinstance(arg, int | float) else (id(arg),) for arg in args)
+            key = tuple(arg if isinstance(arg, Hashable) else (id(arg),) for arg in args)
             if (found := kept.get(key)) is not None:
                 return found[1]
             made = function(*args, **kwargs)

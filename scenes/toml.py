@@ -57,6 +57,8 @@ def _value(value: object) -> str:
         case int() | float():
             return repr(value)
         case list():
+            if {int, float}.issuperset(map(type, value)):
+                return "[" + ", ".join(map(repr, value)) + "]"
             return "[" + ", ".join(_value(item) for item in value) + "]"
         case Mapping():
             return "{ " + ", ".join(toml_lines(value)) + " }"

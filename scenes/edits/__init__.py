@@ -24,7 +24,9 @@ from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath, EgoSpeed
 from scenes.edits.ego_u_turn import EgoUTurn
 from scenes.edits.following import FollowActor
+from scenes.remember import remembered
 from scenes.staging import Staging
+from scenes.trajectory import Trajectory
 
 EgoEdit = LateralOffset | LaneChange | EgoPath | EgoSpeed | EgoDetour | EgoUTurn
 """Edits of the recording car's path."""
@@ -58,7 +60,17 @@ def apply_edit(edit: Edit, staging: Staging) -> Staging:
     """
     match edit:
         case LateralOffset() | LaneChange() | EgoPath() | EgoSpeed() | EgoDetour() | EgoUTurn():
-            ego = edit.apply(staging.ego)
+            ego = ego_after(edit, staging.ego)
             return staging if ego is staging.ego else replace(staging, ego=ego)
         case _:
             return edit.apply(staging)
+
+
+@remembered(32)
+def ego_after(edit: EgoEdit, ego: Trajectory) -> Trajectory:
+    """The ego's path after one edit.
+
+    Raises:
+        InfeasibleError: The edit cannot be done to it.
+    """
+    return edit.apply(ego)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from scenes.geometry import interpolate_rigid
+from scenes.remember import remembered
 from scenes.smoothing import STEP_US, steady
 from scenes.spline import Spline, spline
 from scenes.trajectory import Trajectory
@@ -75,21 +76,7 @@ class Route:
         Beyond its ends it straightens out from the bend that the body was in, as far as that can
         be told from its motion.
         """
-        past, future = path.time_us < start_us, path.time_us > start_us
-        poses = path.world_from_body
-        start = path.at(np.array([start_us]))
-        route = Route.through(np.concatenate([poses[past], start, poses[future]]), int(past.sum()))
-        smooth, yaw, bend = smooth_twin(path), route.yaw.copy(), np.zeros(2)
-        for end in (0, -1):
-            time_us = int(smooth.time_us[end])
-            velocity, rate = (derivative_at(smooth, time_us, order) for order in (1, 2))
-            speed = float(np.hypot(*velocity))
-            if speed < SLOWEST_MPS:
-                yaw[end] = np.arctan2(*path.world_from_body[end, [1, 0], 0])
-            else:
-                yaw[end] = np.arctan2(velocity[1], velocity[0])
-                bend[end] = (velocity[0] * rate[1] - velocity[1] * rate[0]) / speed**3
-        return replace(route, yaw=yaw, bend_per_m=bend)
+        return _of(path, start_us)
 
     def at(self, way_m: Float64[np.ndarray, "m"]) -> Float64[np.ndarray, "m 4 4"]:
         """Poses so far along, also beyond the ends."""
@@ -143,6 +130,25 @@ class Route:
         steps = 0.5 * (ahead[1:] + ahead[:-1]) * (on[1] - on[0])
         gone = side * np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
         return spline(on, self.poses[end, :3, 3] + gone)
+
+
+@remembered(512)
+def _of(path: Trajectory, start_us: int) -> Route:
+    past, future = path.time_us < start_us, path.time_us > start_us
+    poses = path.world_from_body
+    start = path.at(np.array([start_us]))
+    route = Route.through(np.concatenate([poses[past], start, poses[future]]), int(past.sum()))
+    smooth, yaw, bend = smooth_twin(path), route.yaw.copy(), np.zeros(2)
+    for end in (0, -1):
+        time_us = int(smooth.time_us[end])
+        velocity, rate = (derivative_at(smooth, time_us, order) for order in (1, 2))
+        speed = float(np.hypot(*velocity))
+        if speed < SLOWEST_MPS:
+            yaw[end] = np.arctan2(*path.world_from_body[end, [1, 0], 0])
+        else:
+            yaw[end] = np.arctan2(velocity[1], velocity[0])
+            bend[end] = (velocity[0] * rate[1] - velocity[1] * rate[0]) / speed**3
+    return replace(route, yaw=yaw, bend_per_m=bend)
 
 
 def _thinned(places_m: Float64[np.ndarray, "n 3"]) -> Int64[np.ndarray, "k"]:

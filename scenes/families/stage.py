@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scenes.edits import Edit
+from scenes.edits import Edit, ego_after
 from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actor_motion import FollowPath
 from scenes.edits.actors import RemoveActor
@@ -98,7 +98,7 @@ def _driven(drive: Drive, plan: Plan, setting: Setting) -> Moving:
     ego = drive.clip.ego
     check_limits(ego, plan.ego, where="ego", suggest=False)
     for edit in plan.ego:
-        ego = edit.apply(ego)
+        ego = ego_after(edit, ego)
     boxes = windowed(ego_boxes(ego, drive.clip), *(int(at) for at in setting.time_us[[0, -1]]))
     return moving(boxes, setting.time_us)
 
