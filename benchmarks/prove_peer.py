@@ -30,7 +30,7 @@ from recon.config import ReconstructionConfig
 from recon.photometry import srgb
 from recon.scene import CONFIG
 from render.prove.peers import FORMAT
-from render.prove.rows import by_amount
+from render.prove.rows import EDITED, by_amount
 from render.prove.run import WORLDS
 from render.prove.stages import (
     CLIP,
@@ -164,12 +164,12 @@ def _trained(peer: Peer, rays: PeerRays, settings: Settings, budget: float, stat
 
 
 def _amounts(folder: Path) -> dict[str, tuple[float, ...]]:
-    """Axis -> the amounts of it that ours was scored at."""
+    """Axis -> the amounts of it that ours was scored at; nobody else can edit road users."""
     if not (folder / SCORES / HELD_OUT).is_dir():
         raise OtherlaneError(folder, "has no scores of otherlane's", "finish `otherlane prove`")
     axes = [page.parent.name for page in sorted((folder / SCORES).glob(f"*/{ROWS}"))]
     found: dict[str, tuple[float, ...]] = {}
-    for row in read_rows([axis for axis in axes if axis != HELD_OUT], folder):
+    for row in read_rows([axis for axis in axes if axis not in (HELD_OUT, *EDITED)], folder):
         found[row.axis] = tuple({*found.get(row.axis, ()), row.amount})
     return found
 

@@ -1,6 +1,6 @@
-"""How well standing road users are where they should be: overlaps of their masks and boxes."""
+"""How well road users are where they should be: overlaps of their masks and boxes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from scenes.actor import Actor
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overlap:
-    """One road user that stands still and is seen in truth."""
+    """One road user that is seen in truth."""
 
     mask_iou: float
     box_iou: float
@@ -26,22 +26,23 @@ def overlaps(
     shown: UInt16[np.ndarray, "h w"],
     counts: Bool[np.ndarray, "h w"],
     seen: Bool[np.ndarray, "h w"] | None = None,
+    ids: Collection[int] | None = None,
 ) -> list[Overlap]:
-    """Of each road user that stands still and is seen in truth: how its pixels overlap.
-
-    Pixels are those that count: what moves hides part of others in truth only.
+    """Of each road user that is asked about and is seen in truth: how its pixels overlap.
 
     Args:
-        actors: The clip's; the k-th (from 1) is k in `shown`.
+        actors: As staged; the k-th (from 1) is k in `shown`.
         instance: Truth: an actor's id each, -1 for none.
         shown: Labels of the render.
         counts: Pixels that are scored.
         seen: Whether some recorded picture shows each pixel's surface.
+        ids: Who is asked about; those who stand still when left out.
     """
     found = []
     for number, actor in enumerate(actors, start=1):
         truth = (instance == actor.id) & counts
-        if actor.is_moving or truth.sum() < MIN_OBJECT_PX:
+        asked = not actor.is_moving if ids is None else actor.id in ids
+        if not asked or truth.sum() < MIN_OBJECT_PX:
             continue
         mine = (shown == number) & counts
         found.append(

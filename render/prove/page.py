@@ -7,7 +7,7 @@ from typing import Any
 from render.prove.curves import COLOURS, Line, chart
 from render.prove.peers import Peer
 from render.prove.plan import Plan, WorldPlan
-from render.prove.rows import Row, by_amount, by_distance, find, mean
+from render.prove.rows import EDITED, Row, by_amount, by_distance, find, mean
 from render.prove.stages import SCORES, picture_name, read_rows
 from render.report import Number, Picture, Report, report_html
 from scenes.images import read_image
@@ -80,8 +80,10 @@ def _numbers(
             for method in (content, *content["peers"])
             for line in method["summary"]
         ],
-        "Recorded pictures that did not train: PSNR [dB]": _held_out(content["worlds"], peers),
     }
+    if content["edits"]:
+        parts["Road users moved, removed and inserted"] = content["edits"]
+    parts["Recorded pictures that did not train: PSNR [dB]"] = _held_out(content["worlds"], peers)
     for axis in dict.fromkeys(row.axis for rows in methods.values() for row in rows):
         parts[_with_unit(axis)] = [
             _table_row(name, row)
@@ -144,12 +146,14 @@ def _pictures(plans: Sequence[WorldPlan], worlds: Path) -> list[Picture]:
         views = [row for row in read_rows(plan.amounts(), worlds / plan.name) if row.axis == axis]
         if not views:  # there was no room for any
             continue
-        row = max(views, key=lambda row: (abs(row.amount), row.amount))
+        where = "changed" if axis in EDITED else "all"
+        row = max(views, key=lambda row: (row.region == where, abs(row.amount), row.amount))
         pattern = picture_name(row.amount, 0).split("_")[0] + "_*.png"
         files = sorted((worlds / plan.name / SCORES / axis).glob(pattern))
         words = (
             f"{plan.name}, {axis} {row.amount:+g} {AXES[axis].unit}: truth, render, error (x 4; "
-            f"grey does not count). PSNR {row.numbers['psnr_db'] or float('nan'):.1f} dB."
+            f"grey does not count). PSNR {row.numbers['psnr_db'] or float('nan'):.1f} dB "
+            f"({row.region})."
         )
         found.append(Picture(image=read_image(files[0]), caption=words))
     return found
@@ -170,7 +174,8 @@ def _colours(count: int) -> list[str]:
 def _curves(methods: Mapping[str, Sequence[Row]]) -> str:
     """Every drawn score against the distance from the path, then against each axis' amount."""
     means = {name: [*by_amount(rows), *by_distance(rows)] for name, rows in methods.items()}
-    axes = dict.fromkeys(row.axis for rows in means.values() for row in rows)
+    every = (row.axis for rows in means.values() for row in rows)
+    axes = dict.fromkeys(axis for axis in every if axis not in EDITED)
     parts = []
     for axis in sorted(axes, key=lambda axis: (axis != "distance", list(axes).index(axis))):
         unit = "m" if axis == "distance" else AXES[axis].unit if axis in AXES else ""
@@ -204,7 +209,9 @@ def _lines(means: Mapping[str, Sequence[Row]], axis: str, score: str) -> list[Li
 def _notes(peers: Sequence[Peer], names: set[str]) -> list[str]:
     notes = [
         "Seen pixels show a surface that some recorded picture shows; what nobody saw can only be "
-        "invented. Pixels near moving road users do not count.",
+        "invented. Pixels near moving road users do not count: they are the region movers.",
+        "changed is where a road user that an edit changed is, or was; changed+shadow also where "
+        "the picture is noticeably another without the edit.",
         "marks_f1 is that of lane marks found in a bird's-eye view of the render, within 0.2 m; "
         "marks_f1_relative is that over the score of the same detector on the true picture.",
         "gradient_ssim compares the lengths of image gradients: PSNR rewards blur, this does not.",

@@ -14,7 +14,7 @@ from scenes.worlds.recipes import RECIPES
 from scenes.worlds.recorder import Recording
 from scenes.worlds.truth import wanted
 
-RENDERED_KINDS = ("ego",)
+RENDERED_KINDS = ("ego", "actor")
 """Kinds of axes that a reconstruction can follow today."""
 REPORTED_SEEDS = (101,)
 """Worlds are reported on these seeds; settings are chosen on seeds below 100."""

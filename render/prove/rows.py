@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from render.prove.scoring import RegionScore
+from scenes.worlds.perturbations import AXES
 
 Numbers = Mapping[str, float | None]
 
@@ -31,6 +32,8 @@ BETTER_HIGH = {
 
 TURNING = ("yaw", "u-turn")
 """Axes that change where the camera looks more than where it is."""
+EDITED = tuple(name for name, axis in AXES.items() if axis.kind == "actor")
+"""Axes that change road users; the camera is on its path."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +44,7 @@ class Row:
     amount: float
     """In the axis' own unit."""
     region: str
-    """`all`, `seen` or `unseen`."""
+    """A `render.prove.regions.Region`."""
     distance_m: float
     """Mean distance of the cameras from the recorded camera's path [m]."""
     views: int
@@ -77,7 +80,7 @@ def by_distance(rows: Iterable[Row], step_m: float = 0.5) -> list[Row]:
     placed = [
         replace(row, axis="distance", amount=step_m * round(row.distance_m / step_m))
         for row in rows
-        if row.axis not in TURNING
+        if row.axis not in TURNING and row.axis not in EDITED
     ]
     return by_amount(placed)
 

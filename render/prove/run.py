@@ -28,7 +28,7 @@ from render.prove.stages import (
     read_rows,
     run_stage,
 )
-from render.prove.summary import summary
+from render.prove.summary import edits_summary, summary
 from scenes.errors import OtherlaneError
 from scenes.folders import package_version, write_json
 from scenes.worlds.perturbations import Axis
@@ -110,6 +110,7 @@ def _content(plan: Plan, request: ProveRequest, out: Path) -> dict[str, object]:
         "means": [asdict(row) for row in by_amount(every)],
         "not_yet": [_missing(axis) for axis in plan.not_yet],
         "summary": summary(rows),
+        "edits": edits_summary(rows),
         "oracle": worst({w.name: read_oracle(out / WORLDS / w.name / ORACLE) for w in plan.worlds}),
     }
 
@@ -207,5 +208,6 @@ def _said(content: Mapping[str, object], out: Path, peers: Sequence[Peer]) -> di
         "peers": ", ".join(peer.name for peer in peers) or None,
         "not_yet": ", ".join(axis["axis"] for axis in not_yet) or None,
         "summary": content["summary"],
+        "edits": content["edits"],
         "oracle": content["oracle"],
     }

@@ -1,12 +1,6 @@
-"""Scores of one view of a scene against exact truth, on what was observed and what was not.
+"""Scores of one view of a scene against exact truth, on every region of `render.prove.regions`."""
 
-Every number is given for all pixels that count and, where truth says which surfaces the recorded
-pictures show, for those (`seen`) and for the others (`unseen`) separately.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool
@@ -18,16 +12,11 @@ from recon.scene import Scene
 from render.prove.marks import RoadGrid, f1, found_paint, road_grid
 from render.prove.metrics import abs_rel_median, gradient_ssim, large_surfaces, normal_error_deg
 from render.prove.objects import Overlap, overlaps
+from render.prove.regions import STANDING, Cast, Region, region_masks
 from render.prove.target import Target
 from render.view import Frame, RenderableScene, render_view
-from scenes.actor import Actor
 from scenes.ground import Ground
 from scenes.look import Look
-
-Region = Literal["all", "seen", "unseen"]
-REGIONS: tuple[Region, ...] = ("all", "seen", "unseen")
-MIN_REGION_PX = 150
-"""Smaller regions have no score."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,12 +38,12 @@ class RegionScore:
     normal_deg: float
     """Median error of normals on surfaces of more than 0.25 m2."""
     mask_iou: float
-    """Mean over standing road users of at least 40 px; those are seen that mostly are."""
+    """Mean over the region's road users of at least 40 px; those are seen that mostly are."""
     box_iou: float
     objects: int
     """How many they are."""
     marks_f1: float
-    """Of the lane marks found in the render."""
+    """Of the lane marks found in the render; those of the standing scene."""
     marks_f1_true: float
     """Of the lane marks that the same detector finds in the true picture."""
 
@@ -71,7 +60,7 @@ def exposure_ev(scene: Scene, time_us: int) -> float:
 
 
 def render_target(
-    scene: RenderableScene, target: Target, ground: Ground, stops: float
+    scene: RenderableScene, target: Target, ground: Ground, stops: float, cast: Cast | None = None
 ) -> tuple[Frame, Comparison]:
     """The view as a scene shows it, labels and all, and beside truth.
 
@@ -80,25 +69,29 @@ def render_target(
         target: Truth.
         ground: Road height of the clip.
         stops: From the scene's exposure at that time to truth's [EV].
+        cast: Road users; the clip's own when left out.
     """
+    cast = cast or Cast(actors=scene.clip.actors)
     frame = render_view(
         scene,
         target.camera,
         target.world_from_camera,
         time_us=target.time_us,
         look=Look(exposure_ev=stops),
+        actors=cast.actors,
+        assets=cast.assets,
         ground=ground,
     )
     comparison = Comparison(
         photo=target.photo,
         render=frame.rgb.astype(np.float32) / 255.0,
-        counts=target.counts(scene.clip.actors),
+        counts=target.counts(cast.actors),
     )
     return frame, comparison
 
 
 def score_view(
-    frame: Frame, shown: Comparison, target: Target, actors: Sequence[Actor], ground: Ground
+    frame: Frame, shown: Comparison, target: Target, cast: Cast, ground: Ground
 ) -> list[RegionScore]:
     """Scores on every region that is there.
 
@@ -106,18 +99,15 @@ def score_view(
         frame: What `render_target` rendered.
         shown: The same beside truth.
         target: Truth.
-        actors: The clip's road users.
+        cast: Road users, as they were rendered.
         ground: Where the road is, for the lane marks.
     """
     fitted = affine_fit(shown.render, shown.photo, shown.counts)
     grid = road_grid(target, ground, shown.counts)
     marks = found_paint(shown.render, grid), found_paint(shown.photo, grid)
-    found = overlaps(actors, target.instance, frame.instance, shown.counts, target.seen)
     scores = []
-    for region, mask in _masks(shown.counts, target.seen).items():
-        if mask.sum() < MIN_REGION_PX:
-            continue
-        mine = [x for x in found if region == "all" or (x.seen_share >= 0.5) == (region == "seen")]
+    for region, mask in region_masks(target, cast, shown.counts).items():
+        mine = _overlaps(frame, shown, target, cast, region)
         scores.append(
             RegionScore(
                 region=region,
@@ -133,12 +123,20 @@ def score_view(
     return scores
 
 
-def _masks(
-    counts: Bool[np.ndarray, "h w"], seen: Bool[np.ndarray, "h w"] | None
-) -> dict[Region, Bool[np.ndarray, "h w"]]:
-    if seen is None:
-        return {"all": counts}
-    return {"all": counts, "seen": counts & seen, "unseen": counts & ~seen}
+def _overlaps(
+    frame: Frame, shown: Comparison, target: Target, cast: Cast, region: Region
+) -> list[Overlap]:
+    """Of the road users that a region is about.
+
+    Those that stand still overlap where the standing scene counts; all others anywhere.
+    """
+    pair = target.instance, frame.instance
+    if region in STANDING:
+        found = overlaps(cast.actors, *pair, shown.counts, target.seen)
+        return [x for x in found if region == "all" or (x.seen_share >= 0.5) == (region == "seen")]
+    ids = cast.moving if region == "movers" else cast.changed
+    everywhere = np.ones(shown.counts.shape, dtype=bool)
+    return overlaps(cast.actors, *pair, everywhere, target.seen, ids)
 
 
 def _pictures(shown: Comparison, mask: Bool[np.ndarray, "h w"]) -> dict[str, float]:
@@ -176,5 +174,7 @@ def _marks(
     region: Region,
 ) -> dict[str, float]:
     parts = {"all": grid.valid, "seen": grid.valid & grid.seen, "unseen": grid.valid & ~grid.seen}
+    if region not in parts:
+        return {"marks_f1": float("nan"), "marks_f1_true": float("nan")}
     render, true = (f1(found, grid.paint, parts[region]) for found in marks)
     return {"marks_f1": render, "marks_f1_true": true}

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,8 +20,10 @@ from recon.evaluate import Comparison, evaluate_scene, result
 from recon.evidence import camera_trajectory, scaled_camera
 from recon.reconstruct import reconstruct_clip
 from recon.scene import Scene, load_scene
+from render.actors import PeopledScene
 from render.prove.exactness import measured_oracle, write_oracle
 from render.prove.plan import WorldPlan
+from render.prove.regions import cast_of, region_masks
 from render.prove.rows import Row, view_row
 from render.prove.scoring import exposure_ev, render_target, score_view
 from render.prove.target import target_of
@@ -35,8 +37,8 @@ from scenes.worlds.truth_files import TruthView
 CLIP, TRUTH, SCENE, SCORES = "clip", "truth", "scene", "scores"
 COSTS, PROCESSOR, ORACLE = "costs.json", "processor.json", "oracle.json"
 ROWS, HELD_OUT = "rows.json", "held_out"
-SCORING = 1
-"""Version of the scores; another one scores again."""
+SCORING = 2
+"""Version of the scores; a folder with scores of another one is refused."""
 
 
 def run_stage(plan: WorldPlan, folder: Path, stage: str) -> None:
@@ -156,12 +158,18 @@ def score_axis(
         for view in views:
             full = view.camera or scene.clip.cameras[0].camera
             target = target_of(view, scaled_camera(full, scale))
-            frame, shown = render_target(scene, target, ground, stops(target.time_us))
+            cast = cast_of(target, scene.clip, ground)
+            frame, shown = render_target(scene, target, ground, stops(target.time_us), cast)
             away_m = path.distance_m(target.world_from_camera[:3, 3])
-            scores = score_view(frame, shown, target, scene.clip.actors, ground)
-            rows += [view_row(target.axis, target.amount, away_m, score) for score in scores]
+            scores = score_view(frame, shown, target, cast, ground)
+            rows += [
+                view_row(target.axis, target.amount, away_m, score)
+                for score in scores
+                if score.region != "movers" or isinstance(scene, PeopledScene)
+            ]
+            masks = region_masks(target, cast, shown.counts)
             picture = folder / picture_name(target.amount, target.time_us)
-            _write_picture(picture, shown)
+            _write_picture(picture, replace(shown, counts=np.logical_or.reduce([*masks.values()])))
         write_json(folder / ROWS, [asdict(row) for row in rows])
 
 

@@ -6,7 +6,7 @@ that some recorded picture shows. What nobody ever saw can only be invented.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from render.prove.rows import BETTER_HIGH, Row, find, mean
+from render.prove.rows import BETTER_HIGH, EDITED, Row, find, mean
 
 BESIDE_M = 3.0
 """The distance that the bars are about."""
@@ -17,6 +17,14 @@ BARS: dict[str, tuple[float, str]] = {
     "normal_deg": (8.0, "at most"),
 }
 """Of which number, what is asked for 3 m beside the path."""
+EDIT_BARS: dict[str, tuple[str, str, float]] = {
+    "changed_psnr_db": ("changed", "psnr_db", 22.0),
+    "changed_with_shadow_psnr_db": ("changed+shadow", "psnr_db", 22.0),
+    "actor_iou": ("changed", "mask_iou", 0.9),
+}
+"""Score of edited road users -> the region and the number that it is, and the least asked for."""
+MOVERS = {"movers_psnr_db": "psnr_db", "movers_iou": "mask_iou"}
+"""Score of road users that move -> the number that it is, on their own pixels."""
 
 
 def summary(worlds: Iterable[Sequence[Row]]) -> list[dict[str, float | str | bool | None]]:
@@ -45,6 +53,57 @@ def summary(worlds: Iterable[Sequence[Row]]) -> list[dict[str, float | str | boo
     drops = [on - off for on, off in both if on is not None and off is not None]
     if drops:
         lines.append(_said("psnr_drop_db", region, None, mean(drops), len(drops)))
+    return lines + _movers(worlds)
+
+
+def _movers(worlds: Sequence[Sequence[Row]]) -> list[dict[str, float | str | bool | None]]:
+    """Lines of the road users that move, on their own pixels; none where nobody does."""
+    places = ((0.0,), (-BESIDE_M, BESIDE_M))
+    lines = []
+    for name, number in MOVERS.items():
+        pairs = [
+            [mean(row.numbers.get(number) for row in find(rows, "lateral", amounts, "movers"))
+             for amounts in places]
+            for rows in worlds
+        ]  # fmt: skip
+        both = [pair for pair in pairs if None not in pair]
+        on, off = (mean(pair[place] for pair in both or pairs) for place in (0, 1))
+        if on is not None or off is not None:
+            lines.append(_said(name, "movers", on, off, len(both)))
+    return lines
+
+
+def edits_summary(
+    worlds: Iterable[Sequence[Row]],
+) -> list[dict[str, float | str | bool | None]]:
+    """A line for each axis of edited road users and each score: means over worlds, and the bar.
+
+    Args:
+        worlds: Of each world, a row of every amount, axis and region.
+    """
+    worlds = list(worlds)
+    lines: list[dict[str, float | str | bool | None]] = []
+    for axis in EDITED:
+        for score, (region, number, bar) in EDIT_BARS.items():
+            mine = (
+                mean(r.numbers.get(number) for r in rows if (r.axis, r.region) == (axis, region))
+                for rows in worlds
+            )
+            known = [value for value in mine if value is not None]
+            if not known:
+                continue
+            value = sum(known) / len(known)
+            lines.append(
+                {
+                    "axis": axis,
+                    "score": score,
+                    "worlds": len(known),
+                    "value": value,
+                    "worst": min(known),
+                    "bar": f"at least {bar:g}",
+                    "met": value >= bar,
+                }
+            )
     return lines
 
 

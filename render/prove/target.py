@@ -12,8 +12,12 @@ from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 
 from scenes.actor import Actor
 from scenes.camera import Camera
+from scenes.edits import ActorEdit
+from scenes.errors import OtherlaneError
 from scenes.images import resize_linear, srgb_from_linear
+from scenes.worlds.perturbations import AXES
 from scenes.worlds.truth_files import TruthView
+from scenes.worlds.truth_store import picture_of
 
 DEPTH_EDGE = 1.2
 """Neighbouring pixels whose ranges differ by more than this factor show different surfaces."""
@@ -43,31 +47,55 @@ class Target:
     """World; 0 for the sky; None where truth does not say."""
     seen: Bool[np.ndarray, "h w"] | None
     """Some recorded picture shows this surface point; None where truth does not say."""
+    edits: tuple[ActorEdit, ...] = ()
+    """What the drive is to be asked for, where edits of road users made the world."""
+    photo_before: Float32[np.ndarray, "h w 3"] | None = None
+    """The photo without the edits; None where there are none."""
+    instance_before: Int32[np.ndarray, "h w"] | None = None
+    """Ids without the edits; None where there are none."""
 
     def counts(self, actors: Sequence[Actor]) -> Bool[np.ndarray, "h w"]:
-        """Pixels that are scored: away from what moves, whose fields are scored apart."""
+        """Pixels of the standing scene: away from what moves, which is scored apart."""
         moving = [actor.id for actor in actors if actor.is_moving]
         return ~grown(np.isin(self.instance, moving), MOVING_MARGIN_PX)
 
 
 def target_of(view: TruthView, camera: Camera) -> Target:
-    """The truth of a view as `camera`, the truth's own but with fewer pixels, would see it."""
+    """The truth of a view as `camera`, the truth's own but with fewer pixels, would see it.
+
+    Raises:
+        OtherlaneError: Road users were changed, and the view does not say by which edits.
+    """
+    kind = AXES[view.axis].kind if view.axis in AXES else None
+    if kind == "actor" and not view.edits:
+        fix = "remove its files, and `prove` writes it again"
+        raise OtherlaneError(f"truth of {view.axis}", "is of an older version", fix)
     range_m, nearest = _at_centres(view.range_m, camera.width, camera.height)
     normal, seen = view.normal, view.seen
-    shown = srgb_from_linear(resize_linear(view.rgb, camera.width, camera.height))
+    before, was = view.linear_before, view.instance_before
     return Target(
         axis=view.axis or "lateral",
         amount=view.shift_m if view.amount is None else view.amount,
         time_us=view.time_us,
         camera=camera,
         world_from_camera=view.world_from_camera,
-        photo=shown.clip(0, 1).astype(np.float32),
+        photo=_photo(view.rgb, camera),
         range_m=range_m,
         instance=view.instance[nearest],
         semantic=view.semantic[nearest],
         normal=None if normal is None else normal[nearest].astype(np.float32),
         seen=None if seen is None else seen[nearest],
+        edits=view.edits,
+        photo_before=None if before is None else _photo(picture_of(before), camera),
+        instance_before=None if was is None else was[nearest],
     )
+
+
+def _photo(
+    rgb: UInt8[np.ndarray, "rows columns 3"], camera: Camera
+) -> Float32[np.ndarray, "h w 3"]:
+    shown = srgb_from_linear(resize_linear(rgb, camera.width, camera.height))
+    return shown.clip(0, 1).astype(np.float32)
 
 
 def grown(mask: Bool[np.ndarray, "h w"], by: int) -> Bool[np.ndarray, "h w"]:

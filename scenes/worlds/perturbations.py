@@ -14,7 +14,7 @@ from scenes.geometry import yaw_rotation
 from scenes.trajectory import Trajectory
 from scenes.worlds.lighting import EGO, Lamp
 from scenes.worlds.mesh import Mesh, Surface
-from scenes.worlds.perturbed_actors import inserted, moved, removed
+from scenes.worlds.perturbed_actors import Edits, edited, inserted, moved, removed
 from scenes.worlds.perturbed_paths import detour, raised, shifted, turned, u_turn
 from scenes.worlds.world import World
 
@@ -38,6 +38,8 @@ class PerturbedWorld:
     """By how much, in the unit of the axis."""
     world: World
     """All of it; its `ego` is the path from which it is seen."""
+    edits: Edits = ()
+    """What to ask of the recorded drive to get the same, where edits of road users say it all."""
 
     @property
     def ego(self) -> Trajectory:
@@ -56,8 +58,9 @@ class Axis:
     """Of its amounts: "m", "deg", or "" for shares and counts."""
     amounts: tuple[float, ...]
     """Those that are tried."""
-    change: Callable[[World, float], World]
-    """The whole of it; raises InfeasibleError where a world has no room for it."""
+    change: Callable[[World, float], World | Edits]
+    """The whole of it, or the edits that make it of the world; raises InfeasibleError where a
+    world has no room for it."""
 
     def apply(self, world: World, amount: float) -> PerturbedWorld:
         """The world, perturbed.
@@ -65,7 +68,10 @@ class Axis:
         Raises:
             InfeasibleError: The world has no road user to change, or no room for it.
         """
-        return PerturbedWorld(axis=self.name, amount=amount, world=self.change(world, amount))
+        made = self.change(world, amount)
+        edits = () if isinstance(made, World) else made
+        whole = made if isinstance(made, World) else edited(world, made)
+        return PerturbedWorld(axis=self.name, amount=amount, world=whole, edits=edits)
 
 
 def _on_path(path: Callable[[Trajectory, float], Trajectory]) -> Callable[[World, float], World]:

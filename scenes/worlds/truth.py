@@ -6,12 +6,13 @@ again, so it can be killed, and asked for more axes later. `read_truth` reads wh
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float16, Int32
 
 from scenes.errors import OtherlaneError
 from scenes.folders import write_json
@@ -22,6 +23,7 @@ from scenes.worlds.progress import reported
 from scenes.worlds.recording import FRAME_US, Recording, ego_from_lidar
 from scenes.worlds.seen import Eye
 from scenes.worlds.tracer import Tracer
+from scenes.worlds.truth_edits import recorded_picture, who_shows
 from scenes.worlds.truth_files import TruthView, read_view
 from scenes.worlds.truth_store import LAYOUT, is_whole_view, read_whole_view, write_whole_view
 from scenes.worlds.truth_view import Rig, Stage, is_clear, stage_of, view_at
@@ -80,8 +82,9 @@ def write_truth(
     """Write exact views of a recording's perturbed worlds into `out`; returns their names.
 
     The views of an amount spread over the drive; a place where a camera cannot be (in a parked
-    car, in a wall) gives way to the nearest frame that is free, or to no view at all, and its
-    JSON says why. The result does not depend on `workers`.
+    car, in a wall), or from where one does not see the road user that was changed, gives way to
+    the nearest frame that is better, or to no view at all, and its JSON says why. The result does
+    not depend on `workers`.
 
     Args:
         recording: What was recorded: world, camera, frames.
@@ -100,6 +103,7 @@ def write_truth(
     if workers <= 1 or len(left) <= 1:
         _drain(reported(map(partial(_work, recording, out), left), len(left), "truth"))
         _ready.cache_clear()
+        _recorded.cache_clear()
     else:
         with working(workers) as pool:
             done = pool.map(partial(_work, recording, out), left)
@@ -184,23 +188,40 @@ def _work(recording: Recording, out: Path, want: Want) -> None:
         for name in want.names():
             _skip(out, name, str(error))
         return
-    _views(stage_of(rig, light, perturbed), out, want)
+    _views(recording, stage_of(rig, light, perturbed), out, want)
 
 
-def _views(stage: Stage, out: Path, want: Want) -> None:
+def _views(recording: Recording, stage: Stage, out: Path, want: Want) -> None:
     frames = len(stage.rig.time_us)
     asked = np.linspace(0, frames - 1, want.views + 2)[1:-1].round().astype(int).tolist()
     taken: set[int] = set()
     for name, wish in zip(want.names(), asked, strict=True):
         near = sorted(set(range(frames)) - taken, key=lambda i: (abs(i - wish), i))
         free = (i for i in near if is_clear(stage, int(stage.rig.time_us[i])))
-        frame = next(free, None)
+        frame = next((i for i in free if who_shows(stage, i)), None)
         if frame is None:
-            _skip(out, name, "no frame at which a camera has room")
+            _skip(out, name, "no frame at which a camera has room, and sees who was changed")
             continue
         taken.add(frame)  # one frame, one view
         if not _is_there(out, name):
-            write_whole_view(out, name, view_at(stage, frame))
+            write_whole_view(out, name, _view(recording, stage, frame))
+
+
+def _view(recording: Recording, stage: Stage, frame: int) -> TruthView:
+    """Everything about a view; where edits made the world, without them, too."""
+    view, edits = view_at(stage, frame), stage.perturbed.edits
+    if not edits:
+        return view
+    linear, instance = _recorded(recording, frame)
+    return replace(view, edits=edits, linear_before=linear, instance_before=instance)
+
+
+@lru_cache(4)
+def _recorded(
+    recording: Recording, frame: int
+) -> tuple[Float16[np.ndarray, "h w 3"], Int32[np.ndarray, "h w"]]:
+    """What edits of road users are compared with; most look at the same few frames."""
+    return recorded_picture(*_ready(recording), frame)
 
 
 def _skip(out: Path, name: str, why: str) -> None:

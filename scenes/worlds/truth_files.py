@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float16, Float32, Float64, Int32, UInt8
 
 from scenes.camera import Camera
+from scenes.edits import ActorEdit
 from scenes.images import read_image
 from scenes.worlds.truth_objects import ObjectTruth
 from scenes.worlds.view import View
@@ -87,6 +88,12 @@ class TruthView:
     """Road users that would be in the picture were nothing in front of them."""
     sweep: SweepTruth | None = None
     """What a lidar on the ego would return in the turn that starts now."""
+    edits: tuple[ActorEdit, ...] = ()
+    """What to ask of the recorded drive to get this, where edits of road users say it all."""
+    linear_before: Float16[np.ndarray, "h w 3"] | None = None
+    """Linear radiance without the edits; None where there are none."""
+    instance_before: Int32[np.ndarray, "h w"] | None = None
+    """Ids of actors without the edits; None where there are none."""
 
     def z_m(self, camera: Camera) -> Float64[np.ndarray, "h w"]:
         """Distance along the optical axis [m]."""

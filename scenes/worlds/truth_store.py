@@ -1,5 +1,7 @@
 """Whole truth views on disk: NAME.json says what, NAME.npz holds numbers, NAME.webp is to look at.
 
+Where edits of road users made the world, NAME.toml is the scenario that asks for the same.
+
 Numbers are kept as they are (lossless); the picture is made of the linear radiance as it is kept.
 A view is written aside and renamed, its JSON last: where there is a JSON, the view is whole.
 """
@@ -8,14 +10,17 @@ import io
 import json
 import os
 import zipfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from scenes.camera import Camera
+from scenes.edits import ActorEdit
 from scenes.errors import OtherlaneError
+from scenes.scenario import Scenario
 from scenes.semantics import Semantic
 from scenes.worlds.truth_files import SweepTruth, TruthView
 from scenes.worlds.truth_objects import ObjectTruth
@@ -26,6 +31,7 @@ LAYOUT = 2
 """Version of these files."""
 _IMAGES = ("range_m", "semantic", "linear", "normal", "albedo", "flow_px")
 _FLAGS = ("stays", "shadow", "seen")
+_BEFORE = ("linear_before", "instance_before")
 _SWEEP = ("xyz_m", "offset_us", "semantic", "instance")
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, msgspec.ValidationError)
 
@@ -52,6 +58,10 @@ def write_whole_view(folder: Path, name: str, view: TruthView) -> None:
     arrays["instance"] = view.instance.astype(np.int16)
     arrays |= {f"sweep/{field}": getattr(view.sweep, field) for field in _SWEEP}
     arrays |= {f"line/{i}": line.points_m for i, line in enumerate(lines)}
+    if view.edits:
+        arrays |= {field: getattr(view, field) for field in _BEFORE}
+        text = Scenario(name=name, edits=view.edits).toml()
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
     aside = folder / f".{name}.npz"
     with aside.open("wb") as file:
         np.savez_compressed(file, **arrays)
@@ -111,10 +121,18 @@ def read_whole_view(folder: Path, name: str) -> TruthView:
         numbers = io.BytesIO((folder / f"{name}.npz").read_bytes())
         with np.load(numbers, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-        return _view(about, arrays)
+        return replace(_view(about, arrays), **_before(folder / f"{name}.toml", arrays))
     except _DAMAGE as error:
         fix = "remove it and write the truth again"
         raise OtherlaneError(folder / name, f"is damaged ({error})", fix) from error
+
+
+def _before(scenario: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What a view holds whose world edits made; nothing for others."""
+    if not set(_BEFORE) <= arrays.keys():
+        return {}
+    edits = tuple(edit for edit in Scenario.load(scenario).edits if isinstance(edit, ActorEdit))
+    return {"edits": edits, **{field: arrays[field] for field in _BEFORE}}
 
 
 def _view(about: dict, arrays: dict[str, np.ndarray]) -> TruthView:

@@ -6,6 +6,7 @@ is traced through pixel centres. World coordinates, metres, clip time in microse
 
 import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -191,7 +192,7 @@ def _surface_images(
     pose: Float64[np.ndarray, "4 4"],
     time_us: int,
     shape: tuple[int, int],
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """What the surfaces are that rays met: the fields of `TruthView` that the tracer knows."""
     labels = tracer.truth(
         np.broadcast_to(pose[:3, 3], (len(rays.met), 3)).copy(),

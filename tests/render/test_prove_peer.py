@@ -1,6 +1,7 @@
 """nerfacto on the proving ground: the same scores as ours, for a method that sees exactly."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
@@ -135,6 +136,16 @@ def test_the_budget_is_what_ours_cost(proved: Path, tmp_path: Path) -> None:
         )
     with pytest.raises(OtherlaneError, match="no scores of otherlane's"):
         measure_world(tmp_path / "nothing", tmp_path / "more", SETTINGS, making(Oracle()))
+
+
+def test_it_is_not_asked_for_edits(proved: Path, tmp_path: Path) -> None:
+    folder = proved / "worlds/street-101"
+    shutil.copytree(folder / "scores/lateral", folder / "scores/actor-moved")
+    world = measure_world(folder, tmp_path, replace(SETTINGS, cpu_seconds=5.0), making(Oracle()))
+    rows = world["rows"]
+    assert isinstance(rows, list)
+    assert {row["axis"] for row in rows} == {"lateral"}
+    assert "movers" not in {row["region"] for row in rows}
 
 
 def test_it_stands_beside_ours(proved: Path, tmp_path: Path) -> None:

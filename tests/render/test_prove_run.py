@@ -5,6 +5,7 @@ Worlds are replaced by a striped plain that takes no time to record; everything 
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import recon.recipes
 import render.prove.stages as stages
 from render.prove.plan import GUESS_S, STAGES, Clock, ProveRequest, make_plan
 from render.prove.run import prove_folder
+from render.prove.target import target_of
 from scenes.camera import Camera, camera_rays
 from scenes.clip import Clip
+from scenes.edits.actor_looks import InsertActor
 from scenes.errors import OtherlaneError
 from scenes.geometry import translation
 from scenes.images import srgb_from_linear
@@ -33,6 +36,7 @@ CAMERA = Camera(width=24, height=16, fx=20.0, fy=20.0, cx=12.0, cy=7.0)
 REQUEST = ProveRequest(
     worlds=("street",), axes=("lateral=0,3", "fog"), recipe="tiny", views=2, workers=1
 )
+CAR = InsertActor(actor=40, asset="car", start_us=0, ahead_m=8.0, speed_mps=10.0)
 
 EXACT = OracleReport(
     fit_m=0.0, box_px=0.1, mesh_px=0.1, road_users=1, depth_rel=1e-6, flow_px=0.02,
@@ -41,8 +45,13 @@ EXACT = OracleReport(
 
 
 def view_of_the_plain(axis: str, amount: float) -> TruthView:
-    """What `tests.scene_maker` draws, from `amount` metres to the left; the right half was seen."""
-    shifted = translation(np.array([0.0, amount, 0.0]))
+    """What `tests.scene_maker` draws, from `amount` metres to the left; the right half was seen.
+
+    Where road users are changed: from the path, with the asset "car" in the middle of the picture.
+    """
+    edits = AXES[axis].kind == "actor"
+    shift_m = 0.0 if edits else amount
+    shifted = translation(np.array([0.0, shift_m, 0.0]))
     pose = drive_path().at(np.array([200_000]))[0] @ shifted @ EGO_FROM_CAMERA
     origins, along = camera_rays(CAMERA, CAMERA.pixel_centres().reshape(-1, 2), pose)
     down = along[:, 2] < -1e-3
@@ -51,19 +60,25 @@ def view_of_the_plain(axis: str, amount: float) -> TruthView:
     shown = np.round(srgb_from_linear(radiance(origins, along)) * 255).astype(np.uint8)
     normal = np.where(down[:, None], np.array([0.0, 0.0, 1.0]), 0.0).astype(np.float32)
     semantic = np.where(down, Semantic.ROAD, Semantic.SKY).astype(np.uint8)
+    nobody, linear = np.full(size, -1, dtype=np.int32), radiance(origins, along).reshape(*size, 3)
+    instance = nobody.copy()
+    instance[4:12, 8:16] = 40 if edits else -1
     return TruthView(
         time_us=200_000,
-        shift_m=amount,
+        shift_m=shift_m,
         world_from_camera=pose,
         rgb=shown.reshape(*size, 3),
         range_m=range_m.reshape(size).astype(np.float32),
         semantic=semantic.reshape(size),
-        instance=np.full(size, -1, dtype=np.int32),
+        instance=instance,
         axis=axis,
         amount=amount,
         camera=CAMERA,
         normal=normal.reshape(*size, 3),
         seen=np.broadcast_to(np.arange(24) >= 12, size).copy(),
+        edits=(CAR,) if edits else (),
+        linear_before=linear.astype(np.float16) if edits else None,
+        instance_before=nobody if edits else None,
     )
 
 
@@ -131,6 +146,40 @@ def test_a_run_writes_numbers_and_a_page(tmp_path: Path, counted: dict[str, int]
     assert counted == {"record": 1, "truth": 1, "oracle": 1}
 
 
+def test_road_users_are_edited_and_axes_can_be_added_later(
+    tmp_path: Path, counted: dict[str, int]
+) -> None:
+    prove_folder(tmp_path, REQUEST)
+    lateral = tmp_path / "worlds/street-101/scores/lateral/rows.json"
+    first, made_ns = json.loads((tmp_path / "prove.json").read_bytes()), lateral.stat().st_mtime_ns
+    assert first["edits"] == []
+    axes = ("lateral=0,3", "actor-inserted=12", "fog")
+    said = prove_folder(tmp_path, ProveRequest(**{**_fields(REQUEST), "axes": axes}))
+    content = json.loads((tmp_path / "prove.json").read_bytes())
+    assert counted == {"record": 1, "truth": 2, "oracle": 1}
+    assert lateral.stat().st_mtime_ns == made_ns
+    rows = {(row["axis"], row["region"]): row for row in content["worlds"][0]["rows"]}
+    changed = rows["actor-inserted", "changed"]["numbers"]
+    assert changed["share"] == pytest.approx(64 / 384)
+    assert 0.3 < changed["mask_iou"] < 1.0  # it stands where truth says, and is no square
+    assert rows["actor-inserted", "changed+shadow"]["numbers"]["psnr_db"] > 3.0
+    assert rows["actor-inserted", "all"]["distance_m"] == pytest.approx(0.0)
+    assert {line["score"]: line["value"] for line in content["edits"]}["actor_iou"] == (
+        changed["mask_iou"]
+    )
+    assert said["edits"] == content["edits"]
+    assert content["summary"][0] == first["summary"][0]  # the camera's axes stay as they were
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "Road users moved, removed and inserted" in page
+    assert "Against actor-inserted" not in page
+
+
+def test_truth_of_edits_that_does_not_say_them_is_refused() -> None:
+    view = replace(view_of_the_plain("actor-inserted", 12.0), edits=())
+    with pytest.raises(OtherlaneError, match="older version"):
+        target_of(view, CAMERA)
+
+
 def test_what_is_finished_is_not_done_again(tmp_path: Path, counted: dict[str, int]) -> None:
     prove_folder(tmp_path, REQUEST)
     first = json.loads((tmp_path / "prove.json").read_text(encoding="utf-8"))
@@ -185,7 +234,7 @@ def test_another_run_stands_beside(tmp_path: Path, counted: dict[str, int]) -> N
 def test_a_plan_names_every_axis_and_hides_none() -> None:
     plan = make_plan(ProveRequest())
     assert {world.recipe for world in plan.worlds} == set(RECIPES)
-    rendered = {name for name, axis in AXES.items() if axis.kind == "ego"}
+    rendered = {name for name, axis in AXES.items() if axis.kind in ("ego", "actor")}
     assert set(plan.worlds[0].amounts()) == rendered
     assert {axis.name for axis in plan.not_yet} == set(AXES) - rendered
     assert min(world.recording.seed for world in plan.worlds) > 100

@@ -9,14 +9,17 @@ from recon.evaluate import Comparison
 from render.prove.marks import f1, found_paint, road_grid
 from render.prove.metrics import abs_rel_median, gradient_ssim, large_surfaces, normal_error_deg
 from render.prove.objects import overlaps
+from render.prove.regions import Cast, cast_of
 from render.prove.scoring import RegionScore, score_view
 from render.prove.target import Target
 from render.view import Frame, render_view
 from scenes.camera import Camera, camera_rays
+from scenes.edits.actor_looks import InsertActor
+from scenes.edits.actors import MoveActor, RemoveActor
 from scenes.geometry import rigid
 from scenes.ground import fit_ground
 from scenes.semantics import Semantic
-from tests.render.analytic import AnalyticScene, street
+from tests.render.analytic import AnalyticScene, box_actor, street
 
 CAMERA = Camera(width=240, height=120, fx=160.0, fy=160.0, cx=120.0, cy=40.0)
 DOWN = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
@@ -57,13 +60,16 @@ def target_from(scene: AnalyticScene, frame: Frame) -> Target:
     )
 
 
-def scored(frame: Frame, target: Target, scene: AnalyticScene) -> dict[str, RegionScore]:
+def scored(
+    frame: Frame, target: Target, scene: AnalyticScene, changed: frozenset[int] = frozenset()
+) -> dict[str, RegionScore]:
+    cast = Cast(actors=scene.clip.actors, changed=changed)
     shown = Comparison(
         photo=target.photo,
         render=frame.rgb.astype(np.float32) / 255.0,
         counts=target.counts(scene.clip.actors),
     )
-    scores = score_view(frame, shown, target, scene.clip.actors, fit_ground(scene.clip))
+    scores = score_view(frame, shown, target, cast, fit_ground(scene.clip))
     return {score.region: score for score in scores}
 
 
@@ -83,6 +89,85 @@ def test_a_perfect_render_has_perfect_scores() -> None:
     assert scores["all"].objects == scores["seen"].objects + scores["unseen"].objects > 0
     assert scores["all"].share == pytest.approx(scores["seen"].share + scores["unseen"].share)
     assert scores["all"].marks_f1 == scores["all"].marks_f1_true > 0.8
+
+
+def edited(truth: AnalyticScene, before: AnalyticScene) -> Target:
+    """Truth of the second after edits that made it the first."""
+    target, was = (target_from(s, rendered(s, pose_at(0.0, 0.0))) for s in (truth, before))
+    return replace(target, photo_before=was.photo, instance_before=was.instance)
+
+
+def with_car_at(x_m: float) -> AnalyticScene:
+    return street(CAMERA, (box_actor(3, (x_m, 2.0)), box_actor(8, (9.0, -3.4))))
+
+
+def test_what_edits_changed_is_a_region_of_its_own() -> None:
+    here, there = with_car_at(9.0), with_car_at(14.0)
+    target = edited(there, here)
+    right = scored(rendered(there, pose_at(0.0, 0.0)), target, there, frozenset({3}))
+    assert list(right) == ["all", "seen", "unseen", "changed", "changed+shadow"]
+    assert right["changed"].psnr_db == pytest.approx(100.0)
+    assert (right["changed"].objects, right["changed"].mask_iou) == (1, 1.0)
+    was, now = target.instance_before == 3, target.instance == 3
+    assert right["changed"].share == (was | now).mean()
+    assert right["changed+shadow"].share >= right["changed"].share
+    assert np.isnan(right["changed"].marks_f1)
+    wrong = scored(rendered(here, pose_at(0.0, 0.0)), target, there, frozenset({3}))
+    assert wrong["changed"].psnr_db < 25.0
+    assert wrong["changed"].mask_iou == pytest.approx((was & now).sum() / (was | now).sum())
+    assert wrong["changed"].mask_iou < 0.5
+
+
+def test_light_that_an_edit_changes_beside_it_counts_with_the_shadow_only() -> None:
+    here, there = with_car_at(9.0), with_car_at(14.0)
+    target = edited(there, here)
+    assert target.photo_before is not None
+    dark = target.photo.copy()
+    dark[100:110, 60:100] *= 0.5
+    shadowed = replace(target, photo=dark)
+    scores = scored(rendered(there, pose_at(0.0, 0.0)), shadowed, there, frozenset({3}))
+    assert scores["changed"].psnr_db == pytest.approx(100.0)
+    assert scores["changed+shadow"].psnr_db < 40.0
+    extra = scores["changed+shadow"].share - scores["changed"].share
+    assert extra * dark[..., 0].size >= 0.9 * 400
+
+
+def test_road_users_that_move_have_a_region_of_their_own() -> None:
+    mover = box_actor(3, (9.0, 2.0), speed_mps=8.0)
+    shows = with_car_at(9.0)  # the march of the analytic street leaves out who moves
+    frame = rendered(shows, pose_at(0.0, 0.0))
+    target = target_from(shows, frame)
+    moving = street(CAMERA, (mover, shows.clip.actors[1]))
+    scores = scored(frame, target, moving)
+    assert scores["movers"].share == (target.instance == 3).mean()
+    assert (scores["movers"].objects, scores["movers"].mask_iou) == (1, 1.0)
+    assert scores["movers"].psnr_db == pytest.approx(100.0)
+    static = scored(rendered(moving, pose_at(0.0, 0.0)), target, moving)
+    assert static["movers"].mask_iou == 0.0
+    assert static["movers"].psnr_db < 30.0
+    assert static["all"].psnr_db == pytest.approx(100.0)  # where it is not, all is well
+
+
+def test_edits_of_truth_are_done_to_the_recorded_drive() -> None:
+    scene = street()
+    ground = fit_ground(scene.clip)
+    target = replace(
+        target_from(scene, rendered(scene, pose_at(0.0, 0.0))),
+        edits=(
+            MoveActor(actor=3, left_m=2.0),
+            RemoveActor(actor=9),
+            InsertActor(actor=40, asset="van", start_us=0, ahead_m=20.0, speed_mps=5.0),
+        ),
+    )
+    cast = cast_of(target, scene.clip, ground)
+    assert cast.changed == {3, 9, 40}
+    assert [actor.id for actor in cast.actors] == [3, 7, 8, 12, 40]
+    assert cast.assets == {40: "van"}
+    assert cast.moving == {12, 40}
+    assert cast.actors[0].trajectory.world_from_body[0, 1, 3] == pytest.approx(5.2)
+    unedited = cast_of(replace(target, edits=()), scene.clip, ground)
+    assert unedited.actors == scene.clip.actors
+    assert not unedited.changed
 
 
 def test_marks_that_are_half_a_metre_off_are_not_found() -> None:

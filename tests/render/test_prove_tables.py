@@ -12,7 +12,7 @@ from render.prove.exactness import worst
 from render.prove.peers import FORMAT, read_peer
 from render.prove.rows import Row, by_amount, by_distance, mean, view_row
 from render.prove.scoring import RegionScore
-from render.prove.summary import summary
+from render.prove.summary import edits_summary, summary
 from scenes.errors import OtherlaneError
 
 SCORE = RegionScore(
@@ -76,6 +76,39 @@ def test_the_summary_compares_the_same_worlds() -> None:
     assert lines["marks_f1_relative"]["on_path"] == pytest.approx(0.75)
     (alone,) = [x for x in summary([narrow]) if x["score"] == "psnr_db"]
     assert (alone["on_path"], alone["beside_3_m"], alone["worlds"]) == (20.0, None, 0)
+
+
+def test_edited_road_users_have_bars_of_their_own() -> None:
+    def changed(region: str, **numbers: float) -> Row:
+        return replace(row(2.0, 0.0, **numbers), axis="actor-moved", region=region)
+
+    one = [
+        changed("changed", psnr_db=24.0, mask_iou=0.95),
+        changed("changed+shadow", psnr_db=20.0),
+        changed("all", psnr_db=40.0),
+        row(3.0),
+    ]
+    two = [changed("changed", psnr_db=23.0, mask_iou=0.83)]
+    lines = {str(line["score"]): line for line in edits_summary([one, two])}
+    assert lines["changed_psnr_db"] == {
+        "axis": "actor-moved", "score": "changed_psnr_db", "worlds": 2, "value": 23.5,
+        "worst": 23.0, "bar": "at least 22", "met": True,
+    }  # fmt: skip
+    shadow = lines["changed_with_shadow_psnr_db"]
+    assert (shadow["worlds"], shadow["value"], shadow["met"]) == (1, 20.0, False)
+    assert lines["actor_iou"]["value"] == pytest.approx(0.89)
+    assert lines["actor_iou"]["met"] is False
+    assert edits_summary([[row(3.0)]]) == []
+    assert [r.views for r in by_distance([*one, *two])] == [1]  # of the lateral row
+
+
+def test_the_summary_says_how_movers_are_shown() -> None:
+    rows = [row(0.0), replace(row(0.0, psnr_db=25.0, mask_iou=0.9), region="movers")]
+    rows += [replace(row(-3.0, psnr_db=23.0, mask_iou=0.7), region="movers")]
+    lines = {str(line["score"]): line for line in summary([rows])}
+    assert lines["movers_psnr_db"]["on_path"] == 25.0
+    assert lines["movers_iou"]["beside_3_m"] == 0.7
+    assert lines["psnr_db"]["on_path"] == SCORE.psnr_db
 
 
 def test_a_chart_is_well_formed_and_keeps_its_points_inside() -> None:

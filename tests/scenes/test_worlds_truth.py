@@ -5,15 +5,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scenes.assets import LIBRARY_SEED, find_asset
+from scenes.edits.actor_looks import InsertActor
+from scenes.edits.actors import RemoveTraffic
 from scenes.errors import OtherlaneError
 from scenes.geometry import rigid_problem
 from scenes.infeasible import InfeasibleError
+from scenes.scenario import Scenario
 from scenes.trajectory import Trajectory
 from scenes.worlds.perturbations import AXES
 from scenes.worlds.perturbed_paths import detour, raised, shifted, turned, u_turn
+from scenes.worlds.procedural import procedural
 from scenes.worlds.recording import Recording
 from scenes.worlds.sample import sample_path
 from scenes.worlds.truth import read_truth, wanted, write_truth
+from scenes.worlds.truth_edits import who_changed
 from scenes.worlds.truth_files import TruthView
 from scenes.worlds.truth_store import picture_of
 from scenes.worlds.world import World, street
@@ -110,6 +116,40 @@ def test_there_must_be_somebody_to_remove(world: World) -> None:
         AXES["actor-removed"].apply(replace(world, bodies=()), 1.0)
 
 
+def test_only_who_moves_is_edited(world: World) -> None:
+    from dataclasses import replace
+
+    standing = tuple(body for body in world.bodies if not body.actor.is_moving)
+    assert len(standing) > 10
+    for name in ("actor-moved", "actor-removed"):
+        with pytest.raises(InfeasibleError, match="nobody"):
+            AXES[name].apply(replace(world, bodies=standing), 2.0)
+    for name in ("actor-moved", "actor-removed", "actor-inserted"):
+        perturbed = AXES[name].apply(world, 2.0)
+        assert perturbed.edits
+        before = {body.actor.id: body for body in world.bodies}
+        after = {body.actor.id: body for body in perturbed.world.bodies}
+        changed = who_changed(*([b.actor for b in each.values()] for each in (before, after)))
+        assert changed == {e.actor for e in perturbed.edits if not isinstance(e, RemoveTraffic)}
+        assert changed.isdisjoint(body.actor.id for body in standing)
+        assert all(after[number].mesh is before[number].mesh for number in before.keys() & after)
+
+
+def test_an_inserted_vehicle_is_the_packaged_asset(world: World) -> None:
+    perturbed = AXES["actor-inserted"].apply(world, 12.0)
+    (edit,), new = perturbed.edits, perturbed.world.bodies[-1]
+    assert isinstance(edit, InsertActor)
+    asset = find_asset(edit.asset)
+    mesh, _, size_m = procedural(asset.kind, LIBRARY_SEED)
+    assert new.actor.id == edit.actor
+    np.testing.assert_array_equal(new.actor.size_m, size_m)
+    np.testing.assert_array_equal(new.mesh.vertices_m, mesh.vertices_m)
+    np.testing.assert_array_equal(new.mesh.colour, mesh.colour)
+    rear = new.actor.trajectory.at(np.array([0]))[0] @ [-0.5 * size_m[0], 0.0, -0.5 * size_m[2], 1]
+    ahead, _, up, _ = np.linalg.inv(world.ego.world_from_body[0]) @ rear
+    assert (ahead, up) == pytest.approx((12.0, 0.0), abs=0.05)
+
+
 def test_unknown_axes_name_the_nearest() -> None:
     with pytest.raises(OtherlaneError, match="lateral"):
         wanted(["latteral"], 1)
@@ -149,6 +189,31 @@ def test_views_hold_everything(views: tuple[TruthView, ...]) -> None:
     assert straight.seen.all()
     assert beside.seen is not None
     assert not beside.seen.all()
+
+
+def test_edits_are_a_scenario_and_the_picture_without_them_is_kept(
+    folder: Path, views: tuple[TruthView, ...]
+) -> None:
+    straight, _, inserted = views
+    assert straight.edits == ()
+    assert straight.linear_before is None
+    scenario = Scenario.load(folder / "actor-inserted_+12_0.toml")
+    assert scenario.edits == inserted.edits == AXES["actor-inserted"].apply(
+        TINY.world(), 12.0
+    ).edits  # fmt: skip
+    (edit,) = inserted.edits
+    assert isinstance(edit, InsertActor)
+    assert inserted.instance_before is not None
+    assert inserted.linear_before is not None
+    new = inserted.instance == edit.actor
+    assert new.sum() >= 50
+    assert not (inserted.instance_before == edit.actor).any()
+    np.testing.assert_array_equal(inserted.instance_before[~new], inserted.instance[~new])
+    assert inserted.frame == straight.frame  # the same picture, then
+    np.testing.assert_array_equal(inserted.linear_before, straight.linear)
+    other = np.abs(picture_of(inserted.linear_before).astype(int) - inserted.rgb).max(axis=-1) > 8
+    assert other[new].mean() > 0.5
+    assert 0.0 < other[~new].mean() < 0.4  # its shadow
 
 
 def test_what_is_there_is_not_made_again(
