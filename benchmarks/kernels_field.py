@@ -7,9 +7,10 @@ from torch import Tensor
 
 from benchmarks.kernels_inputs import COARSEST, FINEST, GEOMETRY, HARMONICS, Inputs, Sizes
 from recon.config import FieldConfig
+from recon.engine_threads import threads
 from recon.field import GridField, RadianceField
 from recon.kernels.hash_grid import HashGridSpec
-from recon.march_native import NativeScene, field_parameters, threads
+from recon.march_native import NativeScene, field_parameters
 from recon.space import Block
 
 CHECKED = 2048

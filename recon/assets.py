@@ -20,6 +20,7 @@ from recon.config import FieldConfig
 from recon.crowd import GROWN, OBSERVED, support_of
 from recon.field import GridField
 from recon.kernels.backend import Backend, backend_device
+from recon.relight import ground_linear
 from recon.scene import Scene
 from recon.staged import Look, looks_of
 from scenes.actor import Actor
@@ -80,12 +81,13 @@ def _filled(config: FieldConfig, tensors: dict[str, Tensor], backend: Backend) -
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError("a number is not finite")
     field.to(device).requires_grad_(False)
-    latent, hits = tensors.get("latent"), tensors.get("hits")
+    latent, hits, ground = (tensors.get(name) for name in ("latent", "hits", "ground_linear"))
     return Look(
         field=field,
         key_us=tensors["key_us"].to(device),
         latent=None if latent is None else latent.float().to(device),
         hits=None if hits is None else hits.float().to(device),
+        ground_linear=None if ground is None else ground.float(),
     )
 
 
@@ -97,6 +99,8 @@ def save_look(path: Path, look: Look, config: FieldConfig) -> None:
         tensors["latent"] = look.latent.detach().half()
     if look.hits is not None:
         tensors["hits"] = (look.hits > 0).to(torch.uint8)
+    if look.ground_linear is not None:
+        tensors["ground_linear"] = look.ground_linear
     found = {name: x.detach().cpu().contiguous() for name, x in tensors.items()}
     meta = json.dumps({"field": msgspec.to_builtins(config)})
     save_file(found, path, metadata={"otherlane": meta})
@@ -128,6 +132,7 @@ def extract(scene: Scene, number: int, folder: Path) -> Asset:
     actor, look = actors[number], looks_of(crowd)[number]
     latents = scene.config.actors.latents if look.latent is not None else 0
     config = replace(scene.config.actors.field, latents=latents)
+    look = replace(look, ground_linear=ground_linear(scene, actor))
     return write_asset(folder, _described(scene, actor, look), look, config)
 
 

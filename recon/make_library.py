@@ -3,7 +3,10 @@
     python -m recon.make_library [KIND...] [--out recon/library]
 
 Each stands on an empty street under an overcast sky, so that no shadow of one sun is baked in, and
-is photographed from all around. Its field alone explains the pixels that show it.
+is photographed from all around. Truth says how far the surface is that a pixel shows, so points are
+learnt from, not rays: nothing is before the surface, and just behind it, as deep as a step of a
+march may reach, it is solid and has the colour of the pixel. So it looks the same wherever the
+steps of a ray fall. Pixels on a silhouette mix it with the street: they teach no colour.
 """
 
 from dataclasses import dataclass, replace
@@ -12,24 +15,23 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
-from jaxtyping import Float64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
 from recon.adam import BETA1, BETA2, LazyAdam
 from recon.assets import PACKAGED, write_asset
-from recon.config import ActorsConfig, FieldConfig, SamplingConfig
+from recon.config import ActorsConfig, FieldConfig
 from recon.crowd import unit_from_box
-from recon.evidence import pixel_angle
-from recon.field import GridField, Instance, RadianceField
-from recon.march_native import engine_first, march_native
+from recon.field import GridField
+from recon.kernels.hash_grid import HashGridSpec
+from recon.parts import cross_unit_cube
 from recon.photometry import srgb
-from recon.rays import Rays
-from recon.space import Block
 from recon.staged import Look
 from scenes.actor import Actor
 from scenes.assets import LIBRARY, LIBRARY_SEED, library
 from scenes.camera import Camera, camera_rays
 from scenes.geometry import rigid, translation
+from scenes.semantics import Semantic
 from scenes.trajectory import Trajectory
 from scenes.worlds.light import Light
 from scenes.worlds.procedural import procedural
@@ -37,27 +39,45 @@ from scenes.worlds.tracer import Tracer
 from scenes.worlds.view import photograph, true_view
 from scenes.worlds.world import Body, Limb, World, ground, street
 
-AZIMUTHS, SIZE_PX = 12, 64
-ELEVATIONS = (0.05, 0.35, 0.8)
+AZIMUTHS, SIZE_PX = 12, 80
+ELEVATIONS = (0.05, 0.35, 0.7, 1.1)
 """Of the cameras over the middle of whoever is photographed [rad]."""
-KEYS = 8
-"""Moments of a swing of limbs at which there are pictures."""
-STEPS, RAYS = 300, 1024
-OPACITY = 0.5
-"""Weight of the error of opacity beside that of colour."""
+KEYS, KEY_ELEVATIONS = 8, (0.08, 0.7)
+"""Moments of a swing of limbs at which there are pictures, and from where at each."""
 TALLEST = 0.9
 """Share of the picture that the longest side fills."""
+GRID = HashGridSpec(levels=5, features=2, log2_table=15, base_resolution=8, per_level_scale=1.5)
+"""8 to 40 cells across a box: finer ones share entries, and what is shared shows as speckle."""
+STEPS, POINTS = 1200, 2048
+RATE, NETWORK_RATE, FINAL_RATE = 1e-2, 1e-2, 0.03
+DEEP, THIN, CLEAR = 0.017, 0.006, 0.02
+"""Shares of a box's diagonal: how deep behind the surface is learnt from, what thickness should be
+solid there, and what way through the empty should be clear."""
+CLOSE, CLOSE_SHARE = 0.03, 0.3
+"""So near before the surface, in shares of the diagonal, lies this share of the empty points."""
+OPACITY = 0.5
+"""Weight of the errors of opacity beside that of colour."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Shots:
-    """Rays of all pictures, and what each showed of the one in the middle."""
+    """Pixels of all pictures whose rays meet the field's box, in its unit cube."""
 
-    rays: Rays
-    linear: Tensor
-    """Radiance; 0 where it shows anything else."""
-    solid: Tensor
-    """1 where it shows the one in the middle."""
+    origins: Float[Tensor, "n 3"]
+    along: Float[Tensor, "n 3"]
+    """A metre of the ray."""
+    directions: Float[Tensor, "n 3"]
+    """Unit, in the box's frame."""
+    enter_m: Float[Tensor, "n"]
+    leave_m: Float[Tensor, "n"]
+    range_m: Float[Tensor, "n"]
+    """To the surface of the one in the middle; inf where it is not what the pixel shows."""
+    linear: Float[Tensor, "n 3"]
+    """Radiance; only where `whole`."""
+    whole: Bool[Tensor, "n"]
+    """It fills the pixel and those around it."""
+    key: Int64[Tensor, "n"]
+    """Moment of the swing of limbs."""
 
 
 def stage(name: str) -> tuple[World, Actor, tuple[Limb, ...]]:
@@ -78,7 +98,9 @@ def stage(name: str) -> tuple[World, Actor, tuple[Limb, ...]]:
     return world, actor, limbs
 
 
-def cameras(size_m: Float64[np.ndarray, "3"]) -> list[tuple[Camera, Float64[np.ndarray, "4 4"]]]:
+def cameras(
+    size_m: Float64[np.ndarray, "3"], elevations: tuple[float, ...]
+) -> list[tuple[Camera, Float64[np.ndarray, "4 4"]]]:
     """Cameras around a box whose middle is the origin, all of which see all of it."""
     reach_m = float(np.linalg.norm(size_m))
     away_m = 2.0 * reach_m
@@ -88,7 +110,7 @@ def cameras(size_m: Float64[np.ndarray, "3"]) -> list[tuple[Camera, Float64[np.n
         width=SIZE_PX, height=SIZE_PX, fx=focal, fy=focal, cx=middle, cy=middle, readout_us=0
     )
     found = []
-    for elevation in ELEVATIONS:
+    for elevation in elevations:
         for azimuth in (np.arange(AZIMUTHS) + 0.5) * 2.0 * np.pi / AZIMUTHS:
             flat = np.cos(elevation)
             out = np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)])
@@ -99,91 +121,141 @@ def cameras(size_m: Float64[np.ndarray, "3"]) -> list[tuple[Camera, Float64[np.n
     return found
 
 
-def photographed(name: str) -> tuple[Shots, Actor, int]:
-    """Everything that its pictures show, in the frame of its box, and how long its limbs take."""
+def photographed(name: str) -> tuple[Shots, Actor, int, Float[Tensor, "3"]]:
+    """What its pictures show, its box, how long its limbs take, and the ground's radiance."""
     world, actor, limbs = stage(name)
     period_us = limbs[0].period_us if limbs else 0
     light = Light(Tracer(world))
-    moments = np.arange(KEYS) * period_us // KEYS if limbs else np.zeros(1, dtype=np.int64)
-    pose = actor.trajectory.world_from_body[0]
-    parts = []
-    for number, (camera, box_from_camera) in enumerate(cameras(actor.size_m)):
-        key = number % len(moments)
-        time_us = int(moments[key])
-        eye = pose @ box_from_camera
-        pixels = camera.pixel_centres().reshape(-1, 2)
-        solid = true_view(light.tracer, camera, eye, time_us).instance.ravel() == actor.id
-        linear = np.zeros((len(pixels), 3), dtype=np.float32)
-        linear[solid] = photograph(light, camera, eye, time_us, number, pixels[solid])
-        starts, along = camera_rays(camera, pixels, box_from_camera, 0)
-        moment = np.full(len(pixels), key)
-        parts.append((starts, along, pixel_angle(camera), moment, linear, solid))
-    starts, along, angle, moment, linear, solid = (
-        torch.from_numpy(np.concatenate(list(values))) for values in zip(*parts, strict=True)
+    views = cameras(actor.size_m, KEY_ELEVATIONS if limbs else ELEVATIONS)
+    parts = [
+        _picture(light, actor, camera, box_from_camera, key, key * period_us // KEYS)
+        for key in range(KEYS if limbs else 1)
+        for camera, box_from_camera in views
+    ]
+    shots = Shots(
+        **{
+            name: torch.cat([getattr(part, name) for part in parts])
+            for name in Shots.__dataclass_fields__
+        }
     )
-    rays = Rays(
-        origins_m=starts.float(),
-        directions=along.float(),
-        pixel_angle=angle.float(),
-        moment=moment.long(),
-    )
-    return Shots(rays=rays, linear=linear.float(), solid=solid.float()), actor, period_us
+    return shots, actor, period_us, road_linear(light)
 
 
-def learnt(shots: Shots, actor: Actor, period_us: int, steps: int) -> tuple[Look, FieldConfig]:
+def _picture(
+    light: Light,
+    actor: Actor,
+    camera: Camera,
+    box_from_camera: Float64[np.ndarray, "4 4"],
+    key: int,
+    time_us: int,
+) -> Shots:
+    eye = actor.trajectory.world_from_body[0] @ box_from_camera
+    pixels = camera.pixel_centres().reshape(-1, 2)
+    view = true_view(light.tracer, camera, eye, time_us)
+    mine = view.instance == actor.id
+    # a pixel on the rim is not, and neither is one beside it
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(mine, 1), (3, 3))
+    whole = around.all(axis=(2, 3)).ravel()
+    linear = np.zeros((len(pixels), 3), dtype=np.float32)
+    linear[whole] = photograph(light, camera, eye, time_us, key, pixels[whole])
+    starts, directions = (
+        torch.from_numpy(each).float() for each in camera_rays(camera, pixels, box_from_camera, 0)
+    )
+    unit = unit_from_box(torch.from_numpy(actor.size_m).float())
+    origins, along = starts @ unit[:, :3].T + unit[:, 3], directions @ unit[:, :3].T
+    enter_m, leave_m = cross_unit_cube(origins, along)
+    range_m = np.where(mine, view.range_m, np.inf).ravel()
+    every = Shots(
+        origins=origins,
+        along=along,
+        directions=directions,
+        enter_m=enter_m,
+        leave_m=leave_m,
+        range_m=torch.from_numpy(range_m).float(),
+        linear=torch.from_numpy(linear),
+        whole=torch.from_numpy(whole),
+        key=torch.full((len(pixels),), key),
+    )
+    met = leave_m > enter_m
+    return Shots(**{name: getattr(every, name)[met] for name in Shots.__dataclass_fields__})
+
+
+def road_linear(light: Light) -> Float[Tensor, "3"]:
+    """Median radiance of the open road, seen from above."""
+    camera = Camera(width=24, height=24, fx=24.0, fy=24.0, cx=12.0, cy=12.0, readout_us=0)
+    down = rigid(np.diag([1.0, -1.0, -1.0]), np.array([45.0, 0.0, 6.0]))
+    road = (true_view(light.tracer, camera, down, 0).semantic == Semantic.ROAD).ravel()
+    pixels = camera.pixel_centres().reshape(-1, 2)[road]
+    return torch.from_numpy(photograph(light, camera, down, 0, 0, pixels)).median(dim=0).values
+
+
+def learnt(
+    shots: Shots, actor: Actor, period_us: int, ground_linear: Float[Tensor, "3"], steps: int
+) -> tuple[Look, FieldConfig]:
     """A field that shows what the pictures show."""
     settings = ActorsConfig()
-    latents = settings.latents if period_us else 0
-    config = replace(settings.field, latents=latents)
+    latents, keys = (settings.latents, KEYS) if period_us else (0, 1)
+    config = replace(settings.field, grid=GRID, latents=latents)
     random = torch.Generator().manual_seed(LIBRARY_SEED)
-    field, nothing = GridField(config, random), empty_scene()
-    keys = KEYS if period_us else 1
+    field = GridField(config, random)
     latent = torch.nn.Parameter(0.1 * torch.randn(keys, latents, generator=random))
-    size_m = torch.from_numpy(actor.size_m).float()
-    unit = unit_from_box(size_m).expand(keys, 3, 4).contiguous()
     table = LazyAdam(field.table)
     networks = [*field.density_layers, *field.colour_layers, *([latent] if latents else [])]
-    adam = torch.optim.Adam(networks, lr=1e-2, betas=(BETA1, BETA2))
-    inside = torch.nonzero(shots.solid)[:, 0]
+    adam = torch.optim.Adam(networks, lr=NETWORK_RATE, betas=(BETA1, BETA2))
+    diagonal_m = float(np.linalg.norm(actor.size_m))
     for step in range(steps):
-        everywhere = torch.randint(len(shots.solid), (RAYS // 2,), generator=random)
-        mine = inside[torch.randint(len(inside), (RAYS // 2,), generator=random)]
-        chosen = torch.cat([everywhere, mine])
-        item = Instance(field=field, unit_from_world=unit, id=1, latent=latent if latents else None)
-        out = march_native(nothing, shots.rays[chosen], (item,), sampling=SAMPLING, growth=0.1)
-        mean_linear = out.linear - (1.0 - out.opacity[:, None]) * nothing.sky(
-            shots.rays.directions[chosen]
-        )
-        off = srgb(mean_linear.clamp_min(0.0)) - srgb(shots.linear[chosen])
-        loss = off.square().mean()
-        loss = loss + OPACITY * (out.opacity - shots.solid[chosen]).square().mean()
+        loss = _loss(field, shots, latent if latents else None, diagonal_m, random)
         adam.zero_grad(set_to_none=True)
         field.table.grad = None
         loss.backward()
-        rate = 0.03 ** max(0.0, (step / steps - 0.3) / 0.7)
+        rate = FINAL_RATE ** max(0.0, (step / steps - 0.3) / 0.7)
         for group in adam.param_groups:
-            group["lr"] = 1e-2 * rate
+            group["lr"] = NETWORK_RATE * rate
         adam.step()
         assert field.table.grad is not None
-        table.step(field.table, field.table.grad, 3e-2 * rate)
-    # the swing ends as it began
-    known = torch.cat([latent, latent[:1]]).detach() if latents else None
-    key_us = torch.arange(keys + 1) * max(period_us, keys) // keys
-    return Look(field=field, key_us=key_us, latent=known), config
-
-
-SAMPLING = SamplingConfig(min_step_m=1.0, far_m=50.0, instance_samples=48)
-
-
-def empty_scene() -> RadianceField:
-    """A static scene without anything in it."""
-    field = RadianceField(
-        Block(centre_m=(0.0, 0.0, 0.0), half_size_m=10.0),
-        FieldConfig(grid=ActorsConfig().field.grid, width=16, occupancy_resolution=8),
-        0,
+        table.step(field.table, field.table.grad, RATE * rate)
+    look = Look(
+        field=field,
+        key_us=torch.arange(keys + 1) * max(period_us, keys) // keys,
+        # the swing ends as it began
+        latent=torch.cat([latent, latent[:1]]).detach() if latents else None,
+        ground_linear=ground_linear,
     )
-    field.occupancy.occupied.zero_()
-    return field.requires_grad_(False)
+    return look, config
+
+
+def _loss(
+    field: GridField,
+    shots: Shots,
+    latent: Float[Tensor, "keys latents"] | None,
+    diagonal_m: float,
+    random: torch.Generator,
+) -> Float[Tensor, ""]:
+    """Of points before surfaces, or where there is none, and of as many just behind them."""
+    solid = torch.nonzero(torch.isfinite(shots.range_m))[:, 0]
+    whole = torch.nonzero(shots.whole)[:, 0]
+    everywhere = torch.randint(len(shots.key), (POINTS // 2,), generator=random)
+    before = torch.cat([everywhere, _drawn(solid, POINTS // 2, random)])
+    behind = _drawn(whole, POINTS, random)
+    end_m = torch.minimum(shots.leave_m, shots.range_m)[before]
+    way_m = (end_m - shots.enter_m[before]).clamp_min(0.0)
+    close = torch.rand(POINTS, generator=random) < CLOSE_SHARE
+    way_m = torch.where(close, way_m.clamp_max(CLOSE * diagonal_m), way_m)
+    empty_m = end_m - way_m * torch.rand(POINTS, generator=random)
+    solid_m = shots.range_m[behind] + DEEP * diagonal_m * torch.rand(POINTS, generator=random)
+    ray, at_m = torch.cat([before, behind]), torch.cat([empty_m, solid_m])
+    unit = (shots.origins[ray] + shots.along[ray] * at_m[:, None]).clamp(0.0, 1.0)
+    when = None if latent is None else latent[shots.key[ray]]
+    density, geometry = field.density(unit, None, when)
+    shown = srgb(field.radiance(geometry[POINTS:], shots.directions[behind]))
+    off = (shown - srgb(shots.linear[behind])).square().mean()
+    absorbed = 1.0 - torch.exp(-density[:POINTS] * CLEAR * diagonal_m)
+    passed = torch.exp(-density[POINTS:] * THIN * diagonal_m)
+    return off + OPACITY * (absorbed.square().mean() + passed.square().mean())
+
+
+def _drawn(among: Int64[Tensor, "n"], count: int, random: torch.Generator) -> Int64[Tensor, "_"]:
+    return among[torch.randint(len(among), (count,), generator=random)]
 
 
 def main(
@@ -196,10 +268,10 @@ def main(
         out: Folder that gets a folder for each.
         steps: Of training.
     """
+    torch.set_num_threads(1)  # the same sums on every machine
     for name in kinds:
-        shots, actor, period_us = photographed(name)
-        with engine_first():
-            look, config = learnt(shots, actor, period_us, steps)
+        shots, actor, period_us, ground_linear = photographed(name)
+        look, config = learnt(shots, actor, period_us, ground_linear, steps)
         asset = write_asset(out / name, library()[name], look, config)
         print(f"{asset.name}: {(out / name / 'field.safetensors').stat().st_size} bytes")
 

@@ -4,8 +4,7 @@ The engine reads a half-precision copy of the table, made when a `NativeScene` i
 are those of the table in full precision. Nothing here depends on the number of threads.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from recon.config import SamplingConfig
+from recon.engine_threads import threads
 from recon.field import GridField, Instance, RadianceField
 from recon.kernels.native import native_module
 from recon.march import MarchOutput, QueryOutput
@@ -253,32 +253,6 @@ def _run(scene: Any, rays: Rays, shift: Tensor, owners: int, channels: int) -> M
         out.instance_weights, threads(),
     )  # fmt: skip
     return out
-
-
-_engine_threads: int | None = None
-
-
-def threads() -> int:
-    """Threads the engine may use: as many as PyTorch, or as PyTorch had outside `engine_first`."""
-    return _engine_threads or torch.get_num_threads()
-
-
-@contextmanager
-def engine_first() -> Iterator[None]:
-    """Leave the cores to the engine: within, PyTorch itself runs on one thread.
-
-    After each operation PyTorch's threads spin for a while, on cores that the engine then lacks:
-    two threads were 1.55 times as fast as one, instead of 1.9 (measured).
-    """
-    global _engine_threads
-    before, own = torch.get_num_threads(), _engine_threads
-    _engine_threads = threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        _engine_threads = own
-        torch.set_num_threads(before)
 
 
 def _shift(rays: Rays, shift: Tensor | None) -> Tensor:

@@ -106,7 +106,7 @@ def instance_part(instance: Instance, rays: Rays, samples: int) -> Part:
     linear, offset = affine[..., :3], affine[..., 3]
     origins = torch.einsum("nij,nj->ni", linear, rays.origins_m) + offset
     along = torch.einsum("nij,nj->ni", linear, rays.directions)
-    entry, leave = _cross_unit_cube(origins.detach(), along.detach())
+    entry, leave = cross_unit_cube(origins.detach(), along.detach())
     share = torch.linspace(0.0, 1.0, samples + 1).to(entry)
     edges = entry[:, None] + (leave - entry)[:, None] * share
     near, far = edges[:, :-1], edges[:, 1:]
@@ -144,7 +144,7 @@ def _when(
     return affine, None if instance.latent is None else instance.latent[row]
 
 
-def _cross_unit_cube(
+def cross_unit_cube(
     origins: Float[Tensor, "rays 3"], along: Float[Tensor, "rays 3"]
 ) -> tuple[Float[Tensor, "rays"], Float[Tensor, "rays"]]:
     """Distances at which rays enter and leave [0, 1]^3; equal where they miss it."""

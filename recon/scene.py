@@ -118,20 +118,23 @@ class Scene:
         Args:
             actors: Road users as staged.
             time_us: When each ray is seen.
-            assets: Which asset an actor looks like, by id; like itself when left out. One of the
-                packaged assets that comes without a field looks like nothing.
+            assets: Which asset an actor looks like, by id, in the light of the ground under its
+                path (`recon.relight`); like itself when left out. One of the packaged assets that
+                comes without a field looks like nothing.
 
         Raises:
             OtherlaneError: An asset has no field, or a damaged one.
         """
         from recon.assets import is_packed, load_look
+        from recon.relight import ground_linear, relit
 
+        names = assets or {}
         borrowed = {
-            number: load_look(name, self.backend)
-            for number, name in (assets or {}).items()
-            if is_packed(name)
+            actor.id: relit(load_look(name, self.backend), ground_linear(self, actor))
+            for actor in actors
+            if (name := names.get(actor.id)) is not None and is_packed(name)
         }
-        own = {number: look for number, look in self.looks.items() if number not in (assets or {})}
+        own = {number: look for number, look in self.looks.items() if number not in names}
         looks = {**own, **borrowed}
         return stage(looks, self.clip.actors, actors, time_us) if looks else None
 

@@ -38,6 +38,8 @@ class Look:
     knot_us: Int64[Tensor, "knots"] | None = None
     hits: Float[Tensor, "cells"] | None = None
     """Where training pictures showed its surface; None knows all of it."""
+    ground_linear: Float[Tensor, "3"] | None = None
+    """Radiance of the ground around it in the light that is baked into it; None does not know."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from recon.batch import Batch
 from recon.config import ReconstructionConfig, SamplingConfig
+from recon.engine_threads import threads
 from recon.field import GridField, Instance
-from recon.march_native import NativeScene, threads
+from recon.march_native import NativeScene
 from recon.model import Model
 from recon.placing import latents_of_rays, ray_gradients, rays_in_cubes, rays_without_gradients
 from recon.rays import Rays

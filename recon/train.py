@@ -17,8 +17,8 @@ from torch import Tensor
 from recon.batch import draw_batch
 from recon.checkpoint import load_state, save_state
 from recon.config import ReconstructionConfig
+from recon.engine_threads import engine_first
 from recon.evidence import Data, load_data
-from recon.march_native import engine_first
 from recon.model import Model
 from recon.refine import refine
 from recon.sighted import count_sightings
