@@ -32,6 +32,8 @@ VEHICLES = {
 ON_FOOT = (Semantic.PERSON, Semantic.SITTING_PERSON)
 ROUGH_KG = {"pedestrian": 75, "none": 100}
 """Masses that the standard wants and the drive does not know [kg]."""
+EGO = "ego"
+"""What the recording car is called; it always has a trajectory, since an act needs one."""
 AXLES = (0.3, -0.3)
 """Where axles are taken to be, as shares of the length; the drive does not know."""
 
@@ -46,7 +48,7 @@ def as_openscenario(name: str, staging: Staging, clip: Clip) -> str:
     """
     window = (staging.start_us, staging.end_us)
     ego = windowed(ego_boxes(staging.ego, clip), *window)
-    cast = [_written("ego", Semantic.CAR, clip.ego_size_m, ego, window[0])]
+    cast = [_written(EGO, Semantic.CAR, clip.ego_size_m, ego, window[0])]
     cast += [_written_actor(actor, *window) for actor in staging.actors if _is_there(actor, window)]
     seconds = (window[1] - window[0]) * 1e-6
     return "\n".join([
@@ -76,7 +78,7 @@ class _Written:
     entity: str
     start: str
     moves: str
-    """What it does; nothing where it stands."""
+    """What it does; nothing for others who stand."""
 
 
 @remembered(2048)
@@ -89,7 +91,7 @@ def _written(
     ref: str, kind: Semantic, size_m: Float64[np.ndarray, "3"], path: Trajectory, start_us: int
 ) -> _Written:
     standing = _standing(path, size_m)
-    still = not np.ptp(path.world_from_body, axis=0).any()
+    still = ref != EGO and not np.ptp(path.world_from_body, axis=0).any()
     positions = _positions(standing)
     return _Written(
         entity=_entity(ref, kind, size_m),

@@ -49,8 +49,9 @@ def detour_oncoming(setting: Setting, ask: Ask) -> Plan:
         duration_us=round(lasts_s * 1e6), hold_us=2_000_000,
     )  # fmt: skip
     still = np.zeros_like(setting.seconds)
-    # Far enough on that the ego has left its lane before this is as near as what it meets.
-    beyond_s = max(0.3, ask.min_ttc_s - 0.3 * lasts_s) + setting.between(0.8, 1.2)
+    # Far enough on that this is never as near as what the ego meets: steering straight again, it
+    # is foreseen to go on turning, back into its lane.
+    beyond_s = max(0.3, ask.min_ttc_s - 0.3 * lasts_s) + setting.between(0.8, 2.2)
     clear_s = setting.duration_s + beyond_s
     stands_m = float(setting.station_m[0]) + clear_s * float(setting.speed_mps.mean())
     stopped = Course(asset=setting.one_of("car", "van"), along_m=still, left_m=still)
