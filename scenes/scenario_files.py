@@ -83,6 +83,9 @@ def _criticality(table: object, file: str) -> Draft[Criticality]:
     fixed = {name: value for name, value in table.items() if name not in ("family", *RANGED)}
     _draft(Criticality, fixed, file, CRITICALITY, concrete=True)
     draft = _draft(Criticality, table, file, CRITICALITY, concrete=False)
+    if "asset" in table and "actor" in table:
+        wrong, fix = "is given beside asset", "one of the two"
+        raise OtherlaneError(place(file, CRITICALITY, "actor"), wrong, fix)
     corners = [len(table.get(name, ())) for name in ("drivable_x_m", "drivable_y_m")]
     if corners[0] != corners[1] or corners[0] in (1, 2):
         wrong, fix = f"has {corners[0]} corners, drivable_y_m {corners[1]}", "three or more in both"

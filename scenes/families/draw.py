@@ -128,7 +128,7 @@ def _tried(drive: Drive, order: Order, cell: Cell, key: tuple[int, int]) -> Enco
                 end_us, ask.duration_s, share, wanted.lane_m,
                 oncoming_left=wanted.oncoming == "left",
             )  # fmt: skip
-            staged = stage(drive, setting, ask, wanted.asset)
+            staged = stage(drive, setting, ask, wanted.asset, wanted.actor)
         except InfeasibleError as error:
             refusal = error
             if number < WISHES:

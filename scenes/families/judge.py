@@ -8,7 +8,6 @@ place.
 
 import numpy as np
 
-from scenes.assets import find_asset
 from scenes.drivable import Answer, DrivableSurface
 from scenes.families.drive import EVERY, Others
 from scenes.families.setting import Ask, Course, Setting
@@ -33,7 +32,7 @@ def check_surface(ask: Ask, course: Course, box: Moving, surface: DrivableSurfac
         InfeasibleError: Somebody who drives leaves the surface.
     """
     answers = surface.contains(box.place_m[::EVERY])
-    on_foot = find_asset(course.asset).kind == Semantic.PERSON
+    on_foot = course.kind == Semantic.PERSON
     if not on_foot and np.any(answers == Answer.NO):
         x_m, y_m = box.place_m[::EVERY][answers == Answer.NO][0]
         wrong = f"a {course.asset} would be off the road at {x_m:.1f}, {y_m:.1f}"
@@ -47,11 +46,10 @@ def check_course(ask: Ask, course: Course, box: Moving, setting: Setting) -> Non
     Raises:
         InfeasibleError: Somebody would break a limit of their kind.
     """
-    kind = find_asset(course.asset).kind
     place = np.pad(box.place_m, ((0, 0), (0, 1)))
     path = Trajectory(time_us=setting.time_us, world_from_body=rigid(yaw_rotation(box.yaw), place))
     moved = exact_motion(path)
-    broken = breach(moved, None, limits_of(kind))
+    broken = breach(moved, None, limits_of(course.kind))
     if broken is not None:
         wrong = f"a {course.asset} would need {broken.describe()}"
         raise InfeasibleError(ask.family, wrong, "another closing_mps", broken.limit)
@@ -112,7 +110,8 @@ def in_the_way(
     for number, moves, overlaps, is_nearer in zip(
         others.ids, others.moves, hit.tolist(), nearer.tolist(), strict=True
     ):
-        if not (overlaps or is_nearer):
+        plays = cast[0][0].actor is not None and cast[0][0].actor.id == number
+        if plays or not (overlaps or is_nearer):
             continue
         if moves:
             gone.append(number)

@@ -20,6 +20,7 @@ from typing import Annotated
 
 import numpy as np
 
+from scenes.edits.actors import ID
 from scenes.edits.knots import PLACE
 from scenes.families import FAMILIES, Family, Span
 from scenes.families.setting import Ask, Share
@@ -54,6 +55,8 @@ class Criticality:
     """Length of the window, which ends at the most critical moment [s]."""
     asset: str | None = None
     """Who takes the other's part (`scenes.assets`); chosen by the family when left out."""
+    actor: Annotated[int | None, ID] = None
+    """Or a road user of the drive who does, by track id: as large as it is, looking like itself."""
     lane_m: Annotated[float, Within(2.0, 6.0, "m")] = 3.5
     """Width of a lane [m]."""
     oncoming: str = "left"
@@ -68,6 +71,8 @@ class Criticality:
         corners = len(self.drivable_x_m)
         if corners != len(self.drivable_y_m) or corners in (1, 2):
             raise ValueError("drivable_x_m and drivable_y_m must have as many numbers, 3 or more")
+        if self.asset is not None and self.actor is not None:
+            raise ValueError("either an asset takes the other's part, or an actor")
         if self.family not in FAMILIES or self.oncoming not in SIDES:
             raise ValueError(f"no family {self.family!r}, or no side {self.oncoming!r}")
 

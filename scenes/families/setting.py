@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from scenes.actor import Actor
 from scenes.assets import find_asset
 from scenes.clip import Clip
 from scenes.edits import EgoEdit
 from scenes.families.road import Road
 from scenes.infeasible import InfeasibleError
+from scenes.semantics import Semantic
 
 STEP_US = 20_000
 """Spacing of the times at which encounters are judged [µs]."""
@@ -44,8 +46,6 @@ class Ask:
     """Angle between headings [degrees]."""
     duration_s: float = 3.0
     """Length of the window [s]."""
-    actor: int | None = None
-    """A road user of the drive that is to take the part; None takes one of the library."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -109,11 +109,18 @@ class Course:
     """Heading against the road's wherever it stands [rad]."""
     straight: bool = False
     """The course does not bend with the road: it is laid out where the anchor is."""
+    actor: Actor | None = None
+    """The recorded road user who does it, looking like itself; None is somebody new."""
+
+    @property
+    def kind(self) -> Semantic:
+        """What does it."""
+        return find_asset(self.asset).kind if self.actor is None else self.actor.kind
 
     @property
     def size_m(self) -> Float64[np.ndarray, "3"]:
-        """Length, width, height of its asset [m]."""
-        return find_asset(self.asset).box_m
+        """Its length, width, height [m]."""
+        return find_asset(self.asset).box_m if self.actor is None else self.actor.size_m
 
     def poses(
         self, road: Road, anchor_m: Float64[np.ndarray, "c"], which: slice = ALL

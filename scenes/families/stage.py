@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scenes.actor import Actor
 from scenes.edits import Edit, ego_after
 from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actor_motion import FollowPath
-from scenes.edits.actors import RemoveActor
+from scenes.edits.actors import RemoveActor, RetimeActor
 from scenes.families import FAMILIES
 from scenes.families.drive import Drive, ego_boxes, windowed
 from scenes.families.judge import check_company, check_course, check_surface, in_the_way
@@ -24,6 +25,7 @@ from scenes.families.solve import Solved, course_moving, part, solve
 from scenes.infeasible import InfeasibleError
 from scenes.limits import check_limits
 from scenes.safety import Moving, moving
+from scenes.semantics import Semantic
 
 PLACES = 7
 """Knots are written to a ten millionth of a metre."""
@@ -45,7 +47,13 @@ class Staged:
     """Share of the other's course on which nobody knows whether one can drive there."""
 
 
-def stage(drive: Drive, setting: Setting, ask: Ask, asset: str | None = None) -> Staged:
+def stage(
+    drive: Drive,
+    setting: Setting,
+    ask: Ask,
+    asset: str | None = None,
+    actor: int | None = None,
+) -> Staged:
     """Solve for what is asked and judge what comes out.
 
     Args:
@@ -53,6 +61,7 @@ def stage(drive: Drive, setting: Setting, ask: Ask, asset: str | None = None) ->
         setting: When; its own numbers decide what is not asked.
         ask: What is asked.
         asset: Who takes the other's part; chosen by the family when left out.
+        actor: The recorded road user who takes it instead, by track id.
 
     Raises:
         InfeasibleError: It cannot be had like this, at this time.
@@ -76,6 +85,8 @@ def stage(drive: Drive, setting: Setting, ask: Ask, asset: str | None = None) ->
         plan = FAMILIES[ask.family].plan(replace(setting, own_share=again()), tried)
         if asset is not None:
             plan = replace(plan, other=replace(plan.other, asset=asset))
+        if actor is not None:
+            plan = replace(plan, other=replace(plan.other, actor=_player(drive, plan, ask, actor)))
         ego = _driven(drive, plan, setting)
         solved = solve(setting, tried, plan, ego)
         closing_off, angle_off = _off(ask, solved)
@@ -101,6 +112,27 @@ def _driven(drive: Drive, plan: Plan, setting: Setting) -> Moving:
         ego = ego_after(edit, ego)
     boxes = windowed(ego_boxes(ego, drive.clip), *(int(at) for at in setting.time_us[[0, -1]]))
     return moving(boxes, setting.time_us)
+
+
+WHEELS = (Semantic.CAR, Semantic.VAN, Semantic.TRUCK, Semantic.BUS)
+"""Kinds that may stand in for each other."""
+
+
+def _player(drive: Drive, plan: Plan, ask: Ask, number: int) -> Actor:
+    """The recorded road user who takes the other's part.
+
+    Raises:
+        InfeasibleError: There is none, or it is of a kind that does not do this.
+    """
+    known = {actor.id: actor for actor in drive.clip.actors}
+    if number not in known:
+        fix = f"actor = one of {', '.join(map(str, known)) or 'none: the drive has no road users'}"
+        raise InfeasibleError(ask.family, f"there is no actor {number}", fix, "no such actor")
+    player, meant = known[number], plan.other.kind
+    if player.kind != meant and not (player.kind in WHEELS and meant in WHEELS):
+        wrong = f"actor {number} is a {player.kind.name.lower()}, not a {meant.name.lower()}"
+        raise InfeasibleError(ask.family, wrong, "another actor or family", "another kind")
+    return player
 
 
 def _off(ask: Ask, solved: Solved) -> tuple[float, float]:
@@ -139,10 +171,13 @@ def _judged(
     if others is not None:
         gone = in_the_way(others, setting, ask, cast, boxes, ego, acts=bool(plan.ego))
     taken = max((actor.id for actor in drive.clip.actors), default=0)
+    numbers = [taken + 1 + place for place in range(len(cast))]
+    if plan.other.actor is not None:
+        numbers[0] = plan.other.actor.id
     edits: list[Edit] = [*plan.ego, *(RemoveActor(actor=number) for number in gone)]
-    for number, ((course, _), box) in enumerate(zip(cast, boxes, strict=True), start=taken + 1):
+    for number, (course, _), box in zip(numbers, cast, boxes, strict=True):
         edits += _played(number, course, box, setting)
-    return Staged(edits=tuple(edits), actor=taken + 1, solved=solved, unknown_share=unknown[0])
+    return Staged(edits=tuple(edits), actor=numbers[0], solved=solved, unknown_share=unknown[0])
 
 
 def _played(number: int, course: Course, box: Moving, setting: Setting) -> list[Edit]:
@@ -156,4 +191,7 @@ def _played(number: int, course: Course, box: Moving, setting: Setting) -> list[
         y_m=tuple(y_m),
         yaw_rad=tuple(np.unwrap(box.yaw).round(PLACES).tolist()),
     )
-    return [InsertActor(actor=number, asset=course.asset, start_us=start_us), path]
+    if course.actor is None:
+        return [InsertActor(actor=number, asset=course.asset, start_us=start_us), path]
+    shift_us = start_us - int(course.actor.trajectory.time_us[0])
+    return [RetimeActor(actor=number, shift_us=shift_us), path]  # nobody is where it was before

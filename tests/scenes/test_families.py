@@ -1,6 +1,7 @@
 """Near-collisions on request: every family meets what is asked, by other code than its own."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from scenes.drawing import Drawer, Drawn, Refused, order_of
 from scenes.errors import OtherlaneError
 from scenes.families import FAMILIES
 from scenes.families.request import Criticality, cell_of, cells
+from scenes.geometry import translation
 from scenes.infeasible import InfeasibleError
 from scenes.perturb import resolve
 from scenes.scenario import Between, Draft, OneOf, Request, Scenario
 from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
 from tests.clip_maker import make_clip, noisy, parked_car, ride
+
+FAR_M = np.array([40.0, 9.0, 0.7])
+"""Where a recorded car begins, in the ego's frame at the start."""
 
 
 def request(count: int = 1, seed: int = 0, **asked: Any) -> Request:
@@ -138,6 +143,38 @@ def test_one_and_two_workers_write_the_same_bytes(drawer: Drawer, tmp_path: Path
     assert {"coverage.txt", "coverage.png"} <= {path.name for path in each[0]}
 
 
+def test_a_recorded_road_user_can_take_the_part(drawer: Drawer) -> None:
+    known = parked_car(30.0, 3.5, number=5, seconds=8.0)
+    path = ride(speed_mps=9.0, seconds=8.0, step_us=200_000).mounted(translation(FAR_M))
+    recorded = replace(known, size_m=np.array([4.1, 1.7, 1.4]), trajectory=path)
+    clip = make_clip(drawer.clip.ego, actors=(known, replace(recorded, id=8)))
+    asked = request(family="cut-in", min_ttc_s=1.2, actor=8)
+    made = Drawer(request=asked, clip=clip, where="test").draw(0)
+    assert isinstance(made, Drawn), made
+    told = json.loads(made.files["resolved.json"])
+    assert told["requested"]["actor"] == 8
+    (other,) = (one for one in told["actors"] if one["id"] == 8)
+    assert other["size_m"] == [4.1, 1.7, 1.4]
+    assert abs(min_ttc_s(told, 8, every_us=60_000) - 1.2) <= 0.05
+    assert not breaks_a_limit(other)
+    assert [one["id"] for one in told["actors"]] == [5, 8]
+    assert "insert-actor" not in made.files["scenario.toml"]
+
+
+@pytest.mark.parametrize(
+    ("family", "actor", "reason"),
+    [("dart-out", 5, "another kind"), ("cut-in", 6, "no such actor")],
+)
+def test_who_is_not_there_or_of_another_kind_takes_no_part(
+    drawer: Drawer, family: str, actor: int, reason: str
+) -> None:
+    clip = make_clip(drawer.clip.ego, actors=(parked_car(30.0, 9.0, number=5, seconds=8.0),))
+    asked = request(family=family, min_ttc_s=1.2, actor=actor)
+    made = Drawer(request=asked, clip=clip, where="test").draw(0)
+    assert isinstance(made, Refused)
+    assert made.reason == reason
+
+
 def test_asks_are_stratified_and_do_not_depend_on_how_many_are_drawn() -> None:
     asked = order_of(request(min_ttc_s=Between(low=1.0, high=3.0), closing_mps=9.0)).asked
     turns = [cell_of(asked, 3, index) for index in range(2 * len(FAMILIES))]
@@ -167,6 +204,7 @@ def test_coverage_says_what_was_had_and_what_was_not() -> None:
         ("duration_s = { min = 1.0, max = 2.0 }", "criticality.duration_s", "a number"),
         ("ttc = 1.0", "criticality.ttc", "min_ttc_s"),
         ("drivable_x_m = [0.0, 1.0]", "criticality.drivable_x_m", "three"),
+        ('asset = "car"\nactor = 3', "criticality.actor", "one of the two"),
     ],
 )
 def test_a_broken_table_is_named(line: str, place: str, fix: str, tmp_path: Path) -> None:
