@@ -1,5 +1,7 @@
 """Laws of `scenes.safety` and `scenes.sweep`: closed forms, symmetry, what never happens."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from numpy.testing import assert_allclose
 from scenes.encounters import Ego, encounter_at
 from scenes.limits import limits_of
 from scenes.look import Look
+from scenes.resolved import resolved
 from scenes.safety import (
     Moving,
     contact_point_m,
@@ -21,7 +24,7 @@ from scenes.safety import (
 )
 from scenes.semantics import Semantic
 from scenes.staging import Staging
-from scenes.sweep import time_to_collision_s
+from scenes.sweep import least_time_to_collision_s, time_to_collision_s
 from tests.brute_force import ahead, corners, overlapping
 from tests.clip_maker import make_clip, parked_car, ride
 
@@ -174,21 +177,46 @@ def test_post_encroachment_time_of_a_right_angle() -> None:
     assert_allclose(got, front_arrives - rear_leaves, atol=0.021)
 
 
+places = st.tuples(st.floats(5, 60), st.floats(-4, 4))
+
+
 @settings(max_examples=8, deadline=None)
-@given(st.floats(5, 60), st.floats(-4, 4), st.floats(5, 60), st.floats(-4, 4))
+@given(places, st.lists(places, min_size=1, max_size=3))
 def test_adding_an_actor_never_removes_a_collision(
-    x_m: float, y_m: float, other_x_m: float, other_y_m: float
+    first_m: tuple[float, float], more_m: list[tuple[float, float]]
 ) -> None:
-    one, more = parked_car(x_m, y_m), parked_car(other_x_m, other_y_m, number=2)
-    told = []
-    for actors in ((one,), (one, more)):
+    one = parked_car(*first_m)
+    more = tuple(parked_car(*at, number=number) for number, at in enumerate(more_m, start=2))
+    told, overlaps = [], []
+    for actors in ((one,), (one, *more)):
         clip = make_clip(actors=actors)
         staging = Staging(ego=clip.ego, actors=actors, look=Look(), start_us=0, end_us=6_000_000)
         ego = Ego.of(staging, clip)
-        told.append(
-            [encounter_at(ego, staging.actors[0], at) for at in range(0, 6_000_001, 1_500_000)]
-        )
+        told.append([encounter_at(ego, one, at) for at in range(0, 6_000_001, 1_500_000)])
+        overlaps.append(json.loads(resolved({}, staging, clip))["overlaps"])
     assert told[0] == told[1]
+    assert all(overlap in overlaps[1] for overlap in overlaps[0])
+
+
+@given(boxes, st.lists(boxes, min_size=2, max_size=6), st.sampled_from([CAR, SMALL]))
+def test_the_least_time_of_many_is_the_least_and_never_grows(
+    ego: Moving, others: list[Moving], size: np.ndarray
+) -> None:
+    many = Moving(
+        place_m=np.concatenate([one.place_m for one in others]),
+        yaw=np.concatenate([one.yaw for one in others]),
+        velocity_mps=np.concatenate([one.velocity_mps for one in others]),
+        yaw_rate=np.concatenate([one.yaw_rate for one in others]),
+    )
+    each = time_to_collision_s(ego, CAR, many, size)
+    least_s, at = least_time_to_collision_s(ego, CAR, many, size)
+    assert least_s == each.min()
+    assert each[at] == least_s
+    fewer = Moving(
+        place_m=many.place_m[1:], yaw=many.yaw[1:], velocity_mps=many.velocity_mps[1:],
+        yaw_rate=many.yaw_rate[1:],
+    )  # fmt: skip
+    assert least_s <= least_time_to_collision_s(ego, CAR, fewer, size)[0]
 
 
 def test_every_kind_has_limits_and_people_turn_tighter_than_trucks() -> None:

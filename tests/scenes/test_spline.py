@@ -32,6 +32,17 @@ def test_is_the_polynomial_that_its_knots_lie_on(
         assert_allclose(curve.curvature_at(at)[:, 0], of.deriv(2)(at), atol=1e-5 * scale)
 
 
+@given(uneven, st.integers(0, 10**6), st.lists(st.floats(-5.0, 60.0), min_size=1))
+def test_place_and_slope_together_are_what_each_is_alone(
+    knots: np.ndarray, seed: int, at: list[float]
+) -> None:
+    curve = spline(knots, np.random.default_rng(seed).standard_normal((len(knots), 2)))
+    place, slope = curve.with_slope_at(np.array(at))
+    scale = max(1.0, abs(curve.at(np.array(at))).max(), abs(slope).max())
+    assert_allclose(place, curve.at(np.array(at)), atol=1e-9 * scale)
+    assert_allclose(slope, curve.slope_at(np.array(at)), atol=1e-9 * scale)
+
+
 @given(uneven.filter(lambda knots: len(knots) > 4), st.integers(0, 10**6))
 def test_has_no_jump_in_its_second_derivative(knots: np.ndarray, seed: int) -> None:
     curve = spline(knots, np.random.default_rng(seed).standard_normal((len(knots), 1)))
