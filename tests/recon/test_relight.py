@@ -8,10 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from recon.config import ActorsConfig
-from recon.field import GridField
-from recon.march import MarchOutput
+from recon.config import ActorsConfig, SamplingConfig
+from recon.field import GridField, Instance, RadianceField
+from recon.march import MarchOutput, march
+from recon.rays import Rays
 from recon.relight import ground_linear, relit
+from recon.space import Block
 from recon.staged import Look
 from scenes.actor import Actor
 from scenes.geometry import translation
@@ -77,6 +79,31 @@ def test_it_is_as_much_brighter_as_the_ground(factor: tuple[float, ...]) -> None
     torch.testing.assert_close(ratio, torch.tensor(factor).expand(100, 3), rtol=0.023, atol=0.0)
 
 
+def test_the_native_engine_agrees() -> None:
+    native = pytest.importorskip("recon.kernels._native", reason="not built here")
+    del native
+    from recon.march_native import NativeScene
+
+    block = Block(centre_m=(0.0, 0.0, 0.0), half_size_m=10.0)
+    scene = RadianceField(block, ActorsConfig().field, 0).requires_grad_(False)
+    field = relit(a_look(), MADE * torch.tensor([0.1, 0.5, 3.0])).field.requires_grad_(False)
+    field.log_initial = 1.0
+    random = torch.Generator().manual_seed(0)
+    along = 0.1 * torch.randn(200, 3, generator=random) + torch.tensor([0.0, 0.0, 1.0])
+    rays = Rays(
+        origins_m=0.1 * torch.randn(200, 3, generator=random) - torch.tensor([0.0, 0.0, 3.0]),
+        directions=torch.nn.functional.normalize(along, dim=1),
+        pixel_angle=torch.full((200,), 1e-3),
+    )
+    unit = torch.cat([torch.eye(3), torch.full((3, 1), 0.5)], dim=1)[None]
+    there = (Instance(field=field, unit_from_world=unit, id=1),)
+    steps = {"sampling": SamplingConfig(), "growth": 0.1}
+    want = march(scene, rays, there, **steps)[0]
+    got = NativeScene(scene).march(rays, there, **steps)
+    assert int((want.instance == 1).sum()) > 50
+    torch.testing.assert_close(got.linear, want.linear, rtol=0.0, atol=5e-4)
+
+
 def test_density_stays() -> None:
     look = a_look()
     unit = torch.rand(100, 3, generator=torch.Generator().manual_seed(1))
@@ -91,19 +118,31 @@ def test_who_stands_on_nothing_keeps_its_light() -> None:
     assert relit(replace(look, ground_linear=None), MADE).ground_linear is None
 
 
-@pytest.mark.parametrize("recipe", ["street", "night_street"])
-def test_against_exact_light(recipe: str) -> None:
+@pytest.mark.parametrize("night", [False, True])
+def test_against_exact_light(night: bool) -> None:
     """A car in sunshine, and on a night lit by lamps: the mean of what it shows from the side."""
     pytest.importorskip("mitsuba", reason="the extra `worlds` is not installed")
     from recon import make_library
     from scenes.worlds.light import Light
-    from scenes.worlds.recipes import make_world
+    from scenes.worlds.lighting import Lamp
     from scenes.worlds.tracer import Tracer
     from scenes.worlds.view import photograph, true_view
 
     world, actor, _ = make_library.stage("car")
-    lighting = make_world(recipe, 1).lighting
-    lighting = replace(lighting, lamps=tuple(x for x in lighting.lamps if x.carrier is None))
+    lighting = replace(world.lighting, overcast=0.0)
+    if night:
+        lamps = tuple(
+            Lamp(
+                position_m=np.array([x_m, 0.0, 7.0]),
+                direction=np.array([0.0, 0.0, -1.0]),
+                spread_rad=np.pi,
+                intensity=np.array([9.0, 7.0, 4.0]),
+            )
+            for x_m in (20.0, 45.0)
+        )
+        dark = 0.002 * lighting.sky_radiance
+        nothing = 0.0 * lighting.sun_irradiance
+        lighting = replace(lighting, sun_irradiance=nothing, sky_radiance=dark, lamps=lamps)
     other = replace(world, lighting=lighting)
     found = []
     for each in (world, other):
