@@ -65,13 +65,10 @@ def contact_shadow(
 
 
 def _on_the_ground(local: Float[Tensor, "*n 3"], size_m: Float[Tensor, "3"]) -> Bool[Tensor, "*n"]:
-    """Points, in the frame of a box, that lie on the ground around it and not on itself."""
+    """Points, in the frame of a box, that lie on the ground around and under it."""
     height = local[..., 2] + 0.5 * size_m[2]
     reach = 0.5 * size_m[:2] + REACH * size_m.max()
-    inside = (local[..., :2].abs() <= 0.5 * size_m[:2]).all(dim=-1)
-    # Between its wheels the ground is seen, above that the body itself.
-    lowest = torch.where(inside, torch.full_like(height, 0.5 * CLEARANCE_M), GROUND_M)
-    return (height.abs() <= lowest) & (local[..., :2].abs() <= reach).all(dim=-1)
+    return (height.abs() <= GROUND_M) & (local[..., :2].abs() <= reach).all(dim=-1)
 
 
 def sky_covered(foot_m: Float[Tensor, "n 3"], size_m: Float[Tensor, "3"]) -> Float[Tensor, "n"]:
