@@ -1,10 +1,11 @@
-"""Light on somebody who comes from elsewhere: as the ground here is brighter, darker or tinted.
+"""Light on somebody who comes from elsewhere: as the ground here is darker or tinted.
 
 A look has the light baked in that it was learnt under. It knows the radiance of the ground around
 it in that light, so the ground under its new path says what its own radiance is multiplied by,
-channel by channel. That matches noon and night, lamps, and the scales of radiance of two
-reconstructions; it does not turn shadows, and takes roads to be about as dark everywhere. One
-factor holds for a whole path, so that nobody flickers.
+channel by channel, where that is less: dusk, night, lamps, tunnels. Ground that is brighter than
+that lies in the sun, which shines on one side of somebody and not on the other; the side in the
+shade has the light of the sky alone and stays as it is. Shadows are not turned, and roads are taken
+to be about as dark everywhere. One factor holds for a whole path, so that nobody flickers.
 """
 
 import copy
@@ -33,7 +34,7 @@ LEAST = 8
 STEPS_PER_STOP = 16
 """Factors are powers of 2^(1/16), 4 % apart: few fields are made ..."""
 MOST_STOPS = 8.0
-"""... and none that are brighter or darker than this."""
+"""... and none that are darker than this."""
 
 
 @runtime_checkable
@@ -73,18 +74,18 @@ def relit(look: Look, here: Float[Tensor, "3"] | None) -> Look:
     made = look.ground_linear
     if made is None or here is None:
         return look
-    stops = torch.log2(here.clamp_min(1e-6) / made.clamp_min(1e-6)).clamp(-MOST_STOPS, MOST_STOPS)
-    return _brighter(look, tuple((stops * STEPS_PER_STOP).round().int().tolist()))
+    stops = torch.log2(here.clamp_min(1e-6) / made.clamp_min(1e-6)).clamp(-MOST_STOPS, 0.0)
+    return _dimmed(look, tuple((stops * STEPS_PER_STOP).round().int().tolist()))
 
 
 @lru_cache(maxsize=64)
-def _brighter(look: Look, steps: tuple[int, ...]) -> Look:
+def _dimmed(look: Look, steps: tuple[int, ...]) -> Look:
     factor = 2.0 ** (torch.tensor(steps) / STEPS_PER_STOP)
-    return replace(look, field=brighter(look.field, factor))
+    return replace(look, field=dimmed(look.field, factor))
 
 
 @torch.no_grad()
-def brighter(field: GridField, factor: Float[Tensor, "channels"]) -> GridField:
+def dimmed(field: GridField, factor: Float[Tensor, "channels"]) -> GridField:
     """The same field, whose radiance is multiplied by `factor` in each channel.
 
     Radiance is the exponential of what the colour network says. Its first harmonic is a constant,

@@ -69,14 +69,16 @@ def radiance(field: GridField) -> Float[Tensor, "100 3"]:
 
 
 @pytest.mark.parametrize("factor", [(1.0, 1.0, 1.0), (0.25, 0.5, 2.0), (0.01, 0.02, 0.015)])
-def test_it_is_as_much_brighter_as_the_ground(factor: tuple[float, ...]) -> None:
+def test_it_is_as_much_darker_as_the_ground_and_never_brighter(factor: tuple[float, ...]) -> None:
     look, here = (
         a_look(),
         ground_linear(Plain(height_m=0.0, linear=MADE * torch.tensor(factor)), driver()),
     )
     ratio = radiance(relit(look, here).field) / radiance(look.field)
     # factors come in steps of 4 %
-    torch.testing.assert_close(ratio, torch.tensor(factor).expand(100, 3), rtol=0.023, atol=0.0)
+    torch.testing.assert_close(
+        ratio, torch.tensor(factor).clamp(max=1.0).expand(100, 3), rtol=0.023, atol=0.0
+    )
 
 
 def test_the_native_engine_agrees() -> None:
@@ -86,7 +88,7 @@ def test_the_native_engine_agrees() -> None:
 
     block = Block(centre_m=(0.0, 0.0, 0.0), half_size_m=10.0)
     scene = RadianceField(block, ActorsConfig().field, 0).requires_grad_(False)
-    field = relit(a_look(), MADE * torch.tensor([0.1, 0.5, 3.0])).field.requires_grad_(False)
+    field = relit(a_look(), MADE * torch.tensor([0.1, 0.5, 0.9])).field.requires_grad_(False)
     field.log_initial = 1.0
     random = torch.Generator().manual_seed(0)
     along = 0.1 * torch.randn(200, 3, generator=random) + torch.tensor([0.0, 0.0, 1.0])
@@ -118,8 +120,8 @@ def test_who_stands_on_nothing_keeps_its_light() -> None:
     assert relit(replace(look, ground_linear=None), MADE).ground_linear is None
 
 
-def test_against_exact_light() -> None:
-    """A car in sunshine that was made under cloud: the mean of what it shows from around."""
+def test_the_side_in_the_shade_stays_about_as_it_is_in_exact_sunshine() -> None:
+    """A car that was made under cloud, from three sides, and the ground around it."""
     pytest.importorskip("mitsuba", reason="the extra `worlds` is not installed")
     from recon import make_library
     from scenes.worlds.light import Light
@@ -139,9 +141,11 @@ def test_against_exact_light() -> None:
             eye = actor.trajectory.world_from_body[0] @ box_from_camera
             mine = true_view(light.tracer, small, eye, 0).instance.ravel() == actor.id
             pixels = small.pixel_centres().reshape(-1, 2)[mine]
-            shown.append(photograph(light, small, eye, 0, 0, pixels))
-        found.append((np.concatenate(shown).mean(), make_library.road_linear(light).mean().item()))
+            shown.append(np.median(photograph(light, small, eye, 0, 0, pixels)))
+        found.append((np.array(shown), make_library.road_linear(light).mean().item()))
     (made, ground), (true, here) = found
-    print(f"ground {here / ground:.3f} times as bright, the car {true / made:.3f}")
-    assert abs(np.log2(here / ground)) > 0.5  # the light is another
-    assert abs(np.log2(true / made / (here / ground))) < 0.7
+    sides = true / made
+    print(f"ground {here / ground:.3f} times as bright, sides of the car {sides}")
+    assert here > 1.5 * ground
+    assert abs(np.log2(sides.min())) < 0.5
+    assert abs(np.log2(sides.min())) < abs(np.log2(sides.min() / (here / ground)))
