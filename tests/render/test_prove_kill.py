@@ -14,7 +14,11 @@ from tests.conftest import ROOT
 
 PROC = Path("/proc")
 PATIENCE_S = 240.0
-START = "import sys; from render.cli import main; sys.exit(main(sys.argv[1:]))"
+START = (
+    "import signal, sys; from render.cli import main; "
+    "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main(sys.argv[1:]))"
+)
+"""Ctrl-C counts, even where tests run in the background of a shell, which has it ignored."""
 pytest.importorskip("mitsuba", reason="the extra `worlds` is not installed")
 pytestmark = pytest.mark.skipif(
     not (PROC / "self" / "stat").is_file(), reason="processes are looked up in /proc"
