@@ -7,6 +7,7 @@ import numpy as np
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.families.drive import ego_boxes, windowed
+from scenes.remember import remembered
 from scenes.safety import (
     Moving,
     contact_point_m,
@@ -71,6 +72,7 @@ class Encounter:
         return self.contact_point_m is not None
 
 
+@remembered(512)
 def encounter_at(ego: Ego, actor: Actor, time_us: int) -> Encounter | None:
     """How near they are at a time; None when the drive does not know one of them then."""
     start_us, end_us = (int(at) for at in ego.boxes.time_us[[0, -1]])
@@ -105,6 +107,7 @@ def _braking(own: Moving, other: Moving, ttc: np.ndarray, *, overlap: bool) -> f
     return float(required_deceleration_mps2(own, other, ttc)[0])
 
 
+@remembered(512)
 def _over_window(ego: Ego, theirs: Trajectory, actor: Actor) -> tuple[float, float]:
     """Post-encroachment time [s] and least distance [m]."""
     times = [

@@ -7,12 +7,12 @@ where near-collisions were asked for, `coverage.txt` and `coverage.png` say whic
 
 import json
 import logging
-import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,6 +26,7 @@ from scenes.folders import Recipe, folder_hash, is_finished, sha256, write_json,
 from scenes.infeasible import InfeasibleError
 from scenes.limits import PASSENGER_CAR
 from scenes.scenario import COUNT, SEED, Request
+from scenes.workers import working
 
 LOG = logging.getLogger("otherlane.perturb")
 
@@ -135,9 +136,8 @@ def _drawn(drawer: Drawer, workers: int) -> Iterator[Iterator[Drawn | Refused]]:
     if workers == 1:
         yield _with_news(map(drawer.draw, numbers), drawer.request.count)
         return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(workers, len(numbers)), _adopt, (drawer,)) as pool:
-        results = pool.imap(_draw, numbers, chunksize=CHUNK)
+    with working(min(workers, len(numbers)), partial(_adopt, drawer)) as pool:
+        results = pool.map(_draw, numbers, chunksize=CHUNK)
         yield _with_news(results, drawer.request.count)
 
 

@@ -28,6 +28,7 @@ def remembered(most: int) -> Callable[[Callable[Arguments, Result]], Callable[Ar
 
         @wraps(function)
         def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+            assert not kwargs, f"{function.__name__} takes positional arguments"
             key = tuple(arg if isinstance(arg, Hashable) else (id(arg),) for arg in args)
             if (found := kept.get(key)) is not None:
                 return found[1]

@@ -4,10 +4,13 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from threading import Thread
+
+from scenes.errors import OtherlaneError
 
 
 @contextmanager
@@ -16,6 +19,9 @@ def working(count: int, begin: Callable[[], None]) -> Iterator[ProcessPoolExecut
 
     They end with the block; at once when an error or Ctrl-C ends it, or when this process dies,
     be it killed. `begin` is pickled; errors in it break the pool without a word.
+
+    Raises:
+        OtherlaneError: One of them died.
     """
     spawn = get_context("spawn")  # forking after threads have run may hang
     ended, alive = spawn.Pipe(duplex=False)  # only we hold `alive`: it ends when we do
@@ -25,6 +31,9 @@ def working(count: int, begin: Callable[[], None]) -> Iterator[ProcessPoolExecut
     ):
         try:
             yield executor
+        except BrokenProcessPool as error:
+            fix = "run it again (finished frames are kept), with fewer workers if memory was short"
+            raise OtherlaneError("workers", "a worker process died", fix) from error
         except BaseException:
             alive.close()  # else the executor would wait for all that is under way
             raise

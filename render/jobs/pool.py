@@ -10,7 +10,6 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from render.jobs.job import RenderJob, Shot, render_shot
 from render.jobs.progress import counting
 from render.labels.entry import Json
 from render.view import RenderableScene
-from scenes.errors import OtherlaneError
 from scenes.folders import sha256, write_json
 from scenes.workers import working
 
@@ -99,15 +97,11 @@ def _rendered(job: RenderJob, folder: Path, shots: list[Shot], workers: int) -> 
             _render_one(job, scene, folder, shot)
             yield shot
         return
-    try:
-        with working(min(workers, len(shots)), partial(_start_worker, job, folder)) as pool:
-            futures: dict[Future[None], Shot] = {pool.submit(_work, shot): shot for shot in shots}
-            for future in as_completed(futures):
-                future.result()
-                yield futures[future]
-    except BrokenProcessPool as error:
-        fix = "run it again (finished frames are kept), with fewer workers if memory was short"
-        raise OtherlaneError(folder, "a worker process died", fix) from error
+    with working(min(workers, len(shots)), partial(_start_worker, job, folder)) as pool:
+        futures: dict[Future[None], Shot] = {pool.submit(_work, shot): shot for shot in shots}
+        for future in as_completed(futures):
+            future.result()
+            yield futures[future]
 
 
 def _render_one(job: RenderJob, scene: RenderableScene, folder: Path, shot: Shot) -> None:
