@@ -27,6 +27,7 @@ def reconstruct(
     recipe: str = "standard",
     scale: float | None = None,
     holdout: int = 8,
+    holdout_first: int = 0,
     train_share: float | None = None,
     train_cameras: tuple[str, ...] = (),
     seed: int = 0,
@@ -41,6 +42,7 @@ def reconstruct(
         recipe: Which reconstruction recipe: preview, standard or best.
         scale: Image size to train at, as a share of the recorded size.
         holdout: Keep every n-th frame for evaluation; 0 keeps none.
+        holdout_first: The first of those frames, from 0 to n - 1.
         train_share: KITTI's 0.75, 0.5 or 0.25 of the frames train, instead of `holdout`.
         train_cameras: Only these cameras train, the others measure; all when left out.
         seed: Random seed.
@@ -56,6 +58,7 @@ def reconstruct(
         recipe=recipe,
         scale=scale,
         holdout=holdout,
+        holdout_first=holdout_first,
         train_share=train_share,
         train_cameras=train_cameras,
         seed=seed,

@@ -41,6 +41,7 @@ class ReconstructRequest:
     recipe: str = "standard"
     scale: float | None = None
     holdout: int = 8
+    holdout_first: int = 0
     train_share: float | None = None
     train_cameras: tuple[str, ...] = ()
     seed: int = 0
@@ -152,6 +153,7 @@ def resolve(clip: Clip, request: ReconstructRequest) -> ReconstructionConfig:
         config,
         scale=config.scale if request.scale is None else request.scale,
         holdout=request.holdout,
+        holdout_first=request.holdout_first,
         train_share=request.train_share,
         train_cameras=request.train_cameras,
         seed=request.seed,

@@ -12,16 +12,18 @@ from scenes.errors import OtherlaneError
 from scenes.worlds.perturbations import AXES, Axis
 from scenes.worlds.recipes import RECIPES
 from scenes.worlds.recorder import Recording
-from scenes.worlds.truth import wanted
+from scenes.worlds.truth import spread, wanted
 
 RENDERED_KINDS = ("ego", "actor")
 """Kinds of axes that a reconstruction can follow today."""
+HOLDOUT = 8
+"""Of so many pictures of a drive, one does not train."""
 REPORTED_SEEDS = (101,)
 """Worlds are reported on these seeds; settings are chosen on seeds below 100."""
 QUICK_WORLDS = ("street", "curve")
 QUICK_AXES = ("lateral=-3,-1,0,1,3", "yaw=-15,15", "detour=2")
 """A few amounts of a few axes, as `scenes.worlds.truth.wanted` takes them."""
-SIZE, QUICK_SIZE, QUICK_FRAMES = "320x96", "192x58", 16
+SIZE, QUICK_SIZE, FRAMES, QUICK_FRAMES = "320x96", "192x58", 40, 16
 """Pictures are as large as `standard` trains on: light that has converged is what costs."""
 STAGES = ("record", "truth", "reconstruct", "score")
 """What is done with each world, in this order."""
@@ -67,6 +69,20 @@ class WorldPlan:
     def name(self) -> str:
         """Of its folder, and in every table."""
         return f"{self.recipe}-{self.recording.seed}"
+
+    def moments(self) -> tuple[int, ...]:
+        """The frames that are looked at: their own pictures do not train, as far as there are such.
+
+        A picture that trained is remembered, so what is off the path would be compared with it
+        unfairly.
+        """
+        frames, hidden = self.recording.frames, self.reconstruct.holdout_first
+        held_out, all_of_them = range(hidden, frames, self.reconstruct.holdout), range(frames)
+        found: list[int] = []
+        for wish in spread(frames, self.views):
+            left = set(held_out) - set(found) or set(all_of_them) - set(found)
+            found.append(min(left, key=lambda i: (abs(i - wish), i), default=wish))
+        return tuple(found)
 
     def amounts(self) -> dict[str, tuple[float, ...]]:
         """Axis -> the amounts of it that are scored."""
@@ -123,7 +139,7 @@ def make_plan(request: ProveRequest) -> Plan:
         WorldPlan(
             recipe=name,
             recording=_recording(name, seed, request),
-            reconstruct=ReconstructRequest(recipe=recipe),
+            reconstruct=_reconstruct(recipe, request),
             axes=rendered,
             views=request.views,
             workers=request.workers,
@@ -137,15 +153,26 @@ def make_plan(request: ProveRequest) -> Plan:
     return Plan(worlds=tuple(worlds), not_yet=not_yet)
 
 
+def _reconstruct(recipe: str, request: ProveRequest) -> ReconstructRequest:
+    """One that keeps out the picture in the middle of the drive, which is looked at first."""
+    middle = spread(_frames(request), 1)[0]
+    return ReconstructRequest(recipe=recipe, holdout=HOLDOUT, holdout_first=middle % HOLDOUT)
+
+
+def _frames(request: ProveRequest) -> int:
+    """Of a drive of 4 s, or of 1.6 s."""
+    return QUICK_FRAMES if request.quick else FRAMES
+
+
 def _recording(recipe: str, seed: int, request: ProveRequest) -> Recording:
-    """A drive of 4 s, or of 1.6 s; its truth is written by a stage of its own."""
+    """A drive whose truth is written by a stage of its own."""
     width, height = parse_size(request.size or (QUICK_SIZE if request.quick else SIZE))
     return Recording(
         recipe=recipe,
         seed=seed,
         width=width,
         height=height,
-        frames=QUICK_FRAMES if request.quick else 40,
+        frames=_frames(request),
         view_frames=(),
     )
 

@@ -92,7 +92,8 @@ def _record(plan: WorldPlan, folder: Path) -> None:
 
 
 def _truth(plan: WorldPlan, folder: Path) -> None:
-    write_truth(plan.recording, folder / TRUTH, plan.axes, plan.views, plan.workers)
+    views, frames = plan.views, plan.moments()
+    write_truth(plan.recording, folder / TRUTH, plan.axes, views, plan.workers, frames)
     if not (folder / ORACLE).is_file():
         write_oracle(folder / ORACLE, measured_oracle(plan.recording))
 

@@ -1,7 +1,8 @@
 """The few numbers that say whether a reconstruction holds beside its path, with the issue's bars.
 
 On the path and 3 m beside it (both sides, where both were tried), on observed pixels: surfaces
-that some recorded picture shows. What nobody ever saw can only be invented.
+that some recorded picture shows. What nobody ever saw can only be invented. The picture that was
+recorded at that moment did not train (`render.prove.plan.WorldPlan.moments`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -78,10 +78,11 @@ def write_truth(
     axes: Sequence[str] | None = None,
     views: int = 2,
     workers: int = 1,
+    frames: Sequence[int] | None = None,
 ) -> tuple[str, ...]:
     """Write exact views of a recording's perturbed worlds into `out`; returns their names.
 
-    The views of an amount spread over the drive; a place where a camera cannot be (in a parked
+    The views of an amount are of `frames`; a place where a camera cannot be (in a parked
     car, in a wall), or from where one does not see the road user that was changed, gives way to
     the nearest frame that is better, or to no view at all, and its JSON says why. The result does
     not depend on `workers`.
@@ -92,24 +93,32 @@ def write_truth(
         axes: As `wanted` takes them.
         views: Views of each amount.
         workers: Processes.
+        frames: Whose moments are looked at first, one for each view; spread over the drive when
+            left out.
 
     Raises:
         OtherlaneError: Mitsuba is not installed, `out` holds the truth of another recording, or
             there is no such axis.
     """
     wants = wanted(axes, views)
+    asked = spread(recording.frames, views) if frames is None else tuple(frames)
     _claim(recording, out)
     left = [want for want in wants if not all(_is_there(out, name) for name in want.names())]
     if workers <= 1 or len(left) <= 1:
-        _drain(reported(map(partial(_work, recording, out), left), len(left), "truth"))
+        _drain(reported(map(partial(_work, recording, out, asked), left), len(left), "truth"))
         _ready.cache_clear()
         _recorded.cache_clear()
     else:
         with working(workers) as pool:
-            done = pool.map(partial(_work, recording, out), left)
+            done = pool.map(partial(_work, recording, out, asked), left)
             _drain(reported(done, len(left), "truth"))
     names = (name for want in wants for name in want.names())
     return tuple(name for name in names if is_whole_view(out / f"{name}.json"))
+
+
+def spread(frames: int, views: int) -> tuple[int, ...]:
+    """The frames of so many views that are spread over a drive of `frames`."""
+    return tuple(np.linspace(0, frames - 1, views + 2)[1:-1].round().astype(int).tolist())
 
 
 def read_truth(folder: Path) -> tuple[TruthView, ...]:
@@ -179,7 +188,7 @@ def _ready(recording: Recording) -> tuple[Rig, Light]:
     return rig_of(recording, world), Light(Tracer(world))
 
 
-def _work(recording: Recording, out: Path, want: Want) -> None:
+def _work(recording: Recording, out: Path, asked: tuple[int, ...], want: Want) -> None:
     """All views of one axis at one amount that are not there yet."""
     rig, light = _ready(recording)
     try:
@@ -188,12 +197,13 @@ def _work(recording: Recording, out: Path, want: Want) -> None:
         for name in want.names():
             _skip(out, name, str(error))
         return
-    _views(recording, stage_of(rig, light, perturbed), out, want)
+    _views(recording, stage_of(rig, light, perturbed), out, asked, want)
 
 
-def _views(recording: Recording, stage: Stage, out: Path, want: Want) -> None:
+def _views(
+    recording: Recording, stage: Stage, out: Path, asked: tuple[int, ...], want: Want
+) -> None:
     frames = len(stage.rig.time_us)
-    asked = np.linspace(0, frames - 1, want.views + 2)[1:-1].round().astype(int).tolist()
     taken: set[int] = set()
     for name, wish in zip(want.names(), asked, strict=True):
         near = sorted(set(range(frames)) - taken, key=lambda i: (abs(i - wish), i))

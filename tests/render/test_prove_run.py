@@ -14,6 +14,7 @@ import pytest
 
 import recon.recipes
 import render.prove.stages as stages
+from recon.split import training_frames
 from render.prove.plan import GUESS_S, STAGES, Clock, ProveRequest, make_plan
 from render.prove.run import prove_folder
 from render.prove.target import target_of
@@ -93,8 +94,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         calls["record"] += not out.exists()
         return Clip.load(out if out.exists() else save_drive(out.parent))
 
-    def write(recording: Recording, out: Path, axes: Any, views: int, workers: int) -> None:
-        del recording, views, workers
+    def write(recording: Recording, out: Path, axes: Any, *how: Any) -> None:
+        del recording, how
         calls["truth"] += 1
         asked[out] = tuple(axes)
 
@@ -245,6 +246,19 @@ def test_the_quick_plan_is_two_worlds_three_axes_and_minutes() -> None:
     assert len(plan.worlds) == 2
     assert len(plan.worlds[0].amounts()) == 3
     assert Clock().left_s((world, stage) for world in plan.worlds for stage in STAGES) < 480.0
+
+
+@pytest.mark.parametrize("request_", [ProveRequest(), ProveRequest(quick=True)])
+def test_what_is_looked_at_did_not_train(request_: ProveRequest) -> None:
+    for views in (1, 2, 3, 9):
+        world = make_plan(replace(request_, views=views)).worlds[0]
+        frames, how = world.recording.frames, world.reconstruct
+        trains = training_frames(frames, how.holdout, None, how.holdout_first)
+        moments = world.moments()
+        assert len(set(moments)) == views
+        hidden = [frame for frame in moments if not trains[frame]]
+        assert len(hidden) == min(views, (~trains).sum())
+        assert abs(moments[0] - frames / (views + 1)) <= how.holdout / 2
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,13 @@ def views(folder: Path) -> tuple[TruthView, ...]:
     return read_truth(folder)
 
 
+def test_views_are_of_the_frames_that_are_asked_for(tmp_path: Path) -> None:
+    pytest.importorskip("mitsuba", reason="the extra worlds is not installed")
+    write_truth(TINY, tmp_path / "truth", ["lateral=0"], views=1, frames=(3,))
+    (view,) = read_truth(tmp_path / "truth")
+    assert view.time_us == TINY.time_us()[3]
+
+
 def test_there_are_axes_of_every_kind() -> None:
     assert len(AXES) >= 10
     assert {axis.kind for axis in AXES.values()} == {"ego", "actor", "light", "surface", "weather"}
