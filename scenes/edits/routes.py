@@ -134,10 +134,16 @@ class Route:
 
 @remembered(512)
 def _of(path: Trajectory, start_us: int) -> Route:
-    past, future = path.time_us < start_us, path.time_us > start_us
-    poses = path.world_from_body
-    start = path.at(np.array([start_us]))
-    route = Route.through(np.concatenate([poses[past], start, poses[future]]), int(past.sum()))
+    # Counted from the nearest pose, not through a pose at the start: between two poses that would
+    # lie on their chord, and a micrometre beside a curve is a jolt where it is left.
+    nearest = int(np.argmin(abs(path.time_us - start_us)))
+    route = Route.through(path.world_from_body, nearest)
+    pose, start = path.world_from_body[nearest], path.at(np.array([start_us]))[0]
+    gone_m = float(np.linalg.norm(start[:3, 3] - pose[:3, 3]))
+    if start_us < path.time_us[nearest]:
+        gone_m = -gone_m
+    curve = replace(route.curve, knots=route.curve.knots - gone_m)
+    route = replace(route, way_m=route.way_m - gone_m, curve=curve)
     smooth, yaw, bend = smooth_twin(path), route.yaw.copy(), np.zeros(2)
     for end in (0, -1):
         time_us = int(smooth.time_us[end])

@@ -12,6 +12,7 @@ from scenes.edits.ego_u_turn import EgoUTurn
 from scenes.geometry import rigid, rotation_exp
 from scenes.infeasible import InfeasibleError
 from scenes.limits import check_limits
+from scenes.motion import exact_motion
 from scenes.smoothing import steady
 from scenes.trajectory import Trajectory
 from tests.clip_maker import noisy, ride
@@ -120,6 +121,15 @@ def test_the_narrowest_u_turn_is_that_of_the_car(capsys: pytest.CaptureFixture[s
     with capsys.disabled():
         print(f"\nnarrowest U-turn: {narrowest:.2f} m; a circle at the limit: {2 / 0.18:.2f} m")
     assert 2.0 / 0.18 <= narrowest < 1.25 * 2.0 / 0.18
+
+
+@pytest.mark.parametrize("off_us", [1, 1_250, 2_500, 4_999])
+def test_leaving_the_drive_between_two_poses_is_no_jolt(off_us: int) -> None:
+    ego = steady(ride(speed_mps=12.0, bend_per_m=0.005, seconds=7.0))
+    turn = EgoUTurn(across_m=15.0, start_us=2_000_000 + off_us, speed_mps=3.4, change_mps2=5.0)
+    moved = exact_motion(turn.apply(ego))
+    assert abs(moved.lateral_jerk_mps3).max() < 2.5
+    assert moved.forward_mps2.max() < 0.1
 
 
 def test_a_u_turn_past_the_centre_of_a_bend_is_refused() -> None:
