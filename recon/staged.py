@@ -52,6 +52,8 @@ class Staged:
     """Which of the instances' moments each ray sees."""
     hits: tuple[Float[Tensor, "cells"] | None, ...]
     """Where each instance's surface was seen (see `Look.hits`)."""
+    looks: frozenset[int]
+    """Track ids of all who have a look, also of those who are not there at any of the moments."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -110,16 +112,17 @@ def stage(
     times, moment = torch.unique(time_us, return_inverse=True)
     as_recorded = {actor.id: actor.trajectory for actor in recorded}
     found, hits = [], []
-    for actor in actors:
-        look = looks.get(actor.id)
-        if look is None:
-            continue
+    shown = [(actor, looks[actor.id]) for actor in actors if actor.id in looks]
+    for actor, look in shown:
         corrected = as_recorded.get(actor.id) == actor.trajectory
         instance = _instance(look, actor, times, corrected)
         if instance is not None:
             found.append(instance)
             hits.append(look.hits)
-    return Staged(instances=tuple(found), moment=moment, hits=tuple(hits))
+    return Staged(
+        instances=tuple(found), moment=moment, hits=tuple(hits),
+        looks=frozenset(actor.id for actor, _ in shown),
+    )  # fmt: skip
 
 
 def _instance(
@@ -139,7 +142,9 @@ def _instance(
     if look.latent is not None:
         first, last = int(look.key_us[0]), int(look.key_us[-1])
         # beyond what was learnt it goes on as it did before
-        inside = (where.time_us - first) % max(last - first, 1) + first
+        again = (where.time_us - first) % max(last - first, 1) + first
+        learnt = (where.time_us >= first) & (where.time_us <= last)
+        inside = torch.where(learnt, where.time_us, again)
         latent = in_time(look.key_us, look.latent[None], inside)[0]
     return Instance(
         field=look.field,

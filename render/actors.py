@@ -1,6 +1,6 @@
 """Road users that move, in a picture: who is there, and what is known of the surface one sees."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -50,6 +50,11 @@ class StagedRays(Protocol):
     @property
     def ids(self) -> tuple[int, ...]:
         """Whose field instance k of a march is, from 1: number k - 1 of these."""
+        ...
+
+    @property
+    def looks(self) -> Collection[int]:
+        """Who has a field at all, whether it is there at any of the rays' times or not."""
         ...
 
     def support(
@@ -139,12 +144,11 @@ def row_times(
 
 
 def whose(
-    march: MarchResult, staged: StagedRays | None, actors: "Sequence[Actor]"
+    march: MarchResult, staged: StagedRays | None, numbers: Mapping[int, int]
 ) -> Int64[np.ndarray, "n"]:
-    """Number, among the actors from 1, of the one whose own field each pixel shows; 0 for none."""
-    places = {actor.id: index for index, actor in enumerate(actors, start=1)}
+    """Number (of each id in `numbers`) of the one whose own field a pixel shows; 0 for none."""
     ids = () if staged is None else staged.ids
-    return np.array([0, *(places[number] for number in ids)])[march.instance.cpu().numpy()]
+    return np.array([0, *(numbers[each] for each in ids)])[march.instance.cpu().numpy()]
 
 
 def support(

@@ -14,6 +14,7 @@ from recon.evaluate import Comparison
 from recon.evidence import scaled_camera
 from recon.metrics import abs_rel, affine_fit, flip, psnr_db
 from recon.scene import Scene
+from render.labels.cuboids import instance_numbers
 from render.prove.objects import overlaps
 from render.prove.scoring import exposure_ev, render_target
 from render.prove.target import target_of
@@ -66,7 +67,9 @@ def _scored(scene: Scene, view: TruthView, ground: Ground) -> tuple[ViewScore, C
     frame, comparison = render_target(scene, target, ground, exposure_ev(scene, view.time_us))
     triple = comparison.render, comparison.photo, comparison.counts
     solid = comparison.counts & np.isfinite(target.range_m)
-    found = overlaps(scene.clip.actors, target.instance, frame.instance, comparison.counts)
+    actors = scene.clip.actors
+    numbers = instance_numbers(actors, actors)
+    found = overlaps(actors, numbers, target.instance, frame.instance, comparison.counts)
     score = ViewScore(
         shift_m=view.shift_m,
         time_us=view.time_us,

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recon.evidence import pixel_angle
 from render.actors import MarchResult, march_people, row_times, shaded, support, whose
-from render.labels.cuboids import boxes_in_view
+from render.labels.cuboids import boxes_in_view, instance_numbers
 from render.labels.entry import Json
 from render.labels.moment import Moment
 from render.labels.table import frame_values, object_values, pixel_values
@@ -195,9 +195,16 @@ def _moment(
         world_from_camera=first,
         world_from_camera_end=last,
         boxes=boxes_in_view(
-            actors, camera, world_from_camera, time_us, () if staged is None else staged.ids
+            actors,
+            camera,
+            world_from_camera,
+            time_us,
+            () if staged is None else staged.looks,
+            scene.clip.actors,
         ),
-        shows=torch.from_numpy(whose(march, staged, actors)).view(size),
+        shows=torch.from_numpy(
+            whose(march, staged, instance_numbers(actors, scene.clip.actors))
+        ).view(size),
         support=support(march, staged, rays).view(size),
         ego=ego,
         origins_m=torch.from_numpy(origins).view(*size, 3),

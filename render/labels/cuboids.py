@@ -5,7 +5,7 @@ nothing behind the camera ever reaches a pixel. The plane z = 1 of the camera ca
 it, straight lines stay straight whatever the lens does.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -35,13 +35,13 @@ class ActorBox:
     """One road user at one moment, some part of whose box is in view."""
 
     index: int
-    """Its id in instance maps: its place among the clip's actors, from 1."""
+    """Its id in instance maps (see `instance_numbers`)."""
     actor: Actor
     world_from_box: Pose
     camera_from_box: Pose
-    """At the time at which the row of the box's centre is exposed."""
+    """Where camera and box are while the row of the box's centre is exposed."""
     rendered: bool
-    """Whether the picture shows it: it stands still, or has a field of its own."""
+    """Whether the picture shows it: it stands where it was recorded, or has a field of its own."""
     own_field: bool
     """Whether it has a field of its own, apart from the static scene."""
     outline_px: Float64[np.ndarray, "k 2"]
@@ -51,43 +51,65 @@ class ActorBox:
 
 
 def boxes_in_view(
-    actors: Iterable[Actor],
+    actors: Sequence[Actor],
     camera: Camera,
     world_from_camera: Pose | Trajectory,
     time_us: int,
     with_field: Collection[int] = (),
+    recorded: Sequence[Actor] | None = None,
 ) -> tuple[ActorBox, ...]:
-    """Every road user with some part of its box in view, in the order of the clip.
+    """Every road user with some part of its box in view, in the order of `actors`.
 
-    One that moves, or whose id is in `with_field`, is where it is at `time_us`, and absent when
-    the drive does not know; one that stands still is in its place for good, as it is in the static
-    scene.
+    One that stands still as it was recorded is in its place for good, as it is in the static
+    scene. All others are where they are at `time_us`, and absent when nobody knows.
+
+    Args:
+        actors: Road users as staged.
+        camera: Of the picture.
+        world_from_camera: Its pose, or its trajectory where rows have their own times.
+        time_us: When the first row is exposed [µs].
+        with_field: Ids of those who have fields of their own, whether they are there or not.
+        recorded: The clip's own road users; `actors` are these when left out.
     """
-    found = []
-    for index, actor in enumerate(actors, start=1):
+    known = actors if recorded is None else recorded
+    numbers, found = instance_numbers(actors, known), []
+    as_recorded = {actor.id: actor for actor in known}
+    for actor in actors:
         own = actor.id in with_field
-        moving = own or actor.is_moving
-        world_from_box = actor.at(time_us) if moving else standing_pose(actor)
+        stands = not own and not actor.is_moving and as_recorded.get(actor.id) == actor
+        world_from_box = standing_pose(actor) if stands else actor.at(time_us)
         if world_from_box is None:
             continue
-        pose = pose_at_point(camera, world_from_camera, time_us, world_from_box[:3, 3])
-        camera_from_box = invert(pose) @ world_from_box
+        at_us = time_at_point(camera, world_from_camera, time_us, world_from_box[:3, 3])
+        there = None if stands else actor.at(at_us)
+        pose = _camera_at(world_from_camera, at_us)
+        camera_from_box = invert(pose) @ (world_from_box if there is None else there)
         outline = outline_px(camera, camera_from_box, actor.size_m)
         if len(outline) < 3:
             continue
         found.append(
             ActorBox(
-                index=index,
+                index=numbers[actor.id],
                 actor=actor,
                 world_from_box=world_from_box,
                 camera_from_box=camera_from_box,
-                rendered=own or not moving,
+                rendered=own or stands,
                 own_field=own,
                 outline_px=outline,
                 truncation=truncation(camera, camera_from_box, actor.size_m),
             )
         )
     return tuple(found)
+
+
+def instance_numbers(actors: Sequence[Actor], recorded: Sequence[Actor]) -> dict[int, int]:
+    """Id of a road user -> its number in instance maps.
+
+    It is its place among the clip's road users, from 1, whoever of them is left; those who were
+    inserted come after them.
+    """
+    ids = dict.fromkeys([actor.id for actor in (*recorded, *actors)])
+    return {number: place for place, number in enumerate(ids, start=1)}
 
 
 def standing_pose(actor: Actor) -> Pose:
@@ -97,19 +119,22 @@ def standing_pose(actor: Actor) -> Pose:
     return poses[np.argmin(np.linalg.norm(place - np.median(place, axis=0), axis=1))]
 
 
-def pose_at_point(
+def time_at_point(
     camera: Camera,
     world_from_camera: Pose | Trajectory,
     time_us: int,
     point_world: Float64[np.ndarray, "3"],
-) -> Pose:
-    """`world_from_camera` while the row that shows a world point is exposed."""
-    if not isinstance(world_from_camera, Trajectory):
-        return world_from_camera
+) -> int:
+    """When the row that shows a world point is exposed [µs]."""
     row = project_world(camera, point_world[None], world_from_camera, time_us)[:, 1]
     row = np.nan_to_num(row, nan=0.5 * camera.height)
-    at_us = time_us + np.round(camera.row_offset_us(row)).astype(np.int64)
-    return world_from_camera.at(at_us)[0]
+    return time_us + round(float(camera.row_offset_us(row)[0]))
+
+
+def _camera_at(world_from_camera: Pose | Trajectory, time_us: int) -> Pose:
+    if isinstance(world_from_camera, Trajectory):
+        return world_from_camera.at(np.array([time_us]))[0]
+    return world_from_camera
 
 
 def outline_px(

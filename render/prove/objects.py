@@ -1,6 +1,6 @@
 """How well road users are where they should be: overlaps of their masks and boxes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ class Overlap:
 
 def overlaps(
     actors: Sequence[Actor],
+    numbers: Mapping[int, int],
     instance: Int32[np.ndarray, "h w"],
     shown: UInt16[np.ndarray, "h w"],
     counts: Bool[np.ndarray, "h w"],
@@ -31,7 +32,8 @@ def overlaps(
     """Of each road user that is asked about and is seen in truth: how its pixels overlap.
 
     Args:
-        actors: As staged; the k-th (from 1) is k in `shown`.
+        actors: As staged.
+        numbers: What an actor's id is in `shown`.
         instance: Truth: an actor's id each, -1 for none.
         shown: Labels of the render.
         counts: Pixels that are scored.
@@ -39,12 +41,12 @@ def overlaps(
         ids: Who is asked about; those who stand still when left out.
     """
     found = []
-    for number, actor in enumerate(actors, start=1):
+    for actor in actors:
         truth = (instance == actor.id) & counts
         asked = not actor.is_moving if ids is None else actor.id in ids
         if not asked or truth.sum() < MIN_OBJECT_PX:
             continue
-        mine = (shown == number) & counts
+        mine = (shown == numbers[actor.id]) & counts
         found.append(
             Overlap(
                 mask_iou=mask_iou(truth, mine),

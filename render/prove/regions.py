@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
+from render.labels.cuboids import instance_numbers
 from render.prove.metrics import MIN_OBJECT_PX
 from render.prove.target import Target
 from scenes.actor import Actor
@@ -38,11 +39,18 @@ class Cast:
     """Road users of a view."""
 
     actors: tuple[Actor, ...]
-    """As staged; the k-th (from 1) is k in a render's labels."""
+    """As staged."""
+    recorded: tuple[Actor, ...] = ()
+    """Those of the clip, where edits made others of them."""
     assets: Mapping[int, str] = field(default_factory=dict)
     """Which asset an actor looks like, by id."""
     changed: frozenset[int] = frozenset()
     """Ids of those whom edits moved, removed or inserted."""
+
+    @property
+    def numbers(self) -> dict[int, int]:
+        """What each is in a render's instance maps, by id."""
+        return instance_numbers(self.actors, self.recorded)
 
     @property
     def moving(self) -> frozenset[int]:
@@ -61,7 +69,7 @@ def cast_of(target: Target, clip: Clip, ground: Ground) -> Cast:
     scenario = Scenario(name=f"{target.axis} {target.amount:g}", edits=target.edits)
     staging = resolve(scenario, clip, ground=ground)
     changed = who_changed(clip.actors, staging.actors)
-    return Cast(actors=staging.actors, assets=staging.assets, changed=changed)
+    return Cast(actors=staging.actors, recorded=clip.actors, assets=staging.assets, changed=changed)
 
 
 def region_masks(target: Target, cast: Cast, counts: Bool[np.ndarray, "h w"]) -> Masks:

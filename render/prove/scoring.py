@@ -132,11 +132,11 @@ def _overlaps(
     """
     pair = target.instance, frame.instance
     if region in STANDING:
-        found = overlaps(cast.actors, *pair, shown.counts, target.seen)
+        found = overlaps(cast.actors, cast.numbers, *pair, shown.counts, target.seen)
         return [x for x in found if region == "all" or (x.seen_share >= 0.5) == (region == "seen")]
     ids = cast.moving if region == "movers" else cast.changed
     everywhere = np.ones(shown.counts.shape, dtype=bool)
-    return overlaps(cast.actors, *pair, everywhere, target.seen, ids)
+    return overlaps(cast.actors, cast.numbers, *pair, everywhere, target.seen, ids)
 
 
 def _pictures(shown: Comparison, mask: Bool[np.ndarray, "h w"]) -> dict[str, float]:

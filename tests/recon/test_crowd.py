@@ -19,7 +19,7 @@ from recon.field import GridField
 from recon.kernels.backend import Backend, choose_backend
 from recon.model import new_model
 from recon.scene import Scene
-from recon.staged import Look
+from recon.staged import Look, stage
 from recon.step import StepPlan, torch_step
 from recon.swept import swept_evidence
 from recon.train import train
@@ -201,7 +201,26 @@ def test_who_is_put_elsewhere_is_seen_there(scene: Scene) -> None:
     gone = scene.staged((), time)
     assert gone is not None
     assert gone.instances == ()
-    assert scene.staged((car,), torch.full((1,), 10**9)).instances == ()  # pyright: ignore[reportOptionalMemberAccess]
+    later = scene.staged((car,), torch.full((1,), 10**9))
+    assert later is not None
+    assert later.instances == ()
+    assert later.looks == {7}  # it will be there again: it is not part of the static scene
+
+
+@pytest.mark.parametrize(
+    ("time_us", "latent"), [(0, 0.0), (399_999, 2.0), (400_000, 2.0), (500_000, 0.5)]
+)
+def test_limbs_go_on_from_the_start_only_past_what_was_learnt(
+    scene: Scene, time_us: int, latent: float
+) -> None:
+    walker = next(actor for actor in scene.clip.actors if actor.id == 9)
+    keys = torch.tensor([0, 200_000, 400_000])
+    values = torch.tensor([[0.0], [1.0], [2.0]])
+    look = replace(scene.looks[9], key_us=keys, latent=values)
+    staged = stage({9: look}, scene.clip.actors, (walker,), torch.full((1,), time_us))
+    found = staged.instances[0].latent
+    assert found is not None
+    assert float(found[0, 0]) == pytest.approx(latent, abs=1e-3)
 
 
 def check_shadow(scene: Scene, car: Actor, aside: Actor) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,12 +12,13 @@ from render.labels.cuboids import (
     boxes_in_view,
     convex_hull,
     faces_px,
+    instance_numbers,
     outline_px,
     standing_pose,
     truncation,
 )
-from scenes.camera import Camera
-from scenes.geometry import box_corners, rigid, transform_points, yaw_rotation
+from scenes.camera import Camera, project_world
+from scenes.geometry import box_corners, invert, rigid, transform_points, yaw_rotation
 from scenes.trajectory import Trajectory
 from tests.render.analytic import EGO_FROM_CAMERA, box_actor, street
 
@@ -124,6 +126,53 @@ def test_what_moves_is_where_it_is_and_only_while_it_is_known() -> None:
     assert moving.actor.id == 12
     assert moving.world_from_box[0, 3] == actors[4].trajectory.world_from_body[1, 0, 3]
     assert all(box.rendered for box in boxes_in_view(actors, camera, pose, 5_000_000))
+
+
+def test_numbers_stay_whoever_is_removed_or_inserted() -> None:
+    recorded = [box_actor(number, (10.0 + number, 0.0)) for number in (4, 9, 2)]
+    new = box_actor(900, (12.0, 1.0))
+    assert instance_numbers(recorded, recorded) == {4: 1, 9: 2, 2: 3}
+    numbers = instance_numbers([new, recorded[2]], recorded)
+    assert numbers == {4: 1, 9: 2, 2: 3, 900: 4}
+    boxes = boxes_in_view([new, recorded[2]], CAMERA, EGO_FROM_CAMERA, 0, {900}, recorded)
+    assert [(box.actor.id, box.index) for box in boxes] == [(900, 4), (2, 3)]
+
+
+def test_who_stands_elsewhere_than_recorded_is_not_in_the_picture() -> None:
+    recorded = box_actor(1, (10.0, 0.0))
+    moved = box_actor(1, (14.0, 1.0))
+    (box,) = boxes_in_view([moved], CAMERA, EGO_FROM_CAMERA, 0, (), [recorded])
+    assert not box.rendered
+    (box,) = boxes_in_view([moved], CAMERA, EGO_FROM_CAMERA, 0, {1}, [recorded])
+    assert box.rendered
+    assert box.own_field
+    (box,) = boxes_in_view([recorded], CAMERA, EGO_FROM_CAMERA, 0, (), [recorded])
+    assert box.rendered
+    assert not box.own_field
+
+
+def test_who_is_not_there_yet_has_no_box_even_if_it_will_stand_still() -> None:
+    late = box_actor(900, (10.0, 0.0))
+    track = replace(late.trajectory, time_us=late.trajectory.time_us + 2_000_000)
+    late = replace(late, trajectory=track)
+    for with_field in ((), {900}):
+        assert not boxes_in_view([late], CAMERA, EGO_FROM_CAMERA, 1_000_000, with_field, [])
+    assert boxes_in_view([late], CAMERA, EGO_FROM_CAMERA, 2_000_000, {900}, [])
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_a_box_that_moves_is_where_it_is_while_its_row_is_exposed(fixed: bool) -> None:
+    car = box_actor(7, (9.0, 2.5), yaw=np.pi / 2, speed_mps=-20.0)
+    camera = replace(CAMERA, readout_us=80_000)
+    times = np.array([0, 1_000_000])
+    still = Trajectory(time_us=times, world_from_body=np.stack([EGO_FROM_CAMERA] * 2))
+    pose = EGO_FROM_CAMERA if fixed else still
+    (box,) = boxes_in_view([car], camera, pose, 100_000, {car.id})
+    row = project_world(camera, box.world_from_box[None, :3, 3], pose, 100_000)[:, 1]
+    there = car.at(100_000 + round(float(camera.row_offset_us(row)[0])))
+    assert there is not None
+    assert np.abs(there - box.world_from_box).max() > 0.1
+    np.testing.assert_allclose(box.camera_from_box, invert(EGO_FROM_CAMERA) @ there, atol=1e-9)
 
 
 def test_what_stands_still_has_one_place_for_good() -> None:

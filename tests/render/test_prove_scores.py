@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from recon.evaluate import Comparison
+from render.labels.cuboids import instance_numbers
 from render.prove.marks import f1, found_paint, road_grid
 from render.prove.metrics import abs_rel_median, gradient_ssim, large_surfaces, normal_error_deg
 from render.prove.objects import overlaps
@@ -267,8 +268,9 @@ def test_what_is_mostly_hidden_from_the_recording_is_unseen() -> None:
     target = target_from(scene, frame)
     counts = np.ones((CAMERA.height, CAMERA.width), dtype=bool)
     nothing = np.zeros_like(counts)
-    known = overlaps(scene.clip.actors, target.instance, frame.instance, counts, ~nothing)
-    hidden = overlaps(scene.clip.actors, target.instance, frame.instance, counts, nothing)
+    numbers = instance_numbers(scene.clip.actors, scene.clip.actors)
+    known = overlaps(scene.clip.actors, numbers, target.instance, frame.instance, counts, ~nothing)
+    hidden = overlaps(scene.clip.actors, numbers, target.instance, frame.instance, counts, nothing)
     assert known
     assert {x.seen_share for x in known} == {1.0}
     assert {x.seen_share for x in hidden} == {0.0}

@@ -1,10 +1,12 @@
 """Scores off the path compare like with like: a perfect scene has perfect scores."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from render.labels.cuboids import instance_numbers
 from render.prove.objects import overlaps
 from render.prove.target import grown, target_of
 from scenes.actor import Actor
@@ -61,8 +63,9 @@ def standing(number: int) -> Actor:
     return replace(car, trajectory=Trajectory(time_us=np.array([0]), world_from_body=pose))
 
 
-def box_ious(*of: Any) -> list[float]:
-    return [overlap.box_iou for overlap in overlaps(*of)]
+def box_ious(actors: Sequence[Actor], *of: Any) -> list[float]:
+    numbers = instance_numbers(actors, actors)
+    return [overlap.box_iou for overlap in overlaps(actors, numbers, *of)]
 
 
 def test_what_a_moving_car_hides_does_not_spoil_the_box_behind_it() -> None:
