@@ -1,4 +1,4 @@
-"""The street without its traffic: reconstruct a drive, remove everybody, render, look at both.
+"""The street without its traffic: reconstruct a drive, remove who moves, render, look at both.
 
     .venv/bin/python examples/remove_traffic.py out/no_traffic
 
@@ -32,7 +32,7 @@ def remove_traffic(
     frames: str = "20,30",
     size: str = "320x96",
 ) -> None:
-    """Render a recorded drive as if nobody else had been on the road.
+    """Render a recorded drive as if nobody else had moved on the road; parked cars stay.
 
     Args:
         out: Folder for everything that is made.

@@ -88,7 +88,8 @@ def report(asked: Asked, made: Sequence["Drawn"], refused: Sequence["Refused"]) 
     for reason, count in Counter(one.reason for one in refused).most_common():
         lines.append(f"refused {count:6d}  {reason}")
     for family in asked.families:
-        lines += ["", f"{family}: {FAMILIES[family].describe}; {spans_of(FAMILIES[family])}"]
+        has = spans_of(FAMILIES[family], asked)
+        lines += ["", f"{family}: {FAMILIES[family].describe}; {has}"]
         for key in sorted({*grid.possible, *grid.had}):
             if key[0] == family:
                 count, reason = grid.had[key], grid.why.get(key, "nobody came by: draw more")

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from scenes.clip import Clip
 from scenes.edits import ActorEdit
+from scenes.edits.static_scene import refuse_static, standing
 from scenes.families import FAMILIES
 from scenes.families.draw import Encounter, Order, encounter, measured_ttc_s
 from scenes.families.drive import Drive
@@ -60,12 +61,28 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Drawer:
-    """Draws from a request; every number on its own."""
+    """Draws from a request; every number on its own.
+
+    Raises:
+        InfeasibleError: No scenario of the request can be had, whatever is drawn.
+    """
 
     request: Request
     clip: Clip
     where: str
     """What to call the request in messages."""
+
+    def __post_init__(self) -> None:
+        if self.request.criticality is None:
+            return
+        if self.request.end_us is not None:
+            wrong = "is given, but windows of near-collisions end at the most critical moment"
+            fix = "no end_us; start_us and criticality.duration_s say when windows end"
+            raise InfeasibleError(f"{self.where}: end_us", wrong, fix, "two ends")
+        player = order_of(self.request).wanted.actor
+        if player is not None:
+            where = f"{self.where}: criticality.actor"
+            refuse_static(player, standing(self.clip.actors), self.clip.actors, where)
 
     @cached_property
     def drive(self) -> Drive:

@@ -1,28 +1,31 @@
-"""How near the ego and each other road user of a staging come, by `scenes.safety`."""
+"""How near the ego and each other road user of a staging come, by `scenes.safety`.
+
+Velocities come from all that is known of a body, not only from what lies in the window: a window
+that begins with a road user's first pose, or holds one moment, changes nobody's motion. What is
+known at one moment only has a place and no motion, and nothing that needs one is told of it. Who
+stands (`Actor.is_moving`) has one pose and does not move, however its tracked box jitters.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64
 
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.families.drive import ego_boxes, windowed
+from scenes.closest import least_distance_m, least_encroachment_s, plan_path
+from scenes.families.drive import ego_boxes
 from scenes.remember import remembered
 from scenes.safety import (
-    Moving,
     contact_point_m,
     distance_m,
     headway_s,
     moving,
-    post_encroachment_s,
     required_deceleration_mps2,
 )
 from scenes.staging import Staging
 from scenes.sweep import time_to_collision_s
 from scenes.trajectory import Trajectory
-
-STEP_US = 50_000
-"""Spacing of the times over which least distances and post-encroachment times are taken [µs]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -30,26 +33,44 @@ class Ego:
     """The ego of a staging, as others meet it."""
 
     boxes: Trajectory
-    """World from the middle of its box, in the window of the staging."""
-    size_m: np.ndarray
+    """World from the middle of its box, for as long as it is known."""
+    start_us: int
+    """When the window of the staging begins, or the ego is first known in it [µs]."""
+    end_us: int
+    """When the window ends, or the ego is last known in it [µs]."""
+    size_m: Float64[np.ndarray, "3"]
     """Length, width, height [m]."""
     tags: tuple[str, ...] = ()
     """Words that describe the scenario."""
+    fixtures: frozenset[int] = frozenset()
+    """Ids of those who stand as they were recorded: they are in their places for good."""
 
     @staticmethod
     def of(staging: Staging, clip: Clip, tags: str | None = None) -> "Ego":
         """The ego of a staging of a clip; tags as a scenario has them."""
         boxes = ego_boxes(staging.ego, clip)
+        recorded = {actor.id: actor for actor in clip.actors}
         return Ego(
-            boxes=windowed(boxes, staging.start_us, staging.end_us),
+            boxes=boxes,
+            start_us=max(staging.start_us, int(boxes.time_us[0])),
+            end_us=min(staging.end_us, int(boxes.time_us[-1])),
             size_m=clip.ego_size_m,
             tags=tuple((tags or "").split()),
+            fixtures=frozenset(
+                actor.id
+                for actor in staging.actors
+                if not actor.is_moving and recorded.get(actor.id) == actor
+            ),
         )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Encounter:
-    """The ego and one other at one time; what does not apply is None."""
+    """The ego and one other at one time; what does not apply, or needs an unknown motion, is None.
+
+    Boxes that only touch do not collide: their distance is 0, so is their time to collision, and
+    they share no area.
+    """
 
     ttc_s: float | None
     """Time to collision [s]; None where none is foreseen."""
@@ -61,60 +82,78 @@ class Encounter:
     """Least distance in the window [m]."""
     headway_s: float | None
     """Time gap to it in the ego's lane ahead [s]; None where it is not there."""
-    required_deceleration_mps2: float
+    required_deceleration_mps2: float | None
     """Braking that avoids the foreseen touch [m/s²]; 0 where there is none."""
     contact_point_m: tuple[float, float] | None
-    """Middle of what the boxes share [m, world x y]; None where they are apart."""
+    """Middle of what the boxes share [m, world x y]; None where they do not overlap."""
 
     @property
     def collision(self) -> bool:
-        """Whether the boxes overlap."""
+        """Whether the boxes overlap; touching is not overlapping."""
         return self.contact_point_m is not None
 
 
 @remembered(512)
 def encounter_at(ego: Ego, actor: Actor, time_us: int) -> Encounter | None:
     """How near they are at a time; None when the drive does not know one of them then."""
-    start_us, end_us = (int(at) for at in ego.boxes.time_us[[0, -1]])
-    first, last = (int(at) for at in actor.trajectory.time_us[[0, -1]])
-    if not max(start_us, first) <= time_us <= min(end_us, last):
+    path = _path(ego, actor)
+    first, last = (int(at) for at in path.time_us[[0, -1]])
+    if not max(ego.start_us, first) <= time_us <= min(ego.end_us, last):
         return None
-    theirs = windowed(actor.trajectory, start_us, end_us)
-    own, other = (moving(path, np.array([time_us])) for path in (ego.boxes, theirs))
+    own, other = (moving(boxes, np.array([time_us])) for boxes in (ego.boxes, path))
     sizes = (ego.size_m, actor.size_m)
-    ttc = time_to_collision_s(own, sizes[0], other, sizes[1])
     point = contact_point_m(own, sizes[0], other, sizes[1])
     apart_m = 0.0 if point else float(distance_m(own, sizes[0], other, sizes[1])[0])
-    pet, least_m = _over_window(ego, theirs, actor)
+    pet, least_m = _over_window(ego, actor)
+    known = len(ego.boxes) > 1 and len(path) > 1
+    ttc = time_to_collision_s(own, sizes[0], other, sizes[1])
+    headway = _known(headway_s(own, sizes[0], other, sizes[1])[0])
+    if point or ttc[0] <= 0.0:
+        soon, braking = 0.0, 0.0  # too late: nothing is avoided any more
+    else:
+        soon = _known(ttc[0]) if known else None
+        braking = float(required_deceleration_mps2(own, other, ttc)[0]) if known else None
     return Encounter(
-        ttc_s=0.0 if point else _known(ttc[0]),
+        ttc_s=soon,
         pet_s=0.0 if point else _known(pet),
         distance_m=apart_m,
         min_distance_m=min(apart_m, least_m),
-        headway_s=_known(headway_s(own, sizes[0], other, sizes[1])[0]),
-        required_deceleration_mps2=_braking(own, other, ttc, overlap=point is not None),
+        headway_s=headway if known else None,
+        required_deceleration_mps2=braking,
         contact_point_m=None if point is None else (point[0], point[1]),
     )
+
+
+def standing_pose(actor: Actor) -> Float64[np.ndarray, "4 4"]:
+    """The one pose of what stands still: its known pose nearest to the median place."""
+    poses = actor.trajectory.world_from_body
+    place = poses[:, :3, 3]
+    return poses[np.argmin(np.linalg.norm(place - np.median(place, axis=0), axis=1))]
 
 
 def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _braking(own: Moving, other: Moving, ttc: np.ndarray, *, overlap: bool) -> float:
-    if overlap or ttc[0] <= 0.0:
-        return 0.0  # too late: nothing is avoided any more
-    return float(required_deceleration_mps2(own, other, ttc)[0])
+@remembered(512)
+def _path(ego: Ego, actor: Actor) -> Trajectory:
+    """Where a road user is taken to be; who stands, in one place."""
+    known = actor.trajectory
+    if len(known) == 1 or actor.is_moving:
+        return known  # nobody can tell from one pose whether it stands
+    first, last = (int(at) for at in known.time_us[[0, -1]])
+    if actor.id in ego.fixtures:
+        first, last = min(first, ego.start_us), max(last, ego.end_us)
+    poses = np.repeat(standing_pose(actor)[None], 2, axis=0)
+    return Trajectory(time_us=np.array([first, last]), world_from_body=poses)
 
 
 @remembered(512)
-def _over_window(ego: Ego, theirs: Trajectory, actor: Actor) -> tuple[float, float]:
+def _over_window(ego: Ego, actor: Actor) -> tuple[float, float]:
     """Post-encroachment time [s] and least distance [m]."""
-    times = [
-        np.append(np.arange(path.time_us[0], path.time_us[-1], STEP_US), path.time_us[-1])
-        for path in (ego.boxes, theirs)
-    ]
-    own, other = (moving(path, at) for path, at in zip((ego.boxes, theirs), times, strict=True))
-    pet = post_encroachment_s(own, ego.size_m, times[0], other, actor.size_m, times[1])
-    together = moving(ego.boxes, times[1])
-    return pet, float(distance_m(together, ego.size_m, other, actor.size_m).min())
+    own, other = (
+        plan_path(boxes, size_m, ego.start_us, ego.end_us)
+        for boxes, size_m in ((ego.boxes, ego.size_m), (_path(ego, actor), actor.size_m))
+    )
+    least_m = least_distance_m(own, other)
+    return 0.0 if least_m == 0.0 else least_encroachment_s(own, other), least_m

@@ -2,7 +2,8 @@
 
 Positions are in the clip's world (x, y, z up, metres; h, p, r radians). An entity's reference
 point is the middle of the bottom of its box. There is no road network: trajectories are explicit.
-Time 0 is the beginning of the window.
+Time 0 is the beginning of the window. Whoever is known from its beginning is there from the start;
+others are added when they are first known. Whoever is not known to its end is deleted then.
 """
 
 import math
@@ -48,7 +49,7 @@ def as_openscenario(name: str, staging: Staging, clip: Clip) -> str:
     """
     window = (staging.start_us, staging.end_us)
     ego = windowed(ego_boxes(staging.ego, clip), *window)
-    cast = [_written(EGO, Semantic.CAR, clip.ego_size_m, ego, window[0])]
+    cast = [_written(EGO, Semantic.CAR, clip.ego_size_m, ego, window)]
     cast += [_written_actor(actor, *window) for actor in staging.actors if _is_there(actor, window)]
     seconds = (window[1] - window[0]) * 1e-6
     return "\n".join([
@@ -60,7 +61,7 @@ def as_openscenario(name: str, staging: Staging, clip: Clip) -> str:
         "<RoadNetwork/>",
         "<Entities>", *(one.entity for one in cast), "</Entities>",
         "<Storyboard>",
-        "<Init><Actions>", *(one.start for one in cast), "</Actions></Init>",
+        "<Init><Actions>", *(one.start for one in cast if one.start), "</Actions></Init>",
         '<Story name="story"><Act name="act">', *(one.moves for one in cast if one.moves),
         f"<StartTrigger>{_at(0.0)}</StartTrigger>",
         "</Act></Story>",
@@ -77,26 +78,41 @@ class _Written:
 
     entity: str
     start: str
+    """Where it is at the beginning; nothing for those who come later."""
     moves: str
-    """What it does; nothing for others who stand."""
+    """What it does; nothing for others who stand all the time."""
 
 
 @remembered(2048)
 def _written_actor(actor: Actor, start_us: int, end_us: int) -> _Written:
     path = windowed(actor.trajectory, start_us, end_us)
-    return _written(f"actor_{actor.id}", actor.kind, actor.size_m, path, start_us)
+    return _written(f"actor_{actor.id}", actor.kind, actor.size_m, path, (start_us, end_us))
 
 
 def _written(
-    ref: str, kind: Semantic, size_m: Float64[np.ndarray, "3"], path: Trajectory, start_us: int
+    ref: str,
+    kind: Semantic,
+    size_m: Float64[np.ndarray, "3"],
+    path: Trajectory,
+    window: tuple[int, int],
 ) -> _Written:
     standing = _standing(path, size_m)
     still = ref != EGO and not np.ptp(path.world_from_body, axis=0).any()
-    positions = _positions(standing)
+    positions, seconds = _positions(standing), (standing.time_us - window[0]) * 1e-6
+    comes = bool(path.time_us[0] > window[0])
+    first, last = _at(float(seconds[0])), _at(float(seconds[-1]), "greaterThan")
+    events: list[str] = []
+    if comes:
+        events.append(_event(f"{ref} comes", "parallel", _added(ref, positions[0]), first))
+    if not still:
+        priority = "parallel" if comes else "override"  # its coming is not to be stopped
+        events.append(_event(ref, priority, _follows(ref, seconds, positions), first))
+    if path.time_us[-1] < window[1]:
+        events.append(_event(f"{ref} goes", "override", _deleted(ref), last))
     return _Written(
         entity=_entity(ref, kind, size_m),
-        start=_start(ref, positions[0]),
-        moves="" if still else _follows(ref, (standing.time_us - start_us) * 1e-6, positions),
+        start="" if comes else _start(ref, positions[0]),
+        moves=_group(ref, events) if events else "",
     )
 
 
@@ -160,8 +176,18 @@ def _start(ref: str, position: str) -> str:
     return f'<Private entityRef="{ref}"><PrivateAction>{action}</PrivateAction></Private>'
 
 
+def _added(ref: str, position: str) -> str:
+    add = f"<AddEntityAction><Position>{position}</Position></AddEntityAction>"
+    return f'<GlobalAction><EntityAction entityRef="{ref}">{add}</EntityAction></GlobalAction>'
+
+
+def _deleted(ref: str) -> str:
+    delete = f'<EntityAction entityRef="{ref}"><DeleteEntityAction/></EntityAction>'
+    return f"<GlobalAction>{delete}</GlobalAction>"
+
+
 def _follows(ref: str, seconds: Float64[np.ndarray, "n"], positions: list[str]) -> str:
-    """A group of manoeuvres in which one entity follows its trajectory."""
+    """An action: one entity follows its trajectory."""
     vertices = "".join(
         f'<Vertex time="{at:.6f}"><Position>{position}</Position></Vertex>'
         for at, position in zip(seconds.tolist(), positions, strict=True)
@@ -172,16 +198,25 @@ def _follows(ref: str, seconds: Float64[np.ndarray, "n"], positions: list[str]) 
         '<TimeReference><Timing domainAbsoluteRelative="absolute" scale="1" offset="0"/>'
         '</TimeReference><TrajectoryFollowingMode followingMode="position"/>'
     )
-    action = (
+    return (
         "<PrivateAction><RoutingAction><FollowTrajectoryAction>"
         f"{trajectory}</FollowTrajectoryAction></RoutingAction></PrivateAction>"
     )
+
+
+def _event(name: str, priority: str, action: str, trigger: str) -> str:
+    return (
+        f'<Event name="{name}" priority="{priority}"><Action name="{name}">{action}</Action>'
+        f"<StartTrigger>{trigger}</StartTrigger></Event>"
+    )
+
+
+def _group(ref: str, events: list[str]) -> str:
+    """A group of manoeuvres: what one entity does, in this order."""
     return (
         f'<ManeuverGroup maximumExecutionCount="1" name="{ref}">'
         f'<Actors selectTriggeringEntities="false"><EntityRef entityRef="{ref}"/></Actors>'
-        f'<Maneuver name="{ref}"><Event name="{ref}" priority="override">'
-        f'<Action name="{ref}">{action}</Action><StartTrigger>{_at(0.0)}</StartTrigger>'
-        "</Event></Maneuver></ManeuverGroup>"
+        f'<Maneuver name="{ref}">{"".join(events)}</Maneuver></ManeuverGroup>'
     )
 
 
@@ -199,10 +234,10 @@ def _positions(path: Trajectory) -> list[str]:
     ]
 
 
-def _at(seconds: float) -> str:
-    """A trigger that fires at a time."""
+def _at(seconds: float, rule: str = "greaterOrEqual") -> str:
+    """A trigger that fires at a time, or as soon as it is past."""
     return (
         '<ConditionGroup><Condition name="time" delay="0" conditionEdge="none"><ByValueCondition>'
-        f'<SimulationTimeCondition value="{seconds:.6f}" rule="greaterOrEqual"/>'
+        f'<SimulationTimeCondition value="{seconds:.6f}" rule="{rule}"/>'
         "</ByValueCondition></Condition></ConditionGroup>"
     )

@@ -2,6 +2,7 @@
 
 from scenes.clip import Clip
 from scenes.edits import ActorEdit, apply_edit
+from scenes.edits.static_scene import standing
 from scenes.ground import Ground, fit_ground
 from scenes.infeasible import InfeasibleError
 from scenes.limits import check_limits
@@ -28,7 +29,8 @@ def resolve(
         suggest: Look for the nearest values that work when it is refused (see `check_limits`).
 
     Raises:
-        InfeasibleError: Window or edit outside the drive, or an edit nobody could drive.
+        InfeasibleError: Window or edit outside the drive, an edit nobody could drive, or one of
+            somebody who is part of the static scene.
     """
     where = where or scenario.name
     start_us, end_us = _window(scenario, clip, where)
@@ -43,9 +45,10 @@ def resolve(
         end_us=end_us,
         ground=ground,
     )
+    static = standing(clip.actors)  # of the recording: whom an edit stops keeps its own field
     for index, edit in enumerate(scenario.edits):
         try:
-            staging = apply_edit(edit, staging)
+            staging = apply_edit(edit, staging, static)
         except InfeasibleError as error:  # of the edit, which does not know its place
             place = f"{where}: edits[{index}]"
             raise InfeasibleError(place, error.wrong, error.fix, error.reason) from error

@@ -23,7 +23,11 @@ from scenes.staging import Staging
 from scenes.trajectory import Trajectory
 
 OVERLAP_STEP_US = 20_000
-"""Spacing of the times at which boxes are compared [µs]: at 50 m/s closing speed, 1 m apart."""
+"""Spacing of the times at which boxes are compared [µs]: at 50 m/s closing speed, 1 m apart.
+
+So `overlaps` are told up to 20 ms late, and those that last less may be missed; labels are judged
+between the times too (`scenes.closest`).
+"""
 
 
 def resolved(requested: dict[str, Any], staging: Staging, clip: Clip) -> str:

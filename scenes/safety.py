@@ -1,12 +1,14 @@
 """How near two road users came to each other: the definitions, once.
 
 All of it is in plan view (road users share one road, heights are not compared) and between
-oriented boxes, touching included:
+oriented boxes:
 
+- *collision*: the boxes overlap, so they share some area; touching is not a collision;
 - *time to collision*: how long until the boxes first touch, if both kept their velocity (turning
-  with the body) and yaw rate from now on; 0 where they overlap, inf where they never touch;
-- *distance*: between the nearest points of the boxes; 0 where they overlap;
-- *post-encroachment time*: the least time between one being at a place and the other being there;
+  with the body) and yaw rate from now on; 0 where they touch or overlap, inf where they never do;
+- *distance*: between the nearest points of the boxes; 0 where they touch or overlap;
+- *post-encroachment time*: the least time between one being at a place and the other being there,
+  touching included;
 - *headway*: time that the ego needs to reach the rear of what is in its lane ahead, at its speed;
 - *required deceleration*: the constant braking that sheds the ego's approach speed just before the
   touch that time to collision foresees.
@@ -26,6 +28,8 @@ HALF_STEP_US = 10_000
 """Velocities are differences over twice this [µs]."""
 SLOWEST_MPS = 0.1
 """Below this the ego has no headway."""
+NO_AREA_M2 = 1e-12
+"""A shared area smaller than half this is taken for a line or a point."""
 
 Size = Float64[np.ndarray, "... 3"]
 """Length, width, height [m]: one for all moments, or one for each."""
@@ -55,7 +59,11 @@ class Moving:
 
 
 def moving(boxes: Trajectory, at_us: Int64[np.ndarray, "n"]) -> Moving:
-    """A box's motion at times; held at the ends of what is known, and one-sided there."""
+    """A box's motion at times; held at the ends of what is known, and one-sided there.
+
+    A single pose says nothing about motion: velocity and yaw rate are 0 then, and the caller has
+    to know whether that is true.
+    """
     first, last = int(boxes.time_us[0]), int(boxes.time_us[-1])
     before = np.clip(at_us - HALF_STEP_US, first, max(first, last - HALF_STEP_US))
     after = np.clip(at_us + HALF_STEP_US, min(last, first + HALF_STEP_US), last)
@@ -161,7 +169,12 @@ def _corner_distance_m(a: Moving, size_a_m: Size, b: Moving, size_b_m: Size) -> 
 
 
 def contact_point_m(a: Moving, size_a_m: Size, b: Moving, size_b_m: Size) -> list[float] | None:
-    """Middle of the area that two boxes share at one moment [m, world x y]; None when apart."""
+    """Centroid of the area that two boxes share at one moment [m, world x y].
+
+    None where they share none: they are apart, or only touch.
+    """
+    if separation_m(a, size_a_m, b, size_b_m).item() >= 0.0:
+        return None
     polygon = corners_m(a, size_a_m).reshape(4, 2)
     corners = corners_m(b, size_b_m).reshape(4, 2)
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
@@ -174,10 +187,20 @@ def contact_point_m(a: Moving, size_a_m: Size, b: Moving, size_b_m: Size) -> lis
             if inside[i] * inside[j] < 0.0:
                 share = inside[i] / (inside[i] - inside[j])
                 kept.append(polygon[i] + share * (polygon[j] - polygon[i]))
-        if not kept:
-            return None
-        polygon = np.array(kept)
-    return polygon.mean(axis=0).tolist()
+        # They overlap, if by less than rounding: then one corner is as good as in.
+        polygon = np.array(kept or [polygon[np.argmax(inside)]])
+    return _centroid_m(polygon).tolist()
+
+
+def _centroid_m(polygon: Float64[np.ndarray, "k 2"]) -> Float64[np.ndarray, "2"]:
+    """Centre of the area of a convex polygon; the mean of its corners where it has none."""
+    middle = polygon.mean(axis=0)
+    start = polygon - middle  # near the origin, where products of coordinates lose nothing
+    end = np.roll(start, -1, axis=0)
+    twice_m2 = start[:, 0] * end[:, 1] - start[:, 1] * end[:, 0]
+    if twice_m2.sum() < NO_AREA_M2:
+        return middle
+    return middle + twice_m2 @ (start + end) / (3.0 * twice_m2.sum())
 
 
 def post_encroachment_s(
@@ -193,7 +216,8 @@ def post_encroachment_s(
     Args:
         a: One box, moment by moment.
         size_a_m: Its size [m].
-        time_a_us: When [µs]; the answer is as fine as these are dense.
+        time_a_us: When [µs]; the answer is as fine as these are dense, and never too small.
+            `scenes.closest` has one for all times between.
         b: The other box.
         size_b_m: Its size [m].
         time_b_us: When [µs].

@@ -14,6 +14,7 @@ from jaxtyping import Float64
 
 from scenes.actor import Actor
 from scenes.camera import Camera, project_world
+from scenes.encounters import standing_pose
 from scenes.geometry import box_corners, invert, transform_points
 from scenes.trajectory import Trajectory
 
@@ -110,13 +111,6 @@ def instance_numbers(actors: Sequence[Actor], recorded: Sequence[Actor]) -> dict
     """
     ids = dict.fromkeys([actor.id for actor in (*recorded, *actors)])
     return {number: place for place, number in enumerate(ids, start=1)}
-
-
-def standing_pose(actor: Actor) -> Pose:
-    """The one pose of what stands still: its known pose nearest to the median place."""
-    poses = actor.trajectory.world_from_body
-    place = poses[:, :3, 3]
-    return poses[np.argmin(np.linalg.norm(place - np.median(place, axis=0), axis=1))]
 
 
 def time_at_point(

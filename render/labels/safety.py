@@ -29,7 +29,7 @@ SAFETY_LABELS: tuple[ObjectLabel, ...] = (
         "ttc_s",
         "Time to collision: until the boxes of the ego and of this road user first touch in plan "
         "view, if both kept their velocity and yaw rate; 0 in a collision, null where no touch is "
-        "foreseen within 10 s.",
+        "foreseen within 10 s, or a motion is known from one pose alone.",
         "s", lambda met: met.ttc_s, "float or null", "",
     ),
     _label(
@@ -51,7 +51,7 @@ SAFETY_LABELS: tuple[ObjectLabel, ...] = (
     _label(
         "headway_s",
         "Time that the ego's front needs to where its rear is now; null where it is not ahead in "
-        "the ego's width, or the ego stands.",
+        "the ego's width, the ego stands, or a motion is known from one pose alone.",
         "s", lambda met: met.headway_s, "float or null", "",
     ),
     _label(

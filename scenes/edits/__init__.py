@@ -9,7 +9,7 @@ A new edit is one module with its dataclasses and one name in the union; a new f
   any drive;
 - fields of numbers, lists of numbers and text, annotated with their bounds (`scenes.fields`);
 - `apply`, a pure function of what it changes: ego edits take and return the ego's trajectory,
-  edits of actors the staging;
+  edits of actors the staging (`apply_edit` refuses those of whoever is part of the static scene);
 - `describe()`: itself in words, for messages.
 """
 
@@ -24,6 +24,7 @@ from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath, EgoSpeed
 from scenes.edits.ego_u_turn import EgoUTurn
 from scenes.edits.following import FollowActor
+from scenes.edits.static_scene import refuse_static, static_ids
 from scenes.remember import remembered
 from scenes.staging import Staging
 from scenes.trajectory import Trajectory
@@ -51,19 +52,36 @@ EDIT_KINDS = MappingProxyType({edit.kind: edit for edit in get_args(Edit)})
 """Tag in TOML -> edit."""
 
 
-def apply_edit(edit: Edit, staging: Staging) -> Staging:
+def apply_edit(edit: Edit, staging: Staging, static: frozenset[int] | None = None) -> Staging:
     """The staging after one edit.
 
+    Args:
+        edit: What is to be done.
+        staging: To what; it is not changed.
+        static: Ids of those who are part of the static scene. When left out, those of the staging
+            who never move and do not look like an asset; whoever only stands because of an edit
+            before is not part of it, which the staging does not know.
+
     Raises:
-        InfeasibleError: The edit cannot be done to this staging.
+        InfeasibleError: The edit cannot be done to this staging, or it is of somebody who is part
+            of the static scene.
         OtherlaneError: An asset that it names is damaged.
     """
     match edit:
         case LateralOffset() | LaneChange() | EgoPath() | EgoSpeed() | EgoDetour() | EgoUTurn():
             ego = ego_after(edit, staging.ego)
             return staging if ego is staging.ego else replace(staging, ego=ego)
-        case _:
+        case InsertActor():
             return edit.apply(staging)
+        case RemoveTraffic():
+            return edit.apply(staging, _static(staging, static))
+        case _:
+            refuse_static(edit.actor, _static(staging, static), staging.actors, edit.kind)
+            return edit.apply(staging)
+
+
+def _static(staging: Staging, known: frozenset[int] | None) -> frozenset[int]:
+    return static_ids(staging) if known is None else known
 
 
 @remembered(32)

@@ -21,7 +21,7 @@ from scenes.edits.actors import (
     changed,
 )
 from scenes.edits.ego import OFFSET, TIME
-from scenes.edits.routes import Route
+from scenes.edits.routes import RUN_OUT_M, Route
 from scenes.edits.standing import settled
 from scenes.fields import check
 from scenes.geometry import rigid, translation, yaw_rotation
@@ -170,11 +170,12 @@ class InsertActor:
         ego = staging.ego
         end_us = max(int(ego.time_us[-1]), self.start_us)
         time_us = np.append(np.arange(self.start_us, end_us, STEP_US), end_us)
-        route = Route.of(_beside(ego, self.left_m, 0.5 * height_m), self.start_us)
+        beside = (self.ahead_m, self.left_m, 0.5 * height_m)
+        route = _beside(ego, self.start_us, *beside)
         gone_m = self.speed_mps * (time_us - self.start_us) * 1e-6
         turn = np.deg2rad(self.yaw_deg)
         keeps = abs(np.cos(turn)) >= ALONG_THE_ROAD
-        on_road = route.at(self.ahead_m + np.copysign(gone_m, np.cos(turn)) * keeps)
+        on_road = route.at(np.copysign(gone_m, np.cos(turn)) * keeps)
         own = np.stack([gone_m * (not keeps), np.zeros_like(gone_m), np.zeros_like(gone_m)], axis=1)
         turned = on_road @ rigid(yaw_rotation(np.array(turn)), np.zeros(3))
         poses = settled(turned @ translation(own), on_road, height_m, staging.ground)
@@ -188,7 +189,22 @@ class InsertActor:
         return f"{self.asset} inserted as actor {self.actor} {where} at {self.speed_mps:g} m/s"
 
 
-@remembered(16)
-def _beside(ego: Trajectory, left_m: float, up_m: float) -> Trajectory:
-    """The ego's path, moved to its left and up."""
-    return ego.mounted(translation(np.array([0.0, left_m, up_m])))
+@remembered(512)
+def _beside(ego: Trajectory, start_us: int, ahead_m: float, left_m: float, up_m: float) -> Route:
+    """The way to the left of the ego's and above it, counted from beside a place ahead on that.
+
+    In a bend the two are not equally long, so `ahead_m` is gone along the ego's.
+    """
+    own = Route.of(ego, start_us)
+    first, last = own.way_m[[0, -1]]
+    before = np.arange(min(first, ahead_m) - RUN_OUT_M, first)
+    after = np.arange(last, max(last, ahead_m) + RUN_OUT_M) + 1.0
+    way_m = np.unique(np.concatenate([before, own.way_m, after, [ahead_m]]))
+    poses = own.at(way_m)
+    for end, beyond in ((0, way_m < first), (-1, way_m > last)):
+        turn = yaw_rotation(
+            own.yaw_at(way_m[beyond]) - own.yaw[end]
+        )  # beyond its ends `at` keeps the heading
+        poses[beyond, :3, :3] = turn @ poses[beyond, :3, :3]
+    poses = poses @ translation(np.array([0.0, left_m, up_m]))
+    return Route.through(poses, int(np.searchsorted(way_m, ahead_m)))

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
+from jaxtyping import Float64
 
 from scenes.actor import Actor
 from scenes.edits.actors import ID, SPEED, changed
 from scenes.edits.ego import TIME
 from scenes.edits.knots import PLACE, YAW, check_knots, densely, headings, through
-from scenes.edits.routes import Route, ramp_m, speed_at
+from scenes.edits.routes import SPACING_M, Route, ramp_m, speed_at
 from scenes.edits.standing import yaw_of
 from scenes.edits.tracks import after, joined, on_own_way, placed, way_since_m
 from scenes.fields import Within, check
@@ -24,6 +25,8 @@ CHANGE = Within(0.1, 12.0, "m/s²")
 """Rates at which speeds change."""
 ROUTE_STEP_M = 0.6
 """Spacing of the places that another way is measured by."""
+BEYOND_M = np.arange(1.0, 13.0)
+"""How far beyond the last point of another way more points make it go straight on [m]."""
 JUMP_M = 1.0
 """A path that begins further than this from where somebody is, is another's."""
 
@@ -138,6 +141,7 @@ class RerouteActor:
             start = path.at(np.array([self.start_us]))
             before = path.world_from_body[path.time_us < self.start_us]
             xy_m = np.stack([self.x_m, self.y_m], axis=1)
+            xy_m = _with_run_out(np.concatenate([before, start])[:, :2, 3], xy_m)
             points = placed(actor, xy_m, np.repeat(yaw_of(start), len(xy_m)), staging.ground)
             corners = Route.through(np.concatenate([before, start, points]), len(before))
             route = Route.through(corners.at(np.arange(0.0, corners.way_m[-1], ROUTE_STEP_M)))
@@ -151,6 +155,23 @@ class RerouteActor:
     def describe(self) -> str:
         """The edit in words."""
         return f"actor {self.actor} rerouted at {self.start_us * 1e-6:g} s"
+
+
+def _with_run_out(
+    before_m: Float64[np.ndarray, "n 2"], points_m: Float64[np.ndarray, "k 2"]
+) -> Float64[np.ndarray, "m 2"]:
+    """Points and some more beyond the last, straight on along the last chord.
+
+    The free end of a spline curls, and a way is extended the way its end points.
+    """
+    chords = points_m[-1] - np.concatenate([before_m, points_m])
+    lengths = np.linalg.norm(chords, axis=1)
+    if not np.any(lengths >= SPACING_M):
+        return points_m
+    last = np.flatnonzero(lengths >= SPACING_M)[-1]
+    return np.concatenate(
+        [points_m, points_m[-1] + BEYOND_M[:, None] * chords[last] / lengths[last]]
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

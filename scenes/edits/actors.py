@@ -60,7 +60,7 @@ def changed(staging: Staging, number: int, where: str, change: Callable[[Actor],
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveActor:
-    """Nobody was there; the static scene shows what is behind."""
+    """It was never there; the static scene shows what is behind."""
 
     kind: ClassVar[str] = "remove-actor"
     may_precede_drive: ClassVar[bool] = True
@@ -88,7 +88,10 @@ class RemoveActor:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveTraffic:
-    """An empty road: everybody goes, parked cars too, but for those named."""
+    """Everybody goes who moves or was inserted, but for those named.
+
+    Whoever stands still for the whole recording is part of the static scene, and stays.
+    """
 
     kind: ClassVar[str] = "remove-traffic"
     may_precede_drive: ClassVar[bool] = True
@@ -100,20 +103,24 @@ class RemoveTraffic:
     def __post_init__(self) -> None:
         check(self)
 
-    def apply(self, staging: Staging) -> Staging:
+    def apply(self, staging: Staging, static: frozenset[int] = frozenset()) -> Staging:
         """The staging with those who stay.
 
+        Args:
+            staging: Who is there.
+            static: Ids of those who are part of the static scene (`scenes.edits.apply_edit`).
+
         Raises:
-            InfeasibleError: One of them is not there.
+            InfeasibleError: One of those who are named is not there.
         """
         stay = {find_actor(staging, number, self.kind).id for number in self.keep}
-        gone = {actor.id for actor in staging.actors} - stay
+        gone = {actor.id for actor in staging.actors} - stay - static
         return _without(staging, gone) if gone else staging
 
     def describe(self) -> str:
         """The edit in words."""
         but = ", ".join(str(number) for number in self.keep)
-        return f"all traffic removed{f' but {but}' if but else ''}"
+        return f"all who move removed{f' but {but}' if but else ''}"
 
 
 def _without(staging: Staging, gone: set[int]) -> Staging:
@@ -191,7 +198,7 @@ class RetimeActor:
     shift_us: Annotated[int, Within(-DURATION.high, DURATION.high, "µs")] = 0
     """How much later its track begins [µs]."""
     stretch: Annotated[float, FACTOR] = 1.0
-    """How many times as long its track takes: 2 is half as fast."""
+    """How many times as long its track takes: 2 takes twice as long, half as fast."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -223,5 +230,5 @@ class RetimeActor:
             when = "later" if self.shift_us > 0 else "earlier"
             words.append(f"{abs(self.shift_us) * 1e-6:g} s {when}")
         if self.stretch != 1.0:
-            words.append(f"{self.stretch:g} times as slow")
+            words.append(f"taking {self.stretch:g} times as long")
         return f"actor {self.actor} {' and '.join(words) or 'as recorded'}"

@@ -15,6 +15,7 @@ from scenes.fields import Within, check
 from scenes.infeasible import InfeasibleError
 from scenes.smoothing import steady
 from scenes.staging import Staging
+from scenes.trajectory import Trajectory
 
 STEP_US = 20_000
 """Spacing of the times at which a follower decides [µs]."""
@@ -105,6 +106,7 @@ def _leading(
 ) -> tuple[Float64[np.ndarray, "n"], Float64[np.ndarray, "n"]]:
     """Way from where a follower starts until it touches its leader [m], and the leader's speed.
 
+    The speed is that along the follower's way [m/s], negative where the leader comes towards it.
     The way is NaN whenever the leader is not known, behind, or beside the follower's way.
     """
     route = Route.of(actor.trajectory, start_us)
@@ -115,5 +117,14 @@ def _leading(
     ahead_m = way_m - 0.5 * float(actor.size_m[0] + leader.size_m[0])
     known = (times >= smooth.time_us[0]) & (times <= leader.trajectory.time_us[-1])
     known &= (aside_m <= LANE_M) & (way_m > 0.0)
-    speed_mps = np.interp(times, smooth.time_us, smooth.speed_mps())
-    return np.where(known, ahead_m, np.nan), speed_mps
+    yaw, velocity = route.yaw_at(way_m), _velocity_mps(smooth, times)
+    along_mps = velocity[:, 0] * np.cos(yaw) + velocity[:, 1] * np.sin(yaw)
+    return np.where(known, ahead_m, np.nan), along_mps
+
+
+def _velocity_mps(smooth: Trajectory, times: Int64[np.ndarray, "n"]) -> Float64[np.ndarray, "n 2"]:
+    """Velocity of a smooth path in plan view at times, held beyond its ends."""
+    if len(smooth) == 1:
+        return np.zeros((len(times), 2))
+    per_s = np.gradient(smooth.world_from_body[:, :2, 3], smooth.time_us * 1e-6, axis=0)
+    return np.stack([np.interp(times, smooth.time_us, column) for column in per_s.T], axis=1)

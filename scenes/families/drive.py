@@ -47,6 +47,8 @@ def windowed(boxes: Trajectory, start_us: int, end_us: int) -> Trajectory:
 class Others:
     """Recorded road users in a window, every `EVERY` times."""
 
+    actors: tuple[Actor, ...]
+    """Who they are."""
     ids: tuple[int, ...]
     """Their track ids."""
     moves: tuple[bool, ...]
@@ -141,6 +143,7 @@ def _others(actors: tuple[Actor, ...], at_us: Int64[np.ndarray, "t"]) -> Others 
     each = [moving(actor.trajectory, at_us) for actor in near]
     spans = np.array([actor.trajectory.time_us[[0, -1]] for actor in near])
     return Others(
+        actors=tuple(near),
         ids=tuple(actor.id for actor in near),
         moves=tuple(actor.is_moving for actor in near),
         boxes=Moving(

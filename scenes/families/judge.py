@@ -10,6 +10,7 @@ import numpy as np
 
 from scenes.drivable import Answer, DrivableSurface
 from scenes.families.drive import EVERY, Others
+from scenes.families.meeting import met
 from scenes.families.setting import Ask, Course, Setting
 from scenes.families.solve import part
 from scenes.geometry import rigid, yaw_rotation
@@ -101,8 +102,7 @@ def in_the_way(
     """
     hit = np.zeros(len(others.ids), dtype=bool)
     for (course, _), box in zip(cast, boxes, strict=True):
-        gap = separation_m(others.boxes, others.size_m, part(box, np.s_[::EVERY]), course.size_m)
-        hit |= np.any((gap <= 0.0) & others.known, axis=1)
+        hit |= met(others, course.size_m, box, setting.time_us)
     own, size_m = part(ego, np.s_[::EVERY]), setting.clip.ego_size_m
     ttc = time_to_collision_s(own, size_m, others.boxes, others.size_m, ask.min_ttc_s)
     nearer = np.any((ttc < ask.min_ttc_s - SPARE_S) & others.known, axis=1)

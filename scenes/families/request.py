@@ -1,7 +1,7 @@
 """What a request asks for in its `[criticality]` table, and how asks are spread over it.
 
     [criticality]
-    family = ["cut-in", "crossing"]            # one, or some; all of them if left out
+    family = ["crossing", "dart-out"]          # one, or some; all of them if left out
     min_ttc_s = { min = 0.8, max = 2.0 }       # least time to collision; 0 is a collision
     closing_mps = { min = 3.0, max = 12.0 }    # left out: whatever a family has
     angle_deg = 90.0                           # left out: whatever a family has
@@ -210,8 +210,8 @@ def ask_in(cell: Cell, asked: Asked, duration_s: float, share: Share, *, wish: b
     )
 
 
-def spans_of(family: Family) -> str:
-    """What a family has, in words."""
-    angles = " or ".join(f"{low:g} to {high:g}" for low, high in family.angles_deg)
+def spans_of(family: Family, asked: Asked) -> str:
+    """What a family has where traffic drives on the side that is asked, in words."""
+    angles = " or ".join(f"{low:g} to {high:g}" for low, high in asked.angles_deg(family))
     low, high = family.closing_mps
     return f"closing {low:g} to {high:g} m/s, angle {angles} degrees, up to {family.longest_s:g} s"

@@ -14,10 +14,10 @@ from render.labels.cuboids import (
     faces_px,
     instance_numbers,
     outline_px,
-    standing_pose,
     truncation,
 )
 from scenes.camera import Camera, project_world
+from scenes.encounters import standing_pose
 from scenes.geometry import box_corners, invert, rigid, transform_points, yaw_rotation
 from scenes.trajectory import Trajectory
 from tests.render.analytic import EGO_FROM_CAMERA, box_actor, street

@@ -40,9 +40,9 @@ class Oracle:
         self.spent.cpu_seconds = cpu_seconds
 
     def world(self, origins: torch.Tensor) -> np.ndarray:
-        """Metres: training pictures 1 to 5 of 6 were taken 1 m apart from x = 2 m on."""
-        metre = (self.last - self.first) / 4.0
-        x = (origins[:, 0] - self.first) / metre + 2.0
+        """Metres: pictures were taken 1 m apart from x = 1 m on; the 5th of 6 did not train."""
+        metre = (self.last - self.first) / 5.0
+        x = (origins[:, 0] - self.first) / metre + 1.0
         up = (origins[:, 2] - self.height) / metre + CAMERA_HEIGHT_M
         return torch.stack([x, origins[:, 1] / metre + self.off_m, up], dim=-1).double().numpy()
 
@@ -53,7 +53,7 @@ class Oracle:
         start, along = self.world(origins), directions.double().numpy()
         down = along[:, 2] < -1e-3
         range_m = np.where(down, -start[:, 2] / np.where(down, along[:, 2], 1.0), 1.0)
-        metre = (self.last - self.first) / 4.0
+        metre = (self.last - self.first) / 5.0
         return PeerView(
             srgb=torch.from_numpy(srgb_from_linear(radiance(start, along))).float(),
             opacity=torch.from_numpy(down).float(),

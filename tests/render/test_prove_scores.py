@@ -155,17 +155,22 @@ def test_edits_of_truth_are_done_to_the_recorded_drive() -> None:
     target = replace(
         target_from(scene, rendered(scene, pose_at(0.0, 0.0))),
         edits=(
-            MoveActor(actor=3, left_m=2.0),
-            RemoveActor(actor=9),
+            MoveActor(actor=12, left_m=2.0),
             InsertActor(actor=40, asset="van", start_us=0, ahead_m=20.0, speed_mps=5.0),
+            InsertActor(actor=41, asset="car", start_us=0, ahead_m=40.0, speed_mps=5.0),
+            RemoveActor(actor=41),
         ),
     )
     cast = cast_of(target, scene.clip, ground)
-    assert cast.changed == {3, 9, 40}
-    assert [actor.id for actor in cast.actors] == [3, 7, 8, 12, 40]
+    assert cast.changed == {12, 40}
+    assert [actor.id for actor in cast.actors] == [3, 7, 8, 9, 12, 40]
+    assert cast.numbers == {3: 1, 7: 2, 8: 3, 9: 4, 12: 5, 40: 6}
     assert cast.assets == {40: "van"}
     assert cast.moving == {12, 40}
-    assert cast.actors[0].trajectory.world_from_body[0, 1, 3] == pytest.approx(5.2)
+    moved, was = (
+        actors[4].trajectory.world_from_body for actors in (cast.actors, scene.clip.actors)
+    )
+    assert abs(moved[0, 1, 3] - was[0, 1, 3]) == pytest.approx(2.0)
     unedited = cast_of(replace(target, edits=()), scene.clip, ground)
     assert unedited.actors == scene.clip.actors
     assert not unedited.changed

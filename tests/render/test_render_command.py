@@ -44,11 +44,12 @@ seed = 9
 look.exposure_ev = 0.5
 [[edits]]
 kind = "move-actor"
-actor = 3
+actor = 12
 left_m = 0.5
 [[edits]]
-kind = "remove-actor"
-actor = 7
+kind = "scale-actor"
+actor = 12
+factor = 0.9
 [[edits]]
 kind = "lateral-offset"
 offset_m = 1.0

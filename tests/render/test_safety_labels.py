@@ -1,13 +1,17 @@
 """Labels of safety agree with the definitions, with each other, and with the drive."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from render.labels.cuboids import boxes_in_view
 from render.labels.safety import SAFETY_LABELS
 from render.view import render_view
-from scenes.encounters import Ego, encounter_at
+from scenes.encounters import Ego, encounter_at, standing_pose
 from scenes.look import Look
 from scenes.staging import Staging
-from tests.render.analytic import box_actor, street
+from scenes.trajectory import Trajectory
+from tests.render.analytic import CAMERA, EGO_FROM_CAMERA, box_actor, street
 
 TIMES_US = (0, 100_000)
 
@@ -52,3 +56,13 @@ def test_without_an_ego_nothing_is_claimed() -> None:
     assert frame.labels["tags"] == []
     names = [label.name for label in SAFETY_LABELS]
     assert all(item[name] is None for item in frame.objects for name in names)
+
+
+def test_who_stands_is_met_where_its_box_is_drawn() -> None:
+    poses = np.repeat(np.eye(4)[None], 9, axis=0)
+    poses[:, :3, 3] = np.random.default_rng(3).normal(0.0, 0.05, (9, 3))
+    known = box_actor(4, (9.0, 0.0))
+    path = Trajectory(time_us=np.arange(9) * 100_000, world_from_body=poses)
+    jitters = replace(known, trajectory=path)
+    (box,) = boxes_in_view([jitters], CAMERA, EGO_FROM_CAMERA, 0)
+    assert np.array_equal(box.world_from_box, standing_pose(jitters))

@@ -143,9 +143,9 @@ def test_moves_add_up(first_m: float, then_m: float, yaw_deg: float) -> None:
 
 @given(st.floats(0.2, 5.0))
 def test_what_is_scaled_back_is_what_it_was(factor: float) -> None:
-    there = apply_edit(ScaleActor(actor=PARKED, factor=factor), STAGING)
-    back = actor_of(apply_edit(ScaleActor(actor=PARKED, factor=1.0 / factor), there), PARKED)
-    was = actor_of(STAGING, PARKED)
+    there = apply_edit(ScaleActor(actor=DRIVING, factor=factor), STAGING)
+    back = actor_of(apply_edit(ScaleActor(actor=DRIVING, factor=1.0 / factor), there))
+    was = actor_of(STAGING)
     assert_allclose(back.size_m, was.size_m, rtol=1e-12)
     assert_allclose(back.trajectory.world_from_body, was.trajectory.world_from_body, atol=1e-12)
 

@@ -11,6 +11,7 @@ import pytest
 from scenes.commands import perturb
 from scenes.coverage import report
 from scenes.drawing import Drawer, Drawn, Refused, order_of
+from scenes.edits.actor_looks import InsertActor
 from scenes.errors import OtherlaneError
 from scenes.families import FAMILIES
 from scenes.families.request import Criticality, cell_of, cells
@@ -168,11 +169,38 @@ def test_a_recorded_road_user_can_take_the_part(drawer: Drawer) -> None:
 def test_who_is_not_there_or_of_another_kind_takes_no_part(
     drawer: Drawer, family: str, actor: int, reason: str
 ) -> None:
-    clip = make_clip(drawer.clip.ego, actors=(parked_car(30.0, 9.0, number=5, seconds=8.0),))
+    path = ride(speed_mps=9.0, seconds=8.0, step_us=200_000).mounted(translation(FAR_M))
+    rides = replace(parked_car(30.0, 9.0, number=5), trajectory=path)
+    clip = make_clip(drawer.clip.ego, actors=(rides,))
     asked = request(family=family, min_ttc_s=1.2, actor=actor)
     made = Drawer(request=asked, clip=clip, where="test").draw(0)
     assert isinstance(made, Refused)
     assert made.reason == reason
+
+
+def test_who_stands_takes_no_part_but_an_inserted_one_does(drawer: Drawer) -> None:
+    parked = parked_car(30.0, 9.0, number=5, seconds=8.0)
+    clip = make_clip(drawer.clip.ego, actors=(parked,))
+    asked = request(family="cut-in", min_ttc_s=1.2, actor=5)
+    with pytest.raises(InfeasibleError, match="part of the static scene") as refused:
+        Drawer(request=asked, clip=clip, where="near.toml")
+    assert refused.value.where == "near.toml: criticality.actor"
+    values = {"actor": 900, "asset": "van", "start_us": 0, "ahead_m": 150.0, "left_m": 20.0}
+    put = Draft(of=InsertActor, values=values)
+    asked = replace(request(family="cut-in", min_ttc_s=1.2, actor=900), edits=(put,))
+    made = Drawer(request=asked, clip=clip, where="near.toml").draw(0)
+    assert isinstance(made, Drawn), made
+    assert json.loads(made.files["resolved.json"])["requested"]["actor"] == 900
+
+
+def test_an_end_of_ones_own_is_refused(drawer: Drawer, tmp_path: Path) -> None:
+    clip = drawer.clip.save(tmp_path / "clip")
+    file = tmp_path / "request.toml"
+    file.write_text('end_us = 4_000_000\n[criticality]\nfamily = "cut-in"\n', encoding="utf-8")
+    with pytest.raises(InfeasibleError, match="end at the most critical moment") as refused:
+        perturb(clip, request=file, out=tmp_path / "out")
+    assert refused.value.where == f"{file}: end_us"
+    assert "duration_s" in refused.value.fix
 
 
 def test_asks_are_stratified_and_do_not_depend_on_how_many_are_drawn() -> None:
@@ -193,6 +221,12 @@ def test_coverage_says_what_was_had_and_what_was_not() -> None:
     text = report(asked, [made], [refused])
     assert "1 of 2 scenarios had, 1 refused" in text
     assert "closing 0-5 m/s, angle -30 to 30: 1" in text
+
+
+@pytest.mark.parametrize(("side", "angles"), [("left", "-165 to -115"), ("right", "115 to 165")])
+def test_coverage_tells_the_angles_of_the_side_that_is_asked(side: str, angles: str) -> None:
+    asked = order_of(request(family="left-turn-across", oncoming=side)).asked
+    assert f"angle {angles} degrees" in report(asked, [], [])
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ import json
 import re
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 
 from scenes.actor import Actor
 from scenes.drawing import Drawer, Drawn
+from scenes.families.drive import windowed
 from scenes.families.request import Criticality
 from scenes.look import Look
 from scenes.openscenario import as_openscenario
@@ -62,7 +64,11 @@ FORM: dict[str, tuple[dict[str, str], str]] = {
     "EntityRef": ({"entityRef": NAME}, ""),
     "Maneuver": ({"name": NAME}, "(Event )+"),
     "Event": ({"name": NAME, "priority": "override|parallel|skip"}, "(Action )+StartTrigger "),
-    "Action": ({"name": NAME}, "PrivateAction "),
+    "Action": ({"name": NAME}, "(PrivateAction|GlobalAction) "),
+    "GlobalAction": ({}, "EntityAction "),
+    "EntityAction": ({"entityRef": NAME}, "(AddEntityAction|DeleteEntityAction) "),
+    "AddEntityAction": ({}, "Position "),
+    "DeleteEntityAction": ({}, ""),
     "RoutingAction": ({}, "FollowTrajectoryAction "),
     "FollowTrajectoryAction": ({}, "TrajectoryRef TimeReference TrajectoryFollowingMode "),
     "TrajectoryRef": ({}, "Trajectory "),
@@ -124,6 +130,57 @@ def test_every_kind_of_road_user_has_the_prescribed_form() -> None:
     staging, text = staging_of_every_kind()
     assert problems(text) == []
     assert text.count("<ScenarioObject ") == len(staging.actors) + 1
+
+
+def present_s(root: ET.Element, ref: str) -> tuple[float, float]:
+    """When a simulator has an entity: from when, and until when [s]."""
+    started = [one.get("entityRef") for one in root.iter("Private")]
+    first, last = (0.0 if ref in started else np.inf), np.inf
+    for event in root.iter("Event"):
+        (when,) = event.iter("SimulationTimeCondition")
+        for action in event.iter("EntityAction"):
+            if action.get("entityRef") != ref:
+                continue
+            if action[0].tag == "AddEntityAction":
+                assert ref not in started, "nobody is added who is there"
+                assert when.get("rule") == "greaterOrEqual"
+                first = float(when.get("value", "nan"))
+            else:
+                assert when.get("rule") == "greaterThan", "it is still there at its last time"
+                last = float(when.get("value", "nan"))
+    return first, last
+
+
+@pytest.mark.parametrize("stands", [True, False])
+@pytest.mark.parametrize(
+    ("first_us", "last_us", "known_s"),
+    [
+        (0, 6_000_000, (0.0, np.inf)),
+        (3_000_000, 6_000_000, (2.0, np.inf)),
+        (0, 4_000_000, (0.0, 3.0)),
+        (3_000_000, 4_000_000, (2.0, 3.0)),
+        (5_000_000, 6_000_000, (4.0, np.inf)),  # at the last time of the window only
+    ],
+)
+def test_nobody_is_there_when_nobody_knows_them(
+    first_us: int, last_us: int, known_s: tuple[float, float], *, stands: bool
+) -> None:
+    clip, known = make_clip(ride()), parked_car(20.0, 3.0)
+    path = known.trajectory if stands else ride(speed_mps=8.0)
+    part = windowed(path, first_us, last_us)
+    actor = Actor(id=3, kind=known.kind, size_m=known.size_m, trajectory=part)
+    staging = Staging(
+        ego=clip.ego, actors=(actor,), look=Look(), start_us=1_000_000, end_us=5_000_000
+    )
+    text = as_openscenario("part", staging, clip)
+    assert problems(text) == []
+    root = ET.fromstring(text)  # noqa: S314  # our own
+    assert present_s(root, "ego") == (0.0, np.inf)
+    assert present_s(root, "actor_3") == known_s
+    for event in root.iter("Event"):
+        if event.get("name") == "actor_3":
+            (when,) = event.iter("SimulationTimeCondition")
+            assert float(when.get("value", "nan")) == known_s[0]
 
 
 @pytest.mark.parametrize("family", ["cut-in", "dart-out", "detour-oncoming"])

@@ -1,6 +1,7 @@
 """Laws of `scenes.safety` and `scenes.sweep`: closed forms, symmetry, what never happens."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,6 +142,8 @@ def test_distance_separation_contact_and_collision_agree(a: Moving, b: Moving) -
     if apart > 0:
         assert apart - 1e-9 <= distance <= 1.5 * apart + 1e-9
         assert contact_point_m(a, CAR, b, SMALL) is None
+    elif apart == 0.0:
+        assert contact_point_m(a, CAR, b, SMALL) is None
     elif apart < -1e-6:
         assert distance == 0.0
         assert time_to_collision_s(a, CAR, b, SMALL)[0] == 0.0
@@ -150,6 +153,36 @@ def test_distance_separation_contact_and_collision_agree(a: Moving, b: Moving) -
         tiny = np.full(3, 1e-9)
         assert separation_m(dot, tiny, a, CAR)[0] < 1e-6
         assert separation_m(dot, tiny, b, SMALL)[0] < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("wall_x_m", "cut_m2"),
+    [(0.0, 0.0), (-4.5, 0.125)],
+)
+def test_the_point_of_contact_is_the_middle_of_the_shared_area(
+    wall_x_m: float, cut_m2: float
+) -> None:
+    # A square on its corner reaches 1 m into a wall: a triangle of 1 m². Where the wall ends at
+    # x = 0.5, a small triangle is missing.
+    wall, square = np.array([10.0, 2.0, 1.0]), np.array([2.0, 2.0, 1.0])
+    tip = box(0.0, np.sqrt(2.0), np.pi / 4, 0.0, 0.0)
+    point = contact_point_m(box(wall_x_m, 0.0, 0.0, 0.0, 0.0), wall, tip, square)
+    x_m = -cut_m2 * (0.5 + 0.5 / 3) / (1.0 - cut_m2)
+    y_m = (2 / 3 - cut_m2 * (1.0 - 0.5 / 3)) / (1.0 - cut_m2)
+    assert point is not None
+    assert_allclose(point, [x_m, y_m], atol=1e-9)
+
+
+@given(boxes, st.floats(-1e-9, 1e-9))
+def test_who_barely_overlaps_has_a_point_of_contact_at_the_touch(a: Moving, by_m: float) -> None:
+    way = a.forward[0] * (0.5 * (CAR[0] + SMALL[0]) - by_m)
+    b = replace(a, place_m=a.place_m + way)
+    overlap = separation_m(a, CAR, b, SMALL)[0] < 0.0
+    point = contact_point_m(a, CAR, b, SMALL)
+    assert (point is not None) == overlap
+    if point is not None:
+        touch = a.place_m[0] + a.forward[0] * 0.5 * CAR[0]
+        assert_allclose(point, touch, atol=0.5 * SMALL[1] + 1e-6)
 
 
 def test_following_has_the_values_of_the_textbook() -> None:

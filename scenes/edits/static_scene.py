@@ -1,0 +1,52 @@
+"""Who is part of the static scene, and cannot be edited.
+
+Whoever stands still for the whole recording has no field of its own: its pixels are those of the
+static scene, whatever an edit made of its box. Labels and pictures would disagree, so edits of it
+are refused.
+"""
+
+from scenes.actor import Actor
+from scenes.edits.actors import NAMED
+from scenes.infeasible import InfeasibleError
+from scenes.remember import remembered
+from scenes.staging import Staging
+
+
+def standing(actors: tuple[Actor, ...]) -> frozenset[int]:
+    """Ids of those who never move."""
+    return frozenset(actor.id for actor in actors if not _moves(actor))
+
+
+@remembered(2048)
+def _moves(actor: Actor) -> bool:
+    return actor.is_moving
+
+
+def static_ids(staging: Staging) -> frozenset[int]:
+    """Ids of those in a staging who never move and do not look like an asset."""
+    return standing(staging.actors).difference(staging.assets)
+
+
+def refuse_static(
+    number: int, static: frozenset[int], actors: tuple[Actor, ...], where: str
+) -> None:
+    """Refuse to edit somebody who is part of the static scene.
+
+    Args:
+        number: Track id of who is to be edited.
+        static: Ids of those who are part of the static scene.
+        actors: Everybody who is there.
+        where: What to call the edit.
+
+    Raises:
+        InfeasibleError: It is one of them; names some who can be edited.
+    """
+    if number not in static:
+        return
+    free = sorted((actor.id for actor in actors if actor.id not in static),
+                  key=lambda other: abs(other - number))[:NAMED]  # fmt: skip
+    near = ", ".join(str(other) for other in sorted(free))
+    fix = f"one of those who move or were inserted, such as {near}; or " if free else ""
+    fix += "somebody of your own, with insert-actor"
+    wrong = f"actor {number} stands still and is part of the static scene"
+    raise InfeasibleError(where, wrong, fix, "part of the static scene")
