@@ -41,6 +41,20 @@ def check_surface(ask: Ask, course: Course, box: Moving, surface: DrivableSurfac
     return float(np.mean(answers == Answer.UNKNOWN))
 
 
+def check_ego(ask: Ask, ego: Moving, surface: DrivableSurface) -> None:
+    """Refuse an ego that leaves the surface on a way of its own.
+
+    Raises:
+        InfeasibleError: It does.
+    """
+    places = ego.place_m[::EVERY]
+    off = surface.contains(places) == Answer.NO
+    if np.any(off):
+        x_m, y_m = places[off][0]
+        wrong = f"the ego would be off the road at {x_m:.1f}, {y_m:.1f}"
+        raise InfeasibleError(ask.family, wrong, "another start_us or lane_m", "off the road")
+
+
 def check_course(ask: Ask, course: Course, box: Moving, setting: Setting) -> None:
     """Refuse what nobody of that kind can do.
 

@@ -11,7 +11,13 @@ from scenes.edits.actor_motion import FollowPath
 from scenes.edits.actors import RemoveActor, RetimeActor
 from scenes.families import FAMILIES
 from scenes.families.drive import Drive, ego_boxes, windowed
-from scenes.families.judge import check_company, check_course, check_surface, in_the_way
+from scenes.families.judge import (
+    check_company,
+    check_course,
+    check_ego,
+    check_surface,
+    in_the_way,
+)
 from scenes.families.setting import (
     ANGLE_TOLERANCE_DEG,
     CLOSING_TOLERANCE_MPS,
@@ -156,6 +162,8 @@ def _check_values(ask: Ask, solved: Solved) -> None:
 def _judged(
     drive: Drive, setting: Setting, ask: Ask, plan: Plan, solved: Solved, ego: Moving
 ) -> Staged:
+    if plan.ego:
+        check_ego(ask, ego, drive.surface)
     cast = [(plan.other, solved.anchor_m), *plan.company]
     boxes = [solved.box]
     boxes += [part(course_moving(setting, c, np.array([at])), 0) for c, at in plan.company]
