@@ -125,7 +125,10 @@ def test_somebody_parked_is_never_driven_over(drawer: Drawer) -> None:
 def test_an_ego_that_acts_stays_where_one_can_drive(drawer: Drawer) -> None:
     ahead_m = (-50.0, 500.0, 500.0, -50.0)
     for right_m, kept in ((-20.0, True), (9.5, False)):  # its own lane is part of it, or not
-        lane = {"drivable_x_m": ahead_m, "drivable_y_m": (right_m, right_m, 40.0, 40.0)}
+        lane: dict[str, Any] = {
+            "drivable_x_m": ahead_m,
+            "drivable_y_m": (right_m, right_m, 40.0, 40.0),
+        }
         asked = request(family="into-occupied-gap", **lane)
         found = Drawer(request=asked, clip=drawer.clip, where="test").draw(0)
         assert isinstance(found, Drawn) == kept
