@@ -97,3 +97,10 @@ ONE_OF_EACH: tuple[Edit, ...] = (
     SpeedProfile(actor=DRIVING, start_us=1_500_000, speed_mps=0.0, change_mps2=4.0),
     FollowActor(actor=DRIVING, leader=PARKED, start_us=1_000_000, headway_s=1.2, speed_mps=12.0),
 )
+
+
+def speeds(actor: Actor) -> np.ndarray:
+    """Of each step of a track [m/s]."""
+    path = actor.trajectory
+    steps = np.linalg.norm(np.diff(path.world_from_body[:, :3, 3], axis=0), axis=1)
+    return steps / np.diff(path.time_us * 1e-6)

@@ -61,6 +61,7 @@ def test_without_an_ego_nothing_is_claimed() -> None:
 def test_who_stands_is_met_where_its_box_is_drawn() -> None:
     poses = np.repeat(np.eye(4)[None], 9, axis=0)
     poses[:, :3, 3] = np.random.default_rng(3).normal(0.0, 0.05, (9, 3))
+    poses[:, 0, 3] += 9.0
     known = box_actor(4, (9.0, 0.0))
     path = Trajectory(time_us=np.arange(9) * 100_000, world_from_body=poses)
     jitters = replace(known, trajectory=path)

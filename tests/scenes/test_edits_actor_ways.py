@@ -17,7 +17,7 @@ from scenes.edits.routes import RUN_OUT_M
 from scenes.staging import Staging
 from scenes.trajectory import Trajectory
 from tests.clip_maker import noisy, parked_car
-from tests.edit_maker import DRIVING, PARKED, WALKING, actor_of, driving_car, make_staging
+from tests.edit_maker import DRIVING, PARKED, WALKING, actor_of, driving_car, make_staging, speeds
 
 STAGING = make_staging()
 

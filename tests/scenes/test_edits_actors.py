@@ -22,7 +22,7 @@ from scenes.infeasible import InfeasibleError
 from scenes.staging import Staging
 from scenes.trajectory import Trajectory
 from tests.clip_maker import make_clip, ride
-from tests.edit_maker import DRIVING, PARKED, WALKING, actor_of, make_staging
+from tests.edit_maker import DRIVING, PARKED, WALKING, actor_of, make_staging, speeds
 
 STAGING = make_staging()
 SLOPE = 0.06
@@ -45,12 +45,6 @@ def above_m(actor: Actor, ground: Ground) -> np.ndarray:
     """Height of a box's lowest point under its middle over the ground."""
     x, y, z = actor.trajectory.world_from_body[:, :3, 3].T
     return z - 0.5 * float(actor.size_m[2]) - ground.height_m(x, y)
-
-
-def speeds(actor: Actor) -> np.ndarray:
-    path = actor.trajectory
-    steps = np.linalg.norm(np.diff(path.world_from_body[:, :3, 3], axis=0), axis=1)
-    return steps / np.diff(path.time_us * 1e-6)
 
 
 @pytest.mark.parametrize(
