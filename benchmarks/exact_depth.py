@@ -25,8 +25,9 @@ from render.prove.run import WORLDS
 from render.prove.scoring import exposure_ev, render_target
 from render.prove.stages import SCENE, TRUTH
 from render.prove.target import Target, target_of
-from scenes.camera import Camera
+from scenes.camera import Camera, camera_rays
 from scenes.clip import Clip
+from scenes.geometry import invert, rigid, transform_points
 from scenes.ground import fit_ground
 from scenes.images import linear_from_srgb, srgb_from_linear
 from scenes.worlds.truth import read_truth
@@ -68,13 +69,12 @@ def _picture(scene: Scene, clip: Clip, pixels: Pixels, place: int) -> Recorded:
     rays = pixels.rays(torch.arange(count) + place * count)
     seen = scene.render_rays(rays.origins_m, rays.directions, rays.pixel_angle)
     time_us = int(clip.cameras[0].time_us[pixels.frame_index[place]])
-    turn, origin = pixels.row_rotation[place, 0].double(), pixels.row_origin_m[place, 0].double()
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = turn.T.numpy(), (-turn.T @ origin).numpy()
+    first_row = (rows[place, 0] for rows in (pixels.row_rotation, pixels.row_origin_m))
+    pose = rigid(*(part.double().numpy() for part in first_row))
     return Recorded(
         linear=linear_from_srgb(pixels.srgb[place].double().numpy() / 255.0).reshape(*size, 3),
         range_m=np.minimum(seen.range_m.double().numpy(), SKY_M).reshape(size),
-        camera=camera, camera_from_world=pose, time_us=time_us,
+        camera=camera, camera_from_world=invert(pose), time_us=time_us,
     )  # fmt: skip
 
 
@@ -86,11 +86,10 @@ def through_depth(
     The picture of the view's own moment is left out: on the path it would be the view.
     """
     camera, size = target.camera, target.range_m.shape
-    along = camera.unproject(camera.pixel_centres().reshape(-1, 2))
-    along /= np.linalg.norm(along, axis=1, keepdims=True)
-    along = along @ target.world_from_camera[:3, :3].T
+    centres = camera.pixel_centres().reshape(-1, 2)
+    origins, along = camera_rays(camera, centres, target.world_from_camera)
     range_m = np.minimum(target.range_m.ravel(), SKY_M)
-    points = target.world_from_camera[:3, 3] + along * range_m[:, None]
+    points = origins + along * range_m[:, None]
     others = [picture for picture in pictures if picture.time_us != target.time_us]
     looks = [_look_up(picture, points, along, range_m) for picture in others]
     cost, colour = (np.stack(values) for values in zip(*looks, strict=True))
@@ -111,7 +110,7 @@ def _look_up(
     """How far aside a picture saw each point (infinite where it did not), and its colour there."""
     height, width = picture.range_m.shape
     pose = picture.camera_from_world
-    local = points_m @ pose[:3, :3].T + pose[:3, 3]
+    local = transform_points(pose, points_m)
     away_m = np.linalg.norm(local, axis=1)
     in_front = local[:, 2] > 0.3
     place = np.full((len(points_m), 2), -1.0)

@@ -6,6 +6,7 @@ known at one moment only has a place and no motion, and nothing that needs one i
 stands (`Actor.is_moving`) has one pose and does not move, however its tracked box jitters.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,18 +50,13 @@ class Ego:
     def of(staging: Staging, clip: Clip, tags: str | None = None) -> "Ego":
         """The ego of a staging of a clip; tags as a scenario has them."""
         boxes = ego_boxes(staging.ego, clip)
-        recorded = {actor.id: actor for actor in clip.actors}
         return Ego(
             boxes=boxes,
             start_us=max(staging.start_us, int(boxes.time_us[0])),
             end_us=min(staging.end_us, int(boxes.time_us[-1])),
             size_m=clip.ego_size_m,
             tags=tuple((tags or "").split()),
-            fixtures=frozenset(
-                actor.id
-                for actor in staging.actors
-                if not actor.is_moving and recorded.get(actor.id) == actor
-            ),
+            fixtures=fixtures(staging.actors, clip.actors),
         )
 
 
@@ -121,6 +117,14 @@ def encounter_at(ego: Ego, actor: Actor, time_us: int) -> Encounter | None:
         headway_s=headway if known else None,
         required_deceleration_mps2=braking,
         contact_point_m=None if point is None else (point[0], point[1]),
+    )
+
+
+def fixtures(actors: Sequence[Actor], recorded: Sequence[Actor]) -> frozenset[int]:
+    """Ids of those who stand as they were recorded: they are in their places for good."""
+    as_recorded = {actor.id: actor for actor in recorded}
+    return frozenset(
+        actor.id for actor in actors if not actor.is_moving and as_recorded.get(actor.id) == actor
     )
 
 

@@ -32,7 +32,7 @@ def working(count: int, begin: Callable[[], None]) -> Iterator[ProcessPoolExecut
         try:
             yield executor
         except BrokenProcessPool as error:
-            fix = "run it again (finished frames are kept), with fewer workers if memory was short"
+            fix = "run it again, with fewer workers if memory was short"
             raise OtherlaneError("workers", "a worker process died", fix) from error
         except BaseException:
             alive.close()  # else the executor would wait for all that is under way

@@ -14,7 +14,7 @@ from jaxtyping import Float64
 
 from scenes.actor import Actor
 from scenes.camera import Camera, project_world
-from scenes.encounters import standing_pose
+from scenes.encounters import fixtures, standing_pose
 from scenes.geometry import box_corners, invert, transform_points
 from scenes.trajectory import Trajectory
 
@@ -74,15 +74,14 @@ def boxes_in_view(
     """
     known = actors if recorded is None else recorded
     numbers, found = instance_numbers(actors, known), []
-    as_recorded = {actor.id: actor for actor in known}
+    in_place = fixtures([actor for actor in actors if actor.id not in with_field], known)
     for actor in actors:
-        own = actor.id in with_field
-        stands = not own and not actor.is_moving and as_recorded.get(actor.id) == actor
+        own, stands = actor.id in with_field, actor.id in in_place
         world_from_box = standing_pose(actor) if stands else actor.at(time_us)
         if world_from_box is None:
             continue
         at_us = time_at_point(camera, world_from_camera, time_us, world_from_box[:3, 3])
-        there = None if stands else actor.at(at_us)
+        there = None if stands or at_us == time_us else actor.at(at_us)
         pose = _camera_at(world_from_camera, at_us)
         camera_from_box = invert(pose) @ (world_from_box if there is None else there)
         outline = outline_px(camera, camera_from_box, actor.size_m)
@@ -120,6 +119,8 @@ def time_at_point(
     point_world: Float64[np.ndarray, "3"],
 ) -> int:
     """When the row that shows a world point is exposed [µs]."""
+    if camera.readout_us == 0:
+        return time_us
     row = project_world(camera, point_world[None], world_from_camera, time_us)[:, 1]
     row = np.nan_to_num(row, nan=0.5 * camera.height)
     return time_us + round(float(camera.row_offset_us(row)[0]))

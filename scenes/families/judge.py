@@ -18,7 +18,6 @@ from scenes.infeasible import InfeasibleError
 from scenes.limits import breach, limits_of
 from scenes.motion import exact_motion
 from scenes.safety import Moving, separation_m
-from scenes.semantics import Semantic
 from scenes.sweep import least_time_to_collision_s, time_to_collision_s
 from scenes.trajectory import Trajectory
 
@@ -26,33 +25,21 @@ SPARE_S = 0.05
 """Nobody else may come nearer than what was asked by more than this [s]."""
 
 
-def check_surface(ask: Ask, course: Course, box: Moving, surface: DrivableSurface) -> float:
-    """The share of a course on which nobody knows whether one can drive there.
+def check_surface(
+    ask: Ask, who: str, box: Moving, surface: DrivableSurface, *, on_foot: bool = False
+) -> float:
+    """The share of a way on which nobody knows whether one can drive there.
 
     Raises:
         InfeasibleError: Somebody who drives leaves the surface.
     """
-    answers = surface.contains(box.place_m[::EVERY])
-    on_foot = course.kind == Semantic.PERSON
+    places = box.place_m[::EVERY]
+    answers = surface.contains(places)
     if not on_foot and np.any(answers == Answer.NO):
-        x_m, y_m = box.place_m[::EVERY][answers == Answer.NO][0]
-        wrong = f"a {course.asset} would be off the road at {x_m:.1f}, {y_m:.1f}"
+        x_m, y_m = places[answers == Answer.NO][0]
+        wrong = f"{who} would be off the road at {x_m:.1f}, {y_m:.1f}"
         raise InfeasibleError(ask.family, wrong, "another start_us or lane_m", "off the road")
     return float(np.mean(answers == Answer.UNKNOWN))
-
-
-def check_ego(ask: Ask, ego: Moving, surface: DrivableSurface) -> None:
-    """Refuse an ego that leaves the surface on a way of its own.
-
-    Raises:
-        InfeasibleError: It does.
-    """
-    places = ego.place_m[::EVERY]
-    off = surface.contains(places) == Answer.NO
-    if np.any(off):
-        x_m, y_m = places[off][0]
-        wrong = f"the ego would be off the road at {x_m:.1f}, {y_m:.1f}"
-        raise InfeasibleError(ask.family, wrong, "another start_us or lane_m", "off the road")
 
 
 def check_course(ask: Ask, course: Course, box: Moving, setting: Setting) -> None:

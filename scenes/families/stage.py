@@ -11,13 +11,7 @@ from scenes.edits.actor_motion import FollowPath
 from scenes.edits.actors import RemoveActor, RetimeActor
 from scenes.families import FAMILIES
 from scenes.families.drive import Drive, ego_boxes, windowed
-from scenes.families.judge import (
-    check_company,
-    check_course,
-    check_ego,
-    check_surface,
-    in_the_way,
-)
+from scenes.families.judge import check_company, check_course, check_surface, in_the_way
 from scenes.families.setting import (
     ANGLE_TOLERANCE_DEG,
     CLOSING_TOLERANCE_MPS,
@@ -163,14 +157,16 @@ def _judged(
     drive: Drive, setting: Setting, ask: Ask, plan: Plan, solved: Solved, ego: Moving
 ) -> Staged:
     if plan.ego:
-        check_ego(ask, ego, drive.surface)
+        check_surface(ask, "the ego", ego, drive.surface)
     cast = [(plan.other, solved.anchor_m), *plan.company]
     boxes = [solved.box]
     boxes += [part(course_moving(setting, c, np.array([at])), 0) for c, at in plan.company]
     for (course, _), box in zip(cast, boxes, strict=True):
         check_course(ask, course, box, setting)
     unknown = [
-        check_surface(ask, course, box, drive.surface)
+        check_surface(
+            ask, f"a {course.asset}", box, drive.surface, on_foot=course.kind == Semantic.PERSON
+        )
         for (course, _), box in zip(cast, boxes, strict=True)
     ]
     check_company(setting, ask, cast, boxes, ego)
