@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -20,8 +21,9 @@ from recon.config import FieldConfig
 from recon.crowd import GROWN, OBSERVED, support_of
 from recon.field import GridField
 from recon.kernels.backend import Backend, backend_device
-from recon.relight import ground_linear
+from recon.relight import baked
 from recon.scene import Scene
+from recon.shadow import Box
 from recon.staged import Look, looks_of
 from scenes.actor import Actor
 from scenes.assets import ASSET_FILE, FACES, LIBRARY, Asset, load_asset
@@ -30,6 +32,8 @@ from scenes.folders import write_json
 
 LOOK_FILE = "field.safetensors"
 PACKAGED = Path(__file__).parent / "library"
+POSES = 8
+"""At most, of a path, at which the light on somebody is looked for."""
 FACE_RAYS, FACE_STEPS = 24, 96
 """Rays along each side of a face, and looks along each, by which it is found what was seen."""
 
@@ -65,14 +69,16 @@ def _load(path: Path, changed_ns: int, backend: Backend) -> Look:
             meta = json.loads((file.metadata() or {})["otherlane"])
         config = msgspec.convert(meta["field"], FieldConfig)
         tensors = load_file(path)
-        look = _filled(config, tensors, backend)
+        look = _filled(config, tensors, backend, meta.get("samples"))
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         fix = "extract the actor again"
         raise OtherlaneError(path, f"cannot be read ({error})", fix) from error
     return look
 
 
-def _filled(config: FieldConfig, tensors: dict[str, Tensor], backend: Backend) -> Look:
+def _filled(
+    config: FieldConfig, tensors: dict[str, Tensor], backend: Backend, samples: int | None
+) -> Look:
     device = backend_device(backend)
     field = GridField(config, torch.Generator().manual_seed(0), backend)
     own = {name.removeprefix("field."): x for name, x in tensors.items() if "field." in name}
@@ -81,13 +87,14 @@ def _filled(config: FieldConfig, tensors: dict[str, Tensor], backend: Backend) -
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError("a number is not finite")
     field.to(device).requires_grad_(False)
-    latent, hits, ground = (tensors.get(name) for name in ("latent", "hits", "ground_linear"))
+    latent, hits, light = (tensors.get(name) for name in ("latent", "hits", "light"))
     return Look(
         field=field,
         key_us=tensors["key_us"].to(device),
         latent=None if latent is None else latent.float().to(device),
         hits=None if hits is None else hits.float().to(device),
-        ground_linear=None if ground is None else ground.float(),
+        light=None if light is None else light.float(),
+        samples=samples,
     )
 
 
@@ -99,10 +106,10 @@ def save_look(path: Path, look: Look, config: FieldConfig) -> None:
         tensors["latent"] = look.latent.detach().half()
     if look.hits is not None:
         tensors["hits"] = (look.hits > 0).to(torch.uint8)
-    if look.ground_linear is not None:
-        tensors["ground_linear"] = look.ground_linear
+    if look.light is not None:
+        tensors["light"] = look.light
     found = {name: x.detach().cpu().contiguous() for name, x in tensors.items()}
-    meta = json.dumps({"field": msgspec.to_builtins(config)})
+    meta = json.dumps({"field": msgspec.to_builtins(config), "samples": look.samples})
     save_file(found, path, metadata={"otherlane": meta})
     share(path)
 
@@ -132,8 +139,16 @@ def extract(scene: Scene, number: int, folder: Path) -> Asset:
     actor, look = actors[number], looks_of(crowd)[number]
     latents = scene.config.actors.latents if look.latent is not None else 0
     config = replace(scene.config.actors.field, latents=latents)
-    look = replace(look, ground_linear=ground_linear(scene, actor))
+    look = replace(look, light=baked(scene, _along(actor)))
     return write_asset(folder, _described(scene, actor, look), look, config)
+
+
+def _along(actor: Actor) -> list[Box]:
+    """Its box at some times of its path."""
+    poses = actor.trajectory.world_from_body
+    chosen = np.unique(np.linspace(0, len(poses) - 1, POSES).round().astype(int))
+    size_m = torch.from_numpy(np.asarray(actor.size_m)).float()
+    return [(torch.from_numpy(poses[k]).float(), size_m) for k in chosen]
 
 
 def _described(scene: Scene, actor: Actor, look: Look) -> Asset:

@@ -148,6 +148,8 @@ class Instance:
     """Track id of the actor it shows."""
     latent: Float[Tensor, "moments latents"] | None = None
     """What it is like at each moment, where its field depends on that."""
+    samples: int | None = None
+    """Intervals between entry and exit of its box; None is as many as `SamplingConfig` says."""
 
 
 ABSENT = torch.tensor([[0.0, 0.0, 0.0, 2.0]]).repeat(3, 1)

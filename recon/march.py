@@ -122,7 +122,9 @@ def march(
     if rays.origins_m.requires_grad or rays.directions.requires_grad:
         steps = replace(steps, unit=_moving(rays, steps, field.block))
     parts = [static_part(field, still, steps, 0.0 if torch.is_grad_enabled() else termination)]
-    parts += [instance_part(item, still, sampling.instance_samples) for item in instances]
+    parts += [
+        instance_part(item, still, item.samples or sampling.instance_samples) for item in instances
+    ]
     near, far, density = (
         torch.cat([getattr(part, name) for part in parts], 1)
         for name in ("near_m", "far_m", "density")

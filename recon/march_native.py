@@ -88,7 +88,10 @@ class NativeScene:
         """
         block, occupancy = self.field.block, self.field.occupancy
         placed = [
-            (self.native(item.field), _array(item.unit_from_world.float()), _optional(item.latent))
+            (
+                self.native(item.field), _array(item.unit_from_world.float()),
+                _optional(item.latent), item.samples or sampling.instance_samples,
+            )
             for item in (self.instances if instances is None else instances)
         ]
         return native_module().Scene(
@@ -102,7 +105,6 @@ class NativeScene:
             edges_m=step_edges(sampling, growth).tolist(),
             termination=termination,
             colour_threshold=sampling.colour_threshold,
-            instance_samples=sampling.instance_samples,
         )
 
     def march(

@@ -1,110 +1,134 @@
-"""Light on somebody who comes from elsewhere: as the ground here is darker or tinted.
+"""Light on what was put where it was not recorded, and the shadows that it throws.
 
-A look has the light baked in that it was learnt under. It knows the radiance of the ground around
-it in that light, so the ground under its new path says what its own radiance is multiplied by,
-channel by channel, where that is less: dusk, night, lamps, tunnels. Ground that is brighter than
-that lies in the sun, which shines on one side of somebody and not on the other; the side in the
-shade has the light of the sky alone and stays as it is. Shadows are not turned, and roads are taken
-to be about as dark everywhere. One factor holds for a whole path, so that nobody flickers.
+Somebody who comes from elsewhere brings the light along that it was learnt in. Its radiance is
+multiplied by the light that a surface with that normal gets here over the light that it got there,
+so what is left of there is its colour and its gloss. Sun and shadows are those of the scene
+(`recon.light`).
 """
 
-import copy
-from dataclasses import replace
-from functools import lru_cache
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from recon.field import GridField
-from recon.kernels.spherical_harmonics import spherical_harmonics
+from recon.light import cube_on, daylight, headlamp, shade, sunlit, surroundings
 from recon.march import MarchOutput
-from recon.staged import Look
-from scenes.actor import Actor
+from recon.scene import Scene
+from recon.shadow import Box
+from recon.staged import Staged
 
-POSES, ACROSS = 16, 3
-"""Of a path, at most, and looks along and across the box at each."""
-ABOVE_M, OFF_M = 2.0, 0.7
-"""Looks start so far over the foot of the box; what they meet so near to it is the ground."""
-BEAM_RAD = 0.05
-LEAST = 8
-"""Fewer looks that meet ground say nothing."""
-STEPS_PER_STOP = 16
-"""Factors are powers of 2^(1/16), 4 % apart: few fields are made ..."""
-MOST_STOPS = 8.0
-"""... and none that are darker than this."""
-
-
-@runtime_checkable
-class Lit(Protocol):
-    """A static scene (`recon.scene.Scene` is one)."""
-
-    def render_rays(
-        self,
-        origins: Float[Tensor, "rays 3"],
-        directions: Float[Tensor, "rays 3"],
-        pixel_angle: Float[Tensor, "rays"],
-    ) -> MarchOutput:
-        """What rays see of it."""
-        ...
-
-
-def ground_linear(scene: Lit, actor: Actor) -> Float[Tensor, "3"] | None:
-    """Median radiance of the ground under somebody's path; None where hardly any is met."""
-    poses = actor.trajectory.world_from_body
-    chosen = np.unique(np.linspace(0, len(poses) - 1, POSES).round().astype(int))
-    ends = np.linspace(-0.5, 0.5, ACROSS)
-    x, y = (each.ravel() for each in np.meshgrid(ends, ends))
-    foot = np.stack([x, y, np.full(len(x), -0.5)], axis=-1) * actor.size_m
-    places = np.einsum("nij,kj->nki", poses[chosen, :3, :3], foot) + poses[chosen, None, :3, 3]
-    origins = torch.from_numpy(places.reshape(-1, 3)).float()
-    origins[:, 2] += ABOVE_M
-    down = torch.tensor([0.0, 0.0, -1.0]).expand(len(origins), 3).contiguous()
-    out = scene.render_rays(origins, down, torch.full((len(origins),), BEAM_RAD))
-    met = (out.range_m - ABOVE_M).abs() < OFF_M
-    if int(met.sum()) < LEAST:
-        return None
-    return out.linear[met].median(dim=0).values
-
-
-def relit(look: Look, here: Float[Tensor, "3"] | None) -> Look:
-    """A look where the ground has the radiance `here`; as it is where that is unknown."""
-    made = look.ground_linear
-    if made is None or here is None:
-        return look
-    stops = torch.log2(here.clamp_min(1e-6) / made.clamp_min(1e-6)).clamp(-MOST_STOPS, 0.0)
-    return _dimmed(look, tuple((stops * STEPS_PER_STOP).round().int().tolist()))
-
-
-@lru_cache(maxsize=64)
-def _dimmed(look: Look, steps: tuple[int, ...]) -> Look:
-    factor = 2.0 ** (torch.tensor(steps) / STEPS_PER_STOP)
-    return replace(look, field=dimmed(look.field, factor))
+MOST = 16.0
+"""Nobody gets more than so many times brighter, or darker."""
+BEAM = 0.956, 0.927
+"""Cosines to their direction between which the light of headlamps fades."""
+LEAST = 0.02
+"""Shares of a pixel below this stay as they are."""
 
 
 @torch.no_grad()
-def dimmed(field: GridField, factor: Float[Tensor, "channels"]) -> GridField:
-    """The same field, whose radiance is multiplied by `factor` in each channel.
+def relit(
+    scene: Scene,
+    rays: tuple[Tensor, Tensor],
+    out: MarchOutput,
+    normals: Float[Tensor, "n 3"],
+    staged: Staged,
+    boxes: Mapping[int, Box],
+) -> Float[Tensor, "n 3"]:
+    """Radiance of rays, with the light of here on those who come from elsewhere.
 
-    Radiance is the exponential of what the colour network says. Its first harmonic is a constant,
-    so a unit more in each hidden layer carries the factor's logarithm; layers are made twice as
-    wide, because some backends know powers of two alone.
+    Args:
+        scene: Where they are.
+        rays: Origins [m] and unit directions.
+        out: What the rays meet.
+        normals: Of the surfaces there (world); NaN where there is none.
+        staged: Who is there.
+        boxes: Where they are, by id.
     """
-    first, second, last = field.colour_layers
-    width, inputs = first.shape
-    constant = spherical_harmonics(torch.tensor([[0.0, 0.0, 1.0]]))[0, 0].to(first)
-    wide = [
-        first.new_zeros(2 * width, inputs),
-        first.new_zeros(2 * width, 2 * width),
-        first.new_zeros(len(last), 2 * width),
-    ]
-    for new, old in zip(wide, (first, second, last), strict=True):
-        new[: old.shape[0], : old.shape[1]] = old
-    wide[0][width, inputs - field.look_harmonics] = 1.0 / constant
-    wide[1][width, width] = 1.0
-    wide[2][:, width] = factor.to(first).log()
-    made = copy.deepcopy(field)
-    made.colour_layers = nn.ParameterList(wide).requires_grad_(False)
-    return made
+    linear = out.linear
+    for k, (number, made) in enumerate(zip(staged.ids, staged.lights, strict=True)):
+        share = out.instance_weights[:, k + 1]
+        mine = torch.nonzero(share > LEAST)[:, 0]
+        if made is None or number not in boxes or not len(mine):
+            continue
+        towards = rays[1][mine]
+        normal = normals[mine].float()
+        normal = torch.where(torch.isfinite(normal).all(1, keepdim=True), normal, -towards)
+        # on its rim, where others win, it is about where its box is
+        away_m = (boxes[number][0][:3, 3] - rays[0][mine]).norm(dim=1)
+        wins = out.instance[mine] == k + 1
+        normal = torch.where(wins[:, None], normal, -towards)
+        away_m = torch.where(wins, out.range_m[mine], away_m)
+        points = rays[0][mine] + towards * away_m[:, None]
+        factor = _here(scene, points, normal, boxes[number])
+        factor = factor + _lamplight(scene, rays[0][mine[:1]], points, normal)
+        factor = factor / cube_on(made, normal @ boxes[number][0][:3, :3].to(normal))
+        change = 1.0 + share[mine, None] * (factor.clamp(1.0 / MOST, MOST) - 1.0)
+        linear = linear.index_copy(0, mine, linear[mine] * change)
+    return linear
+
+
+def _lamplight(
+    scene: Scene,
+    eye_m: Float[Tensor, "1 3"],
+    points: Float[Tensor, "n 3"],
+    normals: Float[Tensor, "n 3"],
+) -> Float[Tensor, "n 3"]:
+    """Irradiance by the headlamps of the car that looks, at night."""
+    beam = daylight(scene).beam
+    if not bool(beam.any()):
+        return beam
+    lamp, towards = headlamp(scene.clip, eye_m)
+    way = points - lamp
+    away_m = way.norm(dim=1, keepdim=True).clamp_min(0.5)
+    way = way / away_m
+    facing = -(normals * way).sum(dim=1, keepdim=True).clamp_max(0.0)
+    inside = (((way @ towards)[:, None] - BEAM[1]) / (BEAM[0] - BEAM[1])).clamp(0.0, 1.0)
+    return beam * facing * inside / away_m**2
+
+
+def _here(
+    scene: Scene, points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], box: Box
+) -> Float[Tensor, "n 3"]:
+    """Irradiance of the surface of somebody in a box."""
+    light, turn = daylight(scene), box[0][:3, :3].to(normals)
+    found = cube_on(surroundings(scene, *box), normals @ turn)
+    if light.to_sun is None:
+        return found
+    facing = (normals @ light.to_sun).clamp_min(0.0)
+    lit = torch.nonzero(facing > 0.0)[:, 0]
+    facing[lit] *= sunlit(scene, points[lit], normals[lit], light.to_sun).to(facing)
+    return found + facing[:, None] * light.sun
+
+
+@torch.no_grad()
+def shadowed(
+    scene: Scene,
+    rays: tuple[Tensor, Tensor],
+    out: MarchOutput,
+    linear: Float[Tensor, "n 3"],
+    boxes: Sequence[Box],
+) -> Float[Tensor, "n 3"]:
+    """Radiance of rays, with the shadows of boxes on the standing ground."""
+    if not boxes:
+        return linear
+    # whoever moves is not the ground
+    range_m = torch.where(out.instance > 0, torch.inf, out.range_m)
+    return linear * shade(scene, rays[0], rays[1], range_m, boxes)
+
+
+def baked(scene: Scene, boxes: Sequence[Box]) -> Float[Tensor, "6 3"]:
+    """Mean light on somebody's sides as it drove through a scene: what its look has in it."""
+    light, found = daylight(scene), []
+    for box in boxes:
+        cube = surroundings(scene, *box)
+        if light.to_sun is not None:
+            axes = torch.cat([torch.eye(3), -torch.eye(3)])[[0, 3, 1, 4, 2, 5]]
+            sides = axes @ box[0][:3, :3].T.to(axes)
+            middle = box[0][:3, 3].to(axes)
+            points = middle + 0.5 * (axes * box[1].to(axes)) @ box[0][:3, :3].T.to(axes)
+            facing = (sides @ light.to_sun).clamp_min(0.0)
+            facing = facing * sunlit(scene, points, sides, light.to_sun).to(facing)
+            cube = cube + facing[:, None] * light.sun
+        found.append(cube)
+    return torch.stack(found).mean(dim=0)

@@ -1,6 +1,6 @@
 """A reconstructed scene: the folder that `reconstruct` writes, ready to be rendered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from recon.march import MarchOutput, march
 from recon.model import Model, new_model
 from recon.photometry import srgb
 from recon.rays import Rays
+from recon.shadow import Box
 from recon.staged import Look, Staged, looks_of, stage
 from scenes.actor import Actor
 from scenes.clip import Clip
@@ -118,25 +119,47 @@ class Scene:
         Args:
             actors: Road users as staged.
             time_us: When each ray is seen.
-            assets: Which asset an actor looks like, by id, in the light of the ground under its
-                path (`recon.relight`); like itself when left out. One of the packaged assets that
-                comes without a field looks like nothing.
+            assets: Which asset an actor looks like, by id; like itself when left out. One of the
+                packaged assets that comes without a field looks like nothing.
 
         Raises:
             OtherlaneError: An asset has no field, or a damaged one.
         """
         from recon.assets import is_packed, load_look
-        from recon.relight import ground_linear, relit
 
         names = assets or {}
         borrowed = {
-            actor.id: relit(load_look(name, self.backend), ground_linear(self, actor))
+            actor.id: load_look(name, self.backend)
             for actor in actors
             if (name := names.get(actor.id)) is not None and is_packed(name)
         }
         own = {number: look for number, look in self.looks.items() if number not in names}
         looks = {**own, **borrowed}
         return stage(looks, self.clip.actors, actors, time_us) if looks else None
+
+    def lit(
+        self,
+        rays: tuple[Tensor, Tensor],
+        out: MarchOutput,
+        normals: Float[Tensor, "rays 3"],
+        staged: Staged,
+        boxes: Mapping[int, Box],
+        moved: Collection[int],
+    ) -> Float[Tensor, "rays 3"]:
+        """Radiance of rays where people are not where, or what, they were (`recon.relight`).
+
+        Args:
+            rays: Origins [m] and unit directions.
+            out: What the rays meet.
+            normals: Of the surfaces there (world); NaN where there is none.
+            staged: Who is there.
+            boxes: Where each is, by id.
+            moved: Who throws a shadow that no picture showed.
+        """
+        from recon.relight import relit, shadowed
+
+        linear = relit(self, rays, out, normals, staged, boxes)
+        return shadowed(self, rays, out, linear, [boxes[each] for each in moved if each in boxes])
 
     @torch.no_grad()
     def corrected(

@@ -38,8 +38,11 @@ class Look:
     knot_us: Int64[Tensor, "knots"] | None = None
     hits: Float[Tensor, "cells"] | None = None
     """Where training pictures showed its surface; None knows all of it."""
-    ground_linear: Float[Tensor, "3"] | None = None
-    """Radiance of the ground around it in the light that is baked into it; None does not know."""
+    light: Float[Tensor, "6 3"] | None = None
+    """Irradiance of its sides in the light that is baked into it (a `recon.light.Cube`); None does
+    not know, or is at home."""
+    samples: int | None = None
+    """Into so many steps a ray through its box is cut; None leaves it to the scene."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -52,6 +55,8 @@ class Staged:
     """Which of the instances' moments each ray sees."""
     hits: tuple[Float[Tensor, "cells"] | None, ...]
     """Where each instance's surface was seen (see `Look.hits`)."""
+    lights: tuple[Float[Tensor, "6 3"] | None, ...]
+    """What light each instance brings along (see `Look.light`)."""
     looks: frozenset[int]
     """Track ids of all who have a look, also of those who are not there at any of the moments."""
 
@@ -111,7 +116,7 @@ def stage(
     """
     times, moment = torch.unique(time_us, return_inverse=True)
     as_recorded = {actor.id: actor.trajectory for actor in recorded}
-    found, hits = [], []
+    found, hits, lights = [], [], []
     shown = [(actor, looks[actor.id]) for actor in actors if actor.id in looks]
     for actor, look in shown:
         corrected = as_recorded.get(actor.id) == actor.trajectory
@@ -119,8 +124,9 @@ def stage(
         if instance is not None:
             found.append(instance)
             hits.append(look.hits)
+            lights.append(look.light)
     return Staged(
-        instances=tuple(found), moment=moment, hits=tuple(hits),
+        instances=tuple(found), moment=moment, hits=tuple(hits), lights=tuple(lights),
         looks=frozenset(actor.id for actor, _ in shown),
     )  # fmt: skip
 
@@ -151,4 +157,5 @@ def _instance(
         unit_from_world=torch.where(where.there[:, :1, None], maps, ABSENT.to(maps)),
         id=actor.id,
         latent=latent,
+        samples=look.samples,
     )

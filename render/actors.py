@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Float32, Float64, Int64, UInt8
 from torch import Tensor
 
-from render.shadow import contact_shadow
+from render.labels.normals import surface_normals
 from scenes.actor import Actor
 from scenes.camera import Camera
 
@@ -85,6 +85,16 @@ class PeopledScene(Protocol):
         """March as `RenderableScene` does, through what moves too."""
         ...
 
+    def lit(
+        self, rays: tuple[Tensor, Tensor], out: Any, normals: Float[Tensor, "n 3"], staged: Any,
+        boxes: Mapping[int, tuple[Tensor, Tensor]], moved: Collection[int],
+    ) -> Float[Tensor, "n 3"]:  # fmt: skip
+        """Radiance where people are not where, or what, they were: their light and shadows.
+
+        `boxes` are poses (`world_from_body`) and sizes [m] by id; `moved` throw new shadows.
+        """
+        ...
+
 
 def march_people(
     scene: "RenderableScene",
@@ -102,37 +112,44 @@ def march_people(
 
 
 def shaded(
+    scene: "RenderableScene",
     march: MarchResult,
     staged: StagedRays | None,
     rays: tuple[Tensor, ...],
+    camera: Camera,
     actors: "Sequence[Actor]",
-    recorded: "Sequence[Actor]",
     time_us: int,
 ) -> Float[Tensor, "n 3"]:
-    """Radiance with the contact shadows of those who are not where they were recorded.
+    """Radiance with light on, and shadows of, those who are not where they were recorded.
 
     The shadow of who drives as recorded is in the fields already. Those who have none, throw none.
     """
-    as_recorded = {actor.id: actor for actor in recorded}
-    moved = [
-        (pose, actor.size_m)
-        for actor in actors
-        if staged is not None
-        and actor.id in staged.ids
-        and as_recorded.get(actor.id) != actor
-        and (pose := actor.at(time_us)) is not None
-    ]
     linear = march.linear.cpu()
+    if staged is None:
+        return linear
+    there = {
+        actor.id: (actor, pose)
+        for actor in actors
+        if actor.id in staged.ids and (pose := actor.at(time_us)) is not None
+    }
+    recorded = {actor.id: actor for actor in scene.clip.actors}
+    moved = [number for number, (actor, _) in there.items() if recorded.get(number) != actor]
     if not moved:
         return linear
-    boxes = [
-        (torch.from_numpy(pose).float(), torch.from_numpy(np.asarray(size_m)).float())
-        for pose, size_m in moved
-    ]
-    factor = contact_shadow(rays[0], rays[1], march.range_m.cpu(), boxes)
-    # whoever moves is not the ground
-    factor = torch.where(march.instance.cpu() > 0, torch.ones_like(factor), factor)
-    return linear * factor[:, None]
+    boxes = {
+        number: (
+            torch.from_numpy(pose).float(),
+            torch.from_numpy(np.asarray(actor.size_m)).float(),
+        )
+        for number, (actor, pose) in there.items()
+    }
+    size = (camera.height, camera.width)
+    normals = surface_normals(
+        rays[0].double().view(*size, 3), rays[1].double().view(*size, 3),
+        march.range_m.cpu().view(size), float(rays[2].median()),
+    )  # fmt: skip
+    people = cast(PeopledScene, scene)
+    return people.lit(rays[:2], march, normals.view(-1, 3), staged, boxes, moved)
 
 
 def row_times(

@@ -182,7 +182,7 @@ def _moment(
         torch.from_numpy(each).float() for each in (origins, directions, pixel_angle(camera))
     )
     march, staged = march_people(scene, rays, actors, assets, row_times(camera, pixels, time_us))
-    linear = shaded(march, staged, rays, actors, scene.clip.actors, time_us)
+    linear = shaded(scene, march, staged, rays, camera, actors, time_us)
     shown = scene.display(linear, stream, time_us, look.exposure_ev)
     first, last = _pose_at(world_from_camera, np.array([time_us, time_us + camera.readout_us]))
     size = (camera.height, camera.width)

@@ -171,6 +171,9 @@ class Clip:
     """Depth evidence of drives without a lidar."""
     actors: tuple[Actor, ...] = ()
     """Other road users, by increasing id."""
+    to_sun: Float64[np.ndarray, "3"] | None = None
+    """Unit vector towards the sun (world axes), as place and time of the recording have it; None
+    where they are not known, or the sun was down."""
     notes: tuple[str, ...] = field(default=())
     """What a user of the clip should know: what was assumed, what is missing."""
 
@@ -185,6 +188,8 @@ class Clip:
             raise ValueError(f"actors must have increasing ids, got {ids}")
         if not np.all(np.isfinite(self.ego_size_m)) or np.any(self.ego_size_m <= 0):
             raise ValueError(f"impossible ego size {self.ego_size_m}")
+        if self.to_sun is not None and abs(float(np.linalg.norm(self.to_sun)) - 1.0) > 1e-6:
+            raise ValueError(f"to_sun must be a unit vector, got {self.to_sun}")
         if self.points is not None and len(self.points.frame_index):
             frames = self.points.frame_index
             if frames.min() < 0 or frames.max() >= len(self.cameras[0]):

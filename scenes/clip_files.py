@@ -74,6 +74,8 @@ def pack(clip: Clip, folder: Path | None = None) -> tuple[Header, dict[str, np.n
     """Structure and numbers of a clip; files inside `folder` become relative."""
     arrays: dict[str, np.ndarray] = {"ego_size_m": clip.ego_size_m}
     arrays |= _pack_trajectory("ego", clip.ego)
+    if clip.to_sun is not None:
+        arrays["to_sun"] = clip.to_sun
     for i, images in enumerate(clip.cameras):
         arrays[f"camera{i}/time_us"] = images.time_us
         arrays[f"camera{i}/ego_from_camera"] = images.ego_from_camera
@@ -172,6 +174,7 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], folder: Path) -> Clip:
         lidars=lidars,
         points=SparsePoints(**points) if points else None,
         actors=actors,
+        to_sun=arrays.get("to_sun"),
         notes=header.notes,
     )
 

@@ -52,3 +52,9 @@ class Lighting:
             raise ValueError(f"to_sun must be a unit vector, got {self.to_sun}")
         if not 0.0 <= self.overcast <= 1.0 or self.fog_per_m < 0.0:
             raise ValueError(f"impossible weather: {self.overcast}, {self.fog_per_m}")
+
+    @property
+    def sun_above(self) -> Float64[np.ndarray, "3"] | None:
+        """Direction of the sun, behind clouds too; None at night."""
+        up = self.to_sun[2] > 0.0 and bool(self.sun_irradiance.any())
+        return self.to_sun if up else None

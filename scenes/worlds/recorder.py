@@ -91,6 +91,7 @@ def _clip(recording: Recording, folder: Path) -> Clip:
 
     return Clip(
         name=f"{recording.recipe}-{recording.seed}",
+        to_sun=world.lighting.sun_above,
         source="scenes.worlds",
         licence="Apache-2.0",
         ego=world.ego,

@@ -195,8 +195,7 @@ inline void Bundle::walk(const Call &call) {
     for (int r = 0; r < rays; r++)
         begin[r + 1] = (int)find_steps(call.scene, call.steps, call.rays, first + r, r, found, begin[r]);
     long room = begin[rays];
-    for (const Instance &unused : call.scene.instances)
-        (void)unused, room += long(rays) * call.sampling.instance_samples;
+    for (const Instance &instance : call.scene.instances) room += long(rays) * instance.samples;
     places.reserve(room);
     for (auto *v : {&sigma, &alpha, &through, &length}) v->resize(std::max(v->size(), size_t(room + 2 * kLanes)));
     work.begin = 0, work.reserve(field, begin[rays]);
@@ -253,8 +252,7 @@ inline void Bundle::visit_instances(const Call &call) {
         OwnerWork &work = owners[k];
         work.begin = work.end = owners[k - 1].end;
         for (int r = 0; r < rays; r++)
-            work.end = find_instance(call.scene.instances[k - 1], call.sampling.instance_samples,
-                                     call.rays, first + r, r, places, work.end);
+            work.end = find_instance(call.scene.instances[k - 1], call.rays, first + r, r, places, work.end);
         work.reserve(call.fields[k], work.end - work.begin);
         if (work.end > work.begin)
             evaluate(call, k, work.begin, int(work.end - work.begin));

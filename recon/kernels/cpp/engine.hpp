@@ -37,6 +37,7 @@ struct Instance { // recon.field.Instance
     Field *field;
     const float *unit_from_world; // [moments, 3, 4]
     const float *latent;          // [moments, latents], or null: all 0
+    int samples;                  // between entry and exit
 };
 
 struct Scene {
@@ -52,7 +53,6 @@ struct Sampling {
     const float *edges_m; // ends of the unshifted steps
     int edges;
     float termination, colour_threshold;
-    int instance_samples;
 };
 
 struct Rays {

@@ -250,13 +250,13 @@ void bind_field(nb::module_ &m) {
 
 // A scene as one call sees it. Keeps its arrays alive through the objects that Python holds.
 void bind_scene(nb::module_ &m) {
-    using Placed = std::vector<std::tuple<NativeField *, In, std::optional<In>>>;
+    using Placed = std::vector<std::tuple<NativeField *, In, std::optional<In>, int>>;
     nb::class_<NativeScene>(m, "Scene", "Fields, where they are, and how rays are cut into steps.")
         .def("__init__", [](NativeScene *self, NativeField &field, NativeSky &sky,
                             const Placed &instances, const std::vector<float> &centre_m,
                             float half_size_m, const Array<const uint8_t> &occupied, int side,
                             const std::vector<float> &edges_m, float termination,
-                            float colour_threshold, int instance_samples) {
+                            float colour_threshold) {
             new (self) NativeScene;
             self->edges = edges_m;
             if (edges_m.size() < 3 || centre_m.size() != 3)
@@ -268,7 +268,7 @@ void bind_scene(nb::module_ &m) {
             Scene &scene = self->scene;
             scene.field = &field.field, scene.sky = &sky.layers;
             if (!instances.empty()) self->moments = (long)std::get<1>(instances[0]).size() / 12;
-            for (const auto &[of, affine, latent] : instances) {
+            for (const auto &[of, affine, latent, samples] : instances) {
                 const size_t moments = self->moments;
                 if (of->field.density.empty() || of->field.channels != field.field.channels)
                     throw nb::value_error("an instance has another number of channels");
@@ -276,18 +276,18 @@ void bind_scene(nb::module_ &m) {
                 instance.field = &of->field;
                 instance.unit_from_world = sized(affine, 12 * moments, "unit_from_world");
                 instance.latent = sized(latent, moments * of->field.latents, "latent");
+                instance.samples = samples;
                 scene.instances.push_back(instance);
             }
             std::copy_n(centre_m.data(), 3, scene.centre_m);
             scene.half_size_m = half_size_m, scene.side = side;
             scene.occupied = sized(occupied, size_t(side) * side * side, "occupied");
             self->sampling = {self->edges.data(), (int)edges_m.size(), termination,
-                              colour_threshold, instance_samples};
+                              colour_threshold};
         }, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>(),
            nb::keep_alive<1, 7>(), nb::arg("field"), nb::arg("sky"), nb::arg("instances"),
            nb::arg("centre_m"), nb::arg("half_size_m"), nb::arg("occupied"), nb::arg("side"),
-           nb::arg("edges_m"), nb::arg("termination"), nb::arg("colour_threshold"),
-           nb::arg("instance_samples"))
+           nb::arg("edges_m"), nb::arg("termination"), nb::arg("colour_threshold"))
         .def("march", [](NativeScene &self, const In &origins, const In &directions, const In &angle,
                          const In &shift, const Moments &moment, const Out &linear,
                          const Out &opacity, const Out &range_m, const Out &expected_m,

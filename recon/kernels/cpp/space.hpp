@@ -134,7 +134,7 @@ static long find_steps(const Scene &scene, const Steps &steps, const Rays &rays,
 }
 
 // Appends the samples of a ray between entry to and exit from an instance's box, if it meets it.
-static long find_instance(const Instance &instance, int samples, const Rays &rays, long ray,
+static long find_instance(const Instance &instance, const Rays &rays, long ray,
                           int name, Places &into, long at) {
     if (rays.at(ray) < 0) return at;
     const float *m = instance.unit_from_world + 12 * rays.at(ray), *o = rays.origins_m + 3 * ray,
@@ -152,9 +152,9 @@ static long find_instance(const Instance &instance, int samples, const Rays &ray
     }
     if (!(leave > entry)) return at;
     const float width = rays.pixel_angle[ray] * kFootprintStd * std::cbrt(volume);
-    for (int i = 0; i < samples; i++, at++) {
-        const float a = entry + (leave - entry) * ((float)i / (float)samples);
-        const float b = entry + (leave - entry) * ((float)(i + 1) / (float)samples);
+    for (int i = 0; i < instance.samples; i++, at++) {
+        const float a = entry + (leave - entry) * ((float)i / (float)instance.samples);
+        const float b = entry + (leave - entry) * ((float)(i + 1) / (float)instance.samples);
         const float middle = 0.5f * (a + b);
         auto place = [&](int axis) {
             return std::min(std::max(from[axis] + along[axis] * middle, 0.0f), 1.0f);

@@ -2,8 +2,8 @@
 
 A box hides part of the sky from the ground under and beside it: exactly the cosine-weighted solid
 angle of its faces (Lambert's formula for polygons), so the ground is darkest under the box and
-brightens softly with distance. Where the sun is known, the ground in the box's own shadow also
-loses the sun's share of the light. Shadows of what was recorded are in the field already; this is
+brightens softly with distance; and the sun, where there is one, from the ground in the box's own
+shadow (`recon.light.shade` says how much that is). Shadows of what was recorded are in the field already; this is
 for what was moved or inserted. World frame, metres.
 """
 
@@ -19,35 +19,34 @@ GROUND_M = 0.4
 """Surfaces within this of a box's foot are the ground that it stands on."""
 REACH = 3.0
 """Ground further away than this many times the box's largest side keeps its light."""
-SUN_SHARE = 0.6
-"""Share of the light that comes straight from the sun, where its direction is known."""
 
 Box = tuple[Float[Tensor, "4 4"], Float[Tensor, "3"]]
 """`world_from_box`, and length, width, height [m]."""
 
 
-def contact_shadow(
+def box_shadows(
     origins: Float[Tensor, "*n 3"],
     directions: Float[Tensor, "*n 3"],
     range_m: Float[Tensor, "*n"],
     boxes: Sequence[Box],
     to_sun: Float[Tensor, "3"] | None = None,
-) -> Float[Tensor, "*n"]:
-    """What the radiance of the surface that each ray meets is multiplied by.
+) -> tuple[Float[Tensor, "*n"], Bool[Tensor, "*n"]]:
+    """What boxes leave of the light of the ground that each ray meets.
 
     Args:
         origins: Where rays start [m].
         directions: Unit directions.
         range_m: Distance of the first surface [m]; inf where there is none.
         boxes: Who throws a shadow.
-        to_sun: Direction towards the sun; light from above alone when left out.
+        to_sun: Direction towards the sun, where there is one.
 
     Returns:
-        Factors from 0 to 1; exactly 1 wherever no box is near.
+        What the sky's light is multiplied by, exactly 1 wherever no box is near; and whether a box
+        is between the ground and the sun.
     """
     met = torch.isfinite(range_m)
     points = origins + directions * torch.where(met, range_m, 0.0)[..., None]
-    factor = torch.ones_like(range_m)
+    factor, hidden = torch.ones_like(range_m), torch.zeros_like(met)
     for world_from_box, size_m in boxes:
         rotation, middle = world_from_box[:3, :3], world_from_box[:3, 3]
         local = (points - middle.to(points)) @ rotation.to(points)
@@ -56,12 +55,11 @@ def contact_shadow(
         if not bool(near.any()):
             continue
         foot = torch.cat([local[near][:, :2], torch.zeros_like(local[near][:, :1])], dim=-1)
-        light = 1.0 - sky_covered(foot, size)
+        factor[near] = factor[near] * (1.0 - sky_covered(foot, size)).clamp(0.0, 1.0)
         if to_sun is not None:
             sun = to_sun.to(points) @ rotation.to(points)
-            light = (1.0 - SUN_SHARE) * light + SUN_SHARE * (~in_shadow(foot, size, sun)).to(light)
-        factor[near] = factor[near] * light.clamp(0.0, 1.0)
-    return factor
+            hidden[near] |= in_shadow(foot, size, sun)
+    return factor, hidden
 
 
 def _on_the_ground(local: Float[Tensor, "*n 3"], size_m: Float[Tensor, "3"]) -> Bool[Tensor, "*n"]:
