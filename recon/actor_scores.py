@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float32
 
 from recon.evidence import camera_trajectory, pixel_angle, scaled_camera
-from recon.masks import moving_actor_mask
+from recon.masks import actor_mask
 from recon.metrics import psnr_db
 from recon.scene import Scene
 from scenes.actor import Actor
@@ -38,13 +38,14 @@ def score_actors(
     photo: Float32[np.ndarray, "h w 3"],
     shown: Float32[np.ndarray, "h w 3"],
 ) -> list[ActorScore]:
-    """Scores of everybody with a field whose box has `LEAST_PX` pixels of the picture."""
+    """Scores of all who move and have a field, whose box has `LEAST_PX` pixels of the picture."""
     images = scene.clip.cameras[stream]
     camera, time_us = scaled_camera(images.camera, scene.config.scale), int(images.time_us[frame])
     boxes = {
         actor.id: mask
         for actor in scene.clip.actors
         if actor.id in scene.looks
+        and actor.is_moving
         and (mask := box_pixels(scene, camera, stream, actor, time_us)).sum() >= LEAST_PX
     }
     if not boxes:
@@ -70,7 +71,7 @@ def box_pixels(
     """Pixels inside the extent of an actor's box."""
     middle_us = time_us + camera.readout_us // 2
     pose = scene.clip.world_from_camera(stream, middle_us)
-    return moving_actor_mask(camera, pose, (actor,), middle_us, 0.0)
+    return actor_mask(camera, pose, (actor,), middle_us, 0.0)
 
 
 def static_alone(

@@ -8,27 +8,34 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from recon.config import ActorsConfig
+from recon.depth import DepthEvidence
 from recon.evidence import Data, Pixels
+from recon.photometry import Photometry
 from recon.poses import PoseCorrection
 from recon.rays import Rays
 
 ROAD_SHARE = 0.3
 """Share of the depth rays that look at the road from beside the path, where there are any."""
+HIDDEN_SHARE, LENT_SHARE = 0.1, 0.03
+"""Rays beside the depth rays, and beside the pixels, as shares of them, that look at ground which
+vehicles hide, where there are any (`recon.hidden`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Batch:
-    """Pixel rays of each camera in turn, then depth rays."""
+    """Pixel rays of each camera in turn, those to which a colour is lent, then depth rays."""
 
     rays: Rays
     pixels: tuple[tuple[Pixels, Int64[Tensor, "_"]], ...]
     """Each camera's pixels, and the ones that were drawn (see `Pixels.usable`)."""
     depth_m: Float[Tensor, "depth"]
     """Distances of the surfaces of the depth rays [m]."""
+    lent: Float[Tensor, "lent 3"]
+    """Colours of hidden ground at mean exposure, sRGB in 0..1: as if they were pixels."""
 
     @property
     def pixel_rays(self) -> int:
-        """How many of the rays are pixels; they come first."""
+        """How many of the rays have colours; they come first."""
         return len(self.rays) - len(self.depth_m)
 
     def frames(self) -> list[tuple[tuple[Pixels, Int64[Tensor, "_"]], Int64[Tensor, "_"]]]:
@@ -40,7 +47,7 @@ class Batch:
 
     def corrected(self, poses: PoseCorrection) -> "Batch":
         """The same with corrected poses, from which gradients flow back to the corrections."""
-        count = self.pixel_rays
+        count = self.pixel_rays - len(self.lent)
         twist = torch.cat([poses.of(pixels.stream, f) for (pixels, _), f in self.frames()])
         origins, directions = poses.correct(
             self.rays.origins_m[:count], self.rays.directions[:count], twist
@@ -53,13 +60,19 @@ class Batch:
         return replace(self, rays=rays)
 
     def shown(self) -> Float[Tensor, "pixels 3"]:
-        """What the camera recorded, sRGB in 0..1."""
+        """What the camera recorded, or what is lent, sRGB in 0..1."""
         values = [pixels.srgb.flatten(0, 1)[drawn] for pixels, drawn in self.pixels]
-        return torch.cat(values).float() / 255.0
+        return torch.cat([torch.cat(values).float() / 255.0, self.lent])
+
+    def exposure(self, photometry: Photometry) -> Float[Tensor, "pixels 3"]:
+        """How bright the camera shows each."""
+        gains = [photometry.gain(pixels.stream, frame) for (pixels, _), frame in self.frames()]
+        return torch.cat([*gains, torch.ones_like(self.lent)])
 
     def sky(self) -> Bool[Tensor, "pixels"]:
         """Whether the picture shows sky."""
-        return torch.cat([pixels.sky.flatten()[drawn] for pixels, drawn in self.pixels])
+        shown = [pixels.sky.flatten()[drawn] for pixels, drawn in self.pixels]
+        return torch.cat([*shown, torch.zeros_like(self.lent[:, 0], dtype=torch.bool)])
 
 
 def draw_batch(
@@ -76,51 +89,96 @@ def draw_batch(
     Random numbers are the CPU's, on whichever device the data are.
     """
     depth_rays = int(count * depth_share) if len(data.depth) else 0
+    drawn = _drawn(data, count - depth_rays, generator, actors)
+    rays = [pixels.rays(pick) for pixels, pick, _ in drawn]
+    lent, colours = _lent(data, sum(len(part) for part in rays), generator)
+    known, depth_m = _known(data, depth_rays, generator)
+    rays = [*rays, lent, *known]
+    together = {
+        name: torch.cat([getattr(part, name) for part in rays])
+        for name in ("origins_m", "directions", "pixel_angle")
+    }
+    moment = None
+    if data.where is not None:
+        seen = [row for _, _, row in drawn if row is not None]
+        seen += [part.moment for part in (lent, *known) if part.moment is not None]
+        moment = torch.cat(seen)
+    return Batch(
+        rays=Rays(**together, moment=moment),
+        pixels=tuple((pixels, pick) for pixels, pick, _ in drawn),
+        depth_m=depth_m,
+        lent=colours,
+    )
+
+
+def _drawn(
+    data: Data, count: int, generator: torch.Generator, actors: ActorsConfig | None
+) -> list[tuple[Pixels, Int64[Tensor, "_"], Int64[Tensor, "_"] | None]]:
+    """Each camera's pixels, which of them were drawn, and their moments if anything has any."""
     usable = np.array([len(pixels.usable) for pixels in data.pixels], dtype=np.float64)
-    wanted = np.round((count - depth_rays) * usable / usable.sum()).astype(int)
-    rays, drawn, device = [], [], data.depth.range_m.device
-    moments: list[Int64[Tensor, "_"]] = []
+    wanted = np.round(count * usable / usable.sum()).astype(int)
+    found = []
     for pixels, number in zip(data.pixels, wanted, strict=True):
-        special = 0
+        special, row = 0, None
         if data.where is not None and actors is not None and len(pixels.of_actors):
             special = int(actors.share * int(number))
         pick = torch.randint(
             max(len(pixels.usable), 1), (int(number) - special,), generator=generator
         )
-        usable_pick = pixels.usable[pick.to(device)]
+        usable_pick = pixels.usable[pick.to(pixels.usable.device)]
         if special:
             usable_pick = torch.cat([usable_pick, _of_actors(pixels, special, generator)])
-        drawn.append((pixels, usable_pick))
-        rays.append(pixels.rays(usable_pick))
         if data.where is not None:
             row = data.where.row(pixels.time_us(usable_pick))
             share = 0.0 if actors is None else actors.mirrored
             row[len(row) - int(share * special) :] += len(data.where.time_us)
-            moments.append(row)
-    beside = int(depth_rays * ROAD_SHARE) if len(data.road) else 0
-    known, ranges = [], []
-    never = torch.full((beside,), -1, device=device)
-    for evidence, number in ((data.depth, depth_rays - beside), (data.road, beside)):
-        pick = torch.randint(max(len(evidence), 1), (number,), generator=generator).to(device)
+        found.append((pixels, usable_pick, row))
+    return found
+
+
+def _known(
+    data: Data, count: int, generator: torch.Generator
+) -> tuple[list[Rays], Float[Tensor, "depth"]]:
+    """Rays of depth evidence, `count` and those to hidden ground, and where they end [m]."""
+    beside = int(count * ROAD_SHARE) if len(data.road) else 0
+    parts = [(data.depth, count - beside), (data.road, beside)]
+    if data.hidden is not None:
+        parts.append((data.hidden.rays, int(count * HIDDEN_SHARE)))
+    rays, ranges = [], []
+    for evidence, number in parts:
+        pick = torch.randint(max(len(evidence), 1), (number,), generator=generator)
+        pick = pick.to(evidence.range_m.device)
         ranges.append(evidence.range_m[pick])
-        if data.where is not None:
-            seen = evidence.time_us
-            moments.append(never if seen is None else data.where.row(seen[pick]))
-        known.append(
-            Rays(
-                origins_m=evidence.origins_m[pick],
-                directions=evidence.directions[pick],
-                # depth evidence is a thin beam or a point: its rays have no width
-                pixel_angle=torch.zeros(number, device=device),
-            )
-        )
-    together = {
-        name: torch.cat([getattr(part, name) for part in (*rays, *known)])
-        for name in ("origins_m", "directions", "pixel_angle")
-    }
-    moment = torch.cat(moments) if moments else None
-    return Batch(
-        rays=Rays(**together, moment=moment), pixels=tuple(drawn), depth_m=torch.cat(ranges)
+        # depth evidence is a thin beam or a point: its rays have no width
+        part, seen = _rays(evidence, pick, torch.zeros_like(ranges[-1])), evidence.time_us
+        if data.where is not None and seen is not None:
+            part = replace(part, moment=data.where.row(seen[pick]))
+        rays.append(part)
+    return rays, torch.cat(ranges)
+
+
+def _lent(
+    data: Data, pixels: int, generator: torch.Generator
+) -> tuple[Rays, Float[Tensor, "lent 3"]]:
+    """Rays to hidden ground, as many as go with so many pixels, and the colours there."""
+    hidden, device = data.hidden, data.depth.range_m.device
+    count = int(LENT_SHARE * pixels) if hidden is not None and len(hidden.coloured) else 0
+    if hidden is None or count == 0:
+        nothing = torch.zeros(0, 3, device=device)
+        none = torch.zeros(0, dtype=torch.int64, device=device)
+        return _rays(data.road, none, nothing[:, 0]), nothing
+    pick = torch.randint(len(hidden.coloured), (count,), generator=generator).to(device)
+    chosen = hidden.coloured[pick]
+    return _rays(hidden.rays, chosen, hidden.pixel_angle[chosen]), hidden.srgb[chosen]
+
+
+def _rays(evidence: DepthEvidence, pick: Int64[Tensor, "n"], angle: Float[Tensor, "n"]) -> Rays:
+    """Rays of evidence, at moments at which nothing that moves is there."""
+    return Rays(
+        origins_m=evidence.origins_m[pick],
+        directions=evidence.directions[pick],
+        pixel_angle=angle,
+        moment=torch.full_like(pick, -1),
     )
 
 

@@ -74,7 +74,7 @@ class LossConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActorsConfig:
-    """Fields of road users that move."""
+    """Fields of road users that move, and of vehicles that stand."""
 
     field: FieldConfig = FieldConfig(
         grid=HashGridSpec(features=2, log2_table=14, base_resolution=8, per_level_scale=1.5),
@@ -83,8 +83,10 @@ class ActorsConfig:
     """8 to 137 cells across a box: 4 cm along a car, 2 cm across it."""
     smallest_px: float = 4.0
     """Whose box no picture shows this large along both axes [px, as recorded] gets no field."""
+    standing_px: float | None = None
+    """The same of vehicles that stand [px, as trained]; None leaves them to the static scene."""
     most: int = 32
-    """Only so many get a field, those that are seen the largest."""
+    """Only so many get a field: those that move first, and those that are seen the largest."""
     share: float = 0.25
     """Share of the pixels of a step that are drawn from their boxes, where there are any."""
     mirrored: float = 0.2
@@ -138,7 +140,7 @@ class ReconstructionConfig:
     sampling: SamplingConfig = SamplingConfig()
     loss: LossConfig = LossConfig()
     actors: ActorsConfig | None = None
-    """Fields of road users that move; None masks their pixels instead."""
+    """Fields of road users; None masks the pixels of those that move instead."""
 
     def __post_init__(self) -> None:
         if not 0 < self.scale <= 1:

@@ -1,9 +1,10 @@
-"""Road users that move: a field each in the frame of its box, and where the boxes are.
+"""Road users with fields of their own, in the frames of their boxes, and where the boxes are.
 
 A box is grown by `GROWN`, so that what labels miss and the shadow at its feet fit in; the grown box
 is the unit cube of its field. Labels of boxes are a little off: corrections [m, m, m, rad] (a shift
 along the box's axes and a turn about its z axis, linear between knots in time) are learnt with the
-fields. The field of somebody with limbs also depends on latents, linear between keys in time.
+fields. The field of somebody with limbs also depends on latents, linear between keys in time. Who
+stands is in one place, uncorrected: where it is in its box, its field learns.
 
 A moment is seen as it was, or mirrored left to right: on a mirrored ray, the half of a field that
 no camera saw learns from the half that one saw.
@@ -88,7 +89,7 @@ def whereabouts(
 
 
 class Crowd(nn.Module):
-    """Fields of road users that move, by increasing id."""
+    """Fields of road users, by increasing id."""
 
     corrections: Float[Tensor, "actors knots 4"]
     latent: Float[Tensor, "actors keys latents"]
@@ -96,6 +97,8 @@ class Crowd(nn.Module):
     """Of the labelled boxes."""
     known: Float[Tensor, "actors knots"]
     """1 at the knots between which the drive knows each."""
+    moves: Float[Tensor, "actors"]
+    """1 for those that move."""
     hits: Float[Tensor, "actors cells"]
     """Pixels of training pictures that showed a surface in each cell of its unit cube."""
 
@@ -131,6 +134,8 @@ class Crowd(nn.Module):
             for first, last in (torch.from_numpy(span) + beside for span in spans)
         ]
         self.register_buffer("known", torch.stack(known).float(), persistent=False)
+        moves = torch.tensor([float(actor.is_moving) for actor in actors])
+        self.register_buffer("moves", moves, persistent=False)
         self.register_buffer("hits", torch.zeros(len(actors), SUPPORT_RESOLUTION**3))
 
     def __len__(self) -> int:
@@ -183,7 +188,7 @@ class Crowd(nn.Module):
         known = self.known[..., None]
         mean = (self.corrections * known).sum(1, keepdim=True) / known.sum(1, keepdim=True)
         self.corrections -= known * mean
-        self.corrections *= 1.0 - decay
+        self.corrections *= (1.0 - decay) * self.moves[:, None, None]
 
     def row_of(self, number: int) -> int:
         """The place of the actor of that id."""

@@ -144,15 +144,20 @@ def _score(
 def _depth_error(scene: Scene, frame: int) -> float:
     """Against the depth evidence of this one picture (see `load_depth`), which did not train.
 
-    Sparse points were triangulated from training pictures too: this is not independent of them.
+    Who moves is left out of both. Sparse points were triangulated from training pictures too: this
+    is not independent of them.
     """
     only = np.zeros(len(scene.clip.cameras[0]), dtype=bool)
     only[frame] = True
     evidence = load_depth(scene.clip, only)
     if len(evidence) == 0:
         return float("nan")
+    staged, actors = None, scene.clip.actors
+    still = [actor for actor in actors if actor.id in scene.looks and not actor.is_moving]
+    if still and evidence.time_us is not None:
+        staged = scene.staged(still, evidence.time_us)
     out = scene.render_rays(
-        evidence.origins_m, evidence.directions, torch.zeros_like(evidence.range_m)
+        evidence.origins_m, evidence.directions, torch.zeros_like(evidence.range_m), staged
     )
     return abs_rel(out.range_m.numpy(), evidence.range_m.numpy())
 

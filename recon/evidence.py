@@ -9,14 +9,15 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from recon.config import ReconstructionConfig
+from recon.config import ActorsConfig, ReconstructionConfig
 from recon.crowd import Whereabouts, whereabouts
 from recon.depth import DepthEvidence, load_depth
-from recon.masks import moving_actor_mask, sky_mask, visible_extent
-from recon.rays import Rays
+from recon.hidden import HiddenGround, hidden_ground
+from recon.masks import actor_mask, sky_mask, visible_extent
+from recon.pictures import Pixels
 from recon.road import road_evidence
 from recon.split import training_frames
 from recon.swept import swept_evidence, with_evidence
@@ -25,10 +26,13 @@ from scenes.camera import Camera
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.images import resize_linear, srgb_from_linear
+from scenes.standers import for_good, parked
 from scenes.trajectory import Trajectory
 
 BOX_MARGIN_PX = 6.0
 """Pixels this near to the box of an actor with a field are drawn more often [px likewise]."""
+STANDING_WEIGHT = 0.1
+"""Those of one that stands are drawn so much as often as of one that moves: it is seen longer."""
 MASK_MARGIN_PX = 3.0
 """Moving actors' boxes are grown by this much [px of the recording]: labels are not exact."""
 
@@ -36,51 +40,6 @@ MOMENT_US = 2000
 """Whoever moves is where it is at the middle of a span so long [µs]."""
 LOOKED_AT = 64
 """Pictures of each camera that decide who gets a field."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Pixels:
-    """The training pictures of one camera."""
-
-    stream: int
-    camera: Camera
-    """At training resolution."""
-    frame_index: Int64[np.ndarray, "frames"]
-    """Which pictures of the stream these are."""
-    srgb: UInt8[Tensor, "frames pixels 3"]
-    sky: Bool[Tensor, "frames pixels"]
-    usable: Int64[Tensor, "n"]
-    """frame * pixels + pixel of every pixel that may train."""
-    directions: Float[Tensor, "pixels 3"]
-    """Unit, in the camera's frame."""
-    pixel_angle: Float[Tensor, "pixels"]
-    row_origin_m: Float[Tensor, "frames rows 3"]
-    row_rotation: Float[Tensor, "frames rows 3 3"]
-    """world from camera, while each row is exposed."""
-    row_time_us: Int64[Tensor, "frames rows"]
-    """When each row is exposed [µs]."""
-    of_actors: Int64[Tensor, "m"]
-    """Pixels in boxes of road users that move and train, named as in `usable`, box by box."""
-    actor_weight: Float[Tensor, "m"]
-    """How often each of them is drawn, relative to the others."""
-
-    def rays(self, usable: Int64[Tensor, "n"]) -> Rays:
-        """Rays of pixels named as in `usable`."""
-        pixels = len(self.directions)
-        frame, pixel = usable.div(pixels, rounding_mode="floor"), usable % pixels
-        row = pixel.div(self.camera.width, rounding_mode="floor")
-        turn = self.row_rotation[frame, row]
-        return Rays(
-            origins_m=self.row_origin_m[frame, row],
-            directions=torch.einsum("nij,nj->ni", turn, self.directions[pixel]),
-            pixel_angle=self.pixel_angle[pixel],
-        )
-
-    def time_us(self, usable: Int64[Tensor, "n"]) -> Int64[Tensor, "n"]:
-        """When pixels named as in `usable` were exposed [µs]."""
-        pixels = len(self.directions)
-        row = (usable % pixels).div(self.camera.width, rounding_mode="floor")
-        return self.row_time_us[usable.div(pixels, rounding_mode="floor"), row]
 
 
 def pixel_angle(camera: Camera) -> Float[np.ndarray, "pixels"]:
@@ -105,7 +64,7 @@ def load_pixels(
     stream: int,
     frames: Int64[np.ndarray, "n"],
     scale: float,
-    actors: tuple[int, ...] = (),
+    actors: tuple[Actor, ...] = (),
 ) -> Pixels:
     """Open, shrink and mask the training pictures of one camera; `actors` are not masked."""
     images = clip.cameras[stream]
@@ -117,18 +76,20 @@ def load_pixels(
     track = camera_trajectory(clip, stream)
     rows_us = np.round(camera.row_offset_us(np.arange(height) + 0.5)).astype(np.int64)
     poses = np.stack([track.at(images.time_us[i] + rows_us) for i in frames])
-    shown, sky, usable, boxes = [], [], [], []
+    shown, sky, usable, boxes, weights = [], [], [], [], [np.zeros(0)]
     for place, index in enumerate(frames):
         small = resize_linear(images.read(int(index)), width, height)
         srgb = np.round(srgb_from_linear(small).clip(0, 1) * 255).astype(np.uint8)
-        masked = masked_pixels(clip, stream, int(index), scale, actors)
+        masked = masked_pixels(clip, stream, int(index), scale, tuple(a.id for a in actors))
         inside = boxes_of(clip, stream, int(index), scale, actors)
         rotation = poses[place, height // 2, :3, :3]
         elevation = (directions @ rotation.T)[:, 2].reshape(height, width)
         shown.append(srgb.reshape(-1, 3))
         held = np.logical_or.reduce([masked, *inside])
         sky.append((sky_mask(srgb, elevation) & ~held).ravel())
-        boxes += [place * width * height + np.flatnonzero(box & ~masked) for box in inside]
+        found = [place * width * height + np.flatnonzero(box & ~masked) for box in inside]
+        weights += [_weight(box, actor) for box, actor in zip(found, actors, strict=True)]
+        boxes += found
         usable.append(place * width * height + np.flatnonzero(~masked))
     return Pixels(
         stream=stream,
@@ -143,13 +104,15 @@ def load_pixels(
         row_rotation=torch.from_numpy(poses[..., :3, :3].copy()).float(),
         row_time_us=torch.from_numpy(images.time_us[frames][:, None] + rows_us),
         of_actors=torch.from_numpy(np.concatenate([np.zeros(0, dtype=np.int64), *boxes])),
-        # a box counts as the root of its size: near ones need more pixels, far ones more of theirs
-        actor_weight=torch.from_numpy(
-            np.concatenate(
-                [np.zeros(0), *(np.full(len(b), len(b) ** -0.5) for b in boxes if len(b))]
-            )
-        ).float(),
+        actor_weight=torch.from_numpy(np.concatenate(weights)).float(),
     )
+
+
+def _weight(box: Int64[np.ndarray, "n"], actor: Actor) -> Float[np.ndarray, "n"]:
+    """How often each pixel in the box of somebody is drawn, relative to others."""
+    # a box counts as the root of its size: near ones need more pixels, far ones more of theirs
+    weight = max(len(box), 1) ** -0.5
+    return np.full(len(box), weight if actor.is_moving else STANDING_WEIGHT * weight)
 
 
 def masked_pixels(
@@ -164,11 +127,10 @@ def masked_pixels(
 
 
 def boxes_of(
-    clip: Clip, stream: int, frame: int, scale: float, ids: tuple[int, ...]
+    clip: Clip, stream: int, frame: int, scale: float, actors: tuple[Actor, ...]
 ) -> list[Bool[np.ndarray, "h w"]]:
-    """The pixels of a picture, at `scale`, around the box of each of some moving actors."""
-    mine = [actor for actor in clip.actors if actor.id in ids]
-    return [_box_mask(clip, stream, frame, scale, (actor,), BOX_MARGIN_PX) for actor in mine]
+    """The pixels of a picture, at `scale`, around the box of each of some actors."""
+    return [_box_mask(clip, stream, frame, scale, (actor,), BOX_MARGIN_PX) for actor in actors]
 
 
 def _box_mask(
@@ -178,7 +140,7 @@ def _box_mask(
     camera = scaled_camera(images.camera, scale)
     middle_us = int(images.time_us[frame]) + camera.readout_us // 2
     pose = clip.world_from_camera(stream, middle_us)
-    return moving_actor_mask(camera, pose, actors, middle_us, margin_px * scale + 1.0)
+    return actor_mask(camera, pose, actors, middle_us, margin_px * scale + 1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -191,6 +153,8 @@ class Data:
     road: DepthEvidence
     """From beside it, where it saw the road (`recon.road`), and from where something moved away
     (`recon.swept`); may be empty."""
+    hidden: HiddenGround | None = None
+    """What is taken to be under vehicles that stand and have fields."""
     where: Whereabouts | None = None
     """The road users with a field, at every moment of the pixels and the depth evidence."""
 
@@ -201,7 +165,8 @@ class Data:
             replace(part, **_tensors_on(part, device)) for part in (self.depth, self.road)
         )
         where = None if self.where is None else self.where.to(device)
-        return Data(pixels=pixels, depth=depth, road=road, where=where)
+        hidden = None if self.hidden is None else self.hidden.to(device)
+        return Data(pixels=pixels, depth=depth, road=road, hidden=hidden, where=where)
 
 
 def _tensors_on(part: Pixels | DepthEvidence, device: torch.device) -> dict[str, Tensor]:
@@ -245,9 +210,9 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
     """
     chosen = [select_frames(clip, config, stream)[0] for stream in range(len(clip.cameras))]
     crowd = actors_to_show(clip, config)
-    ids = tuple(actor.id for actor in crowd)
+    ids = frozenset(actor.id for actor in crowd)
     pixels = tuple(
-        load_pixels(clip, stream, frames, config.scale, ids)
+        load_pixels(clip, stream, frames, config.scale, crowd)
         for stream, frames in enumerate(chosen)
         if len(frames)
     )
@@ -257,35 +222,53 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
     if not any(len(picture.usable) for picture in pixels):
         wrong = "has no pixel to train on: moving actors hide every training picture"
         raise OtherlaneError(clip.name, wrong, "another stretch of the drive, or --holdout 0")
-    depth = load_depth(clip, trained, frozenset(ids))
-    road = road_evidence(clip, trained, depth, config.seed)
+    depth = load_depth(clip, trained, ids)
+    road = road_evidence(clip, trained, depth, config.seed, ids)
     if not crowd:
         return Data(pixels=pixels, depth=depth, road=road)
-    road = with_evidence(road, swept_evidence(clip, crowd, config.seed))
+    moving = [actor for actor in crowd if actor.is_moving]
+    standing = [actor for actor in crowd if not actor.is_moving]
+    road = with_evidence(road, swept_evidence(clip, moving, config.seed))
+    hidden = hidden_ground(clip, standing, pixels, config.seed) if standing else None
     times = [p.row_time_us.flatten() for p in pixels]
     times += [] if depth.time_us is None else [depth.time_us]
     moments_us = torch.unique(torch.cat(times).div(MOMENT_US, rounding_mode="floor")) * MOMENT_US
     where = whereabouts(crowd, moments_us.numpy() + MOMENT_US // 2)
-    return Data(pixels=pixels, depth=depth, road=road, where=where)
+    return Data(pixels=pixels, depth=depth, road=road, hidden=hidden, where=where)
 
 
 def actors_to_show(clip: Clip, config: ReconstructionConfig) -> tuple[Actor, ...]:
-    """Road users that get a field: they move, and training pictures show them large enough.
+    """Road users that get a field, those who stand in their places for good.
 
-    By increasing id; at most `config.actors.most`, those that cover the most pixels.
+    Training pictures show them large enough; they move, or are parked vehicles where the
+    configuration wants these. By increasing id; at most `config.actors.most`, those that move
+    first, then those that cover the most pixels.
     """
     if config.actors is None:
         return ()
     area_px: dict[int, float] = {}
-    moving = [actor for actor in clip.actors if actor.is_moving]
+    actors, least_px = _candidates(clip, config.actors, config.scale)
     for stream, images in enumerate(clip.cameras):
         frames = select_frames(clip, config, stream)[0]
         for frame in frames[:: max(1, len(frames) // LOOKED_AT)]:
             time_us = int(images.time_us[frame])
             pose = clip.world_from_camera(stream, time_us)
-            for actor in moving:
+            for actor in actors:
                 seen = visible_extent(images.camera, pose, actor, time_us)
-                if seen is not None and min(seen) >= config.actors.smallest_px:
+                if seen is not None and min(seen) >= least_px[actor.id]:
                     area_px[actor.id] = area_px.get(actor.id, 0.0) + seen[0] * seen[1]
-    chosen = sorted(area_px, key=lambda number: -area_px[number])[: config.actors.most]
-    return tuple(actor for actor in moving if actor.id in chosen)
+    moves = {actor.id: actor.is_moving for actor in actors}
+    chosen = sorted(area_px, key=lambda number: (not moves[number], -area_px[number]))
+    return tuple(actor for actor in actors if actor.id in chosen[: config.actors.most])
+
+
+def _candidates(
+    clip: Clip, config: ActorsConfig, scale: float
+) -> tuple[tuple[Actor, ...], dict[int, float]]:
+    """Who may get a field, and how large pictures must show each [px, as recorded]."""
+    least_px = {actor.id: config.smallest_px for actor in clip.actors if actor.is_moving}
+    if config.standing_px is not None:
+        standing_px = config.standing_px / scale
+        least_px |= {actor.id: standing_px for actor in clip.actors if parked(actor)}
+    actors = tuple(actor for actor in clip.actors if actor.id in least_px)
+    return for_good(actors, frozenset(least_px), clip.ego.time_us[[0, -1]]), least_px

@@ -77,17 +77,17 @@ def visible_extent(
     return (width, height) if width > 0.0 and height > 0.0 else None
 
 
-def moving_actor_mask(
+def actor_mask(
     camera: Camera,
     world_from_camera: Float[np.ndarray, "4 4"],
     actors: tuple[Actor, ...],
     time_us: int,
     margin_px: float,
 ) -> Bool[np.ndarray, "h w"]:
-    """Pixels that touch the (grown) extent of a moving actor's box."""
+    """Pixels that touch the (grown) extent of an actor's box."""
     masked = np.zeros((camera.height, camera.width), dtype=bool)
     for actor in actors:
-        pose = actor.at(time_us, slack_us=KNOWN_SLACK_US) if actor.is_moving else None
+        pose = actor.at(time_us, slack_us=KNOWN_SLACK_US)
         if pose is None:
             continue
         extent = box_extent(camera, world_from_camera, pose, actor.size_m)

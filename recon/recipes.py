@@ -22,6 +22,8 @@ FINEST_CELL_M = 0.08
 """Side of the finest cells of the hash grid near the path [m]."""
 TABLE_LENGTH_M = 80.0
 """Up to this length of drive the smallest table does; twice as long needs one twice as large."""
+STANDING_PX = 20.0
+"""Parked vehicles that pictures show so large get fields [px, as trained]."""
 SMALLEST_TABLE, LARGEST_TABLE = 17, 20
 """Logarithms of the entries of one level."""
 
@@ -50,7 +52,7 @@ def _scaled(clip: Clip, name: str, steps_per_picture: int) -> ReconstructionConf
         scale=min(1.0, TRAINING_WIDTH / clip.cameras[0].camera.width),
         steps=steps_per_picture * pictures,
         field=FieldConfig(grid=drive_grid(clip)),
-        actors=ActorsConfig(),
+        actors=ActorsConfig(standing_px=STANDING_PX),
     )
 
 

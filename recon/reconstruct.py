@@ -18,6 +18,7 @@ from recon.recipes import recipe
 from recon.scene import CONFIG, write_scene
 from recon.train import steps_within, train
 from scenes.clip import Clip
+from scenes.edits.static_scene import OWN_FIELDS
 from scenes.errors import OtherlaneError
 from scenes.folders import (
     LOG,
@@ -76,6 +77,8 @@ def reconstruct_clip(folder: Path, out: Path, request: ReconstructRequest) -> Pa
             checkpoint = partial / CHECKPOINT
             model = train(clip, config, checkpoint=checkpoint, report=report, data=data)
         write_scene(partial, out, clip, config, model)
+        fields = () if model.crowd is None else model.crowd.ids
+        about |= {OWN_FIELDS: list(fields)}
         about |= {"resolved": msgspec.to_builtins(config), **_machine()}
     # only now: until the folder had its name, a kill would have cost the training
     _tidy(out)

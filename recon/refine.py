@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from recon.config import SamplingConfig
@@ -33,6 +33,7 @@ def refine(
     sampling: SamplingConfig,
     cameras_m: Float[Tensor, "cameras 3"],
     seed: int,
+    emptied: Int64[Tensor, "n"] | None = None,
 ) -> FineOccupancy:
     """The finer occupancy of a field that will not change any more.
 
@@ -43,6 +44,7 @@ def refine(
         sampling: Says how long steps are.
         cameras_m: Where the drive was recorded from: from the nearest of them steps are shortest.
         seed: Of the places that are looked at.
+        emptied: Numbers of finer cells that are empty whatever the field says.
     """
     device, side = coarse.occupied.device, coarse.resolution
     fine = FineOccupancy(2 * side).to(device)
@@ -62,6 +64,8 @@ def refine(
         middle = block.world((corner + 0.5) / (2 * side))
         absorbed = 1.0 - torch.exp(-most * _step_m(middle, cameras_m.to(device), sampling))
         occupied[cells] = (absorbed > ABSORBED).to(torch.uint8)
+    if emptied is not None:
+        occupied[emptied.to(device)] = 0
     fine.bits.copy_(torch.from_numpy(np.packbits(occupied.cpu().numpy())))
     return fine
 

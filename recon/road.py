@@ -39,7 +39,11 @@ BOX_MARGIN_M = 0.2
 
 
 def road_evidence(
-    clip: Clip, trained: Bool[np.ndarray, "frames"], depth: DepthEvidence, seed: int
+    clip: Clip,
+    trained: Bool[np.ndarray, "frames"],
+    depth: DepthEvidence,
+    seed: int,
+    shown: frozenset[int] = frozenset(),
 ) -> DepthEvidence:
     """Rays from beside the path that end on the road.
 
@@ -48,13 +52,14 @@ def road_evidence(
         trained: Which pictures of the first camera train; others give no evidence.
         depth: What is known from the path, of the pictures that train.
         seed: Of where virtual cameras stand and look.
+        shown: Ids of those who have fields: they are not there on these rays.
     """
     rng = np.random.default_rng([seed, 611])
     images = clip.cameras[0]
     poses = clip.ego.mounted(images.ego_from_camera).at(images.time_us[trained])
     points_m = depth.ends_m().double().numpy()
     origins, ends = _rays(fit_ground(only_trained(clip, trained)), points_m, poses, rng)
-    free = ~_meets_actor(clip, origins, ends)
+    free = ~meets_standing(clip, origins, ends, shown)
     along = ends[free] - origins[free]
     distance = np.linalg.norm(along, axis=1)
     return DepthEvidence(
@@ -144,20 +149,31 @@ def _point(
     return np.stack([x - aside * left_m, y + ahead * left_m, height], axis=-1)
 
 
-def _meets_actor(
-    clip: Clip, origins: Float64[np.ndarray, "n 3"], ends: Float64[np.ndarray, "n 3"]
+def meets_standing(
+    clip: Clip,
+    origins: Float64[np.ndarray, "n 3"],
+    ends: Float64[np.ndarray, "n 3"],
+    shown: frozenset[int] = frozenset(),
 ) -> Bool[np.ndarray, "n"]:
-    """Whether a ray passes the box of a road user that stands still before it ends."""
+    """Whether a ray passes the box of a standing road user without a field before it ends."""
     meets = np.zeros(len(origins), dtype=bool)
     for actor in clip.actors:
-        if actor.is_moving:
-            continue  # not part of the static scene
-        box_from_world = invert(actor.trajectory.world_from_body[0])
-        start, stop = (transform_points(box_from_world, x) for x in (origins, ends))
-        half = 0.5 * actor.size_m + BOX_MARGIN_M
-        along = np.where(np.abs(stop - start) < 1e-9, 1e-9, stop - start)
-        first, second = (-half - start) / along, (half - start) / along
-        entry = np.minimum(first, second).max(axis=1)
-        leave = np.maximum(first, second).min(axis=1)
-        meets |= (leave > entry) & (leave > 0.0) & (entry < 1.0)
+        if not actor.is_moving and actor.id not in shown:  # part of the static scene
+            half_m = 0.5 * actor.size_m + BOX_MARGIN_M
+            entry, leave = crossing(actor.trajectory.world_from_body[0], half_m, origins, ends)
+            meets |= (leave > entry) & (leave > 0.0) & (entry < 1.0)
     return meets
+
+
+def crossing(
+    world_from_box: Float64[np.ndarray, "4 4"],
+    half_m: Float64[np.ndarray, "3"],
+    origins: Float64[np.ndarray, "n 3"],
+    ends: Float64[np.ndarray, "n 3"],
+) -> tuple[Float64[np.ndarray, "n"], Float64[np.ndarray, "n"]]:
+    """Where lines enter and leave a box, in shares of their lengths; entry > leave is a miss."""
+    box_from_world = invert(world_from_box)
+    start, stop = (transform_points(box_from_world, x) for x in (origins, ends))
+    along = np.where(np.abs(stop - start) < 1e-9, 1e-9, stop - start)
+    first, second = (-half_m - start) / along, (half_m - start) / along
+    return np.minimum(first, second).max(axis=1), np.maximum(first, second).min(axis=1)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from recon.checkpoint import load_model, save_model
 from recon.config import ReconstructionConfig
+from recon.hidden import hidden_by
 from recon.kernels.backend import Backend, backend_named, choose_backend
 from recon.march import MarchOutput, march
 from recon.model import Model, new_model
@@ -160,6 +161,17 @@ class Scene:
 
         linear = relit(self, rays, out, normals, staged, boxes)
         return shadowed(self, rays, out, linear, [boxes[each] for each in moved if each in boxes])
+
+    def observed(self, points_m: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n"]:
+        """Whether training rays met or passed the static scene at world points.
+
+        Where a vehicle with a field stood, nobody saw the ground: what is there is made up.
+        """
+        seen = self.model.support.observed(self.model.field.block, points_m)
+        for actor in self.clip.actors:
+            if actor.id in self.looks and not actor.is_moving:
+                seen &= ~hidden_by(actor, points_m)
+        return seen
 
     @torch.no_grad()
     def corrected(

@@ -1,4 +1,4 @@
-"""Road users that move, put where somebody wants them: what a picture's rays meet beside the scene.
+"""Road users with fields, put where somebody wants them: what rays meet beside the static scene.
 
 Who drives as recorded is where training found it to be; who was edited is where the edit says. An
 actor is as large as its box, whatever box its field was trained in.
@@ -24,6 +24,8 @@ from recon.crowd import (
 )
 from recon.field import ABSENT, GridField, Instance
 from scenes.actor import Actor
+from scenes.encounters import fixtures
+from scenes.standers import for_good
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -110,13 +112,15 @@ def stage(
 
     Args:
         looks: By id of an actor.
-        recorded: The drive's own road users: who moves as they did is corrected as they were.
+        recorded: The drive's own road users: who moves as they did is corrected as they were, and
+            who stands as they did is in its place for good.
         actors: Road users as staged.
         time_us: When each ray is seen.
     """
     times, moment = torch.unique(time_us, return_inverse=True)
     as_recorded = {actor.id: actor.trajectory for actor in recorded}
     found, hits, lights = [], [], []
+    actors = for_good(actors, fixtures(actors, recorded), times.cpu().numpy())
     shown = [(actor, looks[actor.id]) for actor in actors if actor.id in looks]
     for actor, look in shown:
         corrected = as_recorded.get(actor.id) == actor.trajectory

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -74,9 +73,9 @@ def _losses(
     model: Model, batch: Batch, out: MarchOutput, samples: Samples, config: ReconstructionConfig
 ) -> dict[str, Tensor]:
     count = batch.pixel_rays
-    exposure = [model.photometry.gain(pixels.stream, f) for (pixels, _), f in batch.frames()]
+    exposure = batch.exposure(model.photometry)
     losses = {
-        "photometric": photometric(out.linear[:count], torch.cat(exposure), batch.shown()),
+        "photometric": photometric(out.linear[:count], exposure, batch.shown()),
         "distortion": spread(samples, config.sampling.far_m),
         "sky": sky_opacity(out.opacity[:count], batch.sky()),
     }

@@ -52,10 +52,7 @@ def native_step(
     """Take a step; returns the losses and how many samples of the static scene were looked at."""
     native, model = training.native, training.model
     assert native is not None
-    frames = batch.frames()
-    exposure = torch.cat(
-        [model.photometry.gain(pixels.stream, f).detach() for (pixels, _), f in frames]
-    )
+    exposure = batch.exposure(model.photometry).detach()
     of_exposure = torch.empty(batch.pixel_rays, 3)
     loss, support = config.loss, model.support
     moving = [x for x in (batch.rays.origins_m, batch.rays.directions) if x.requires_grad]

@@ -17,6 +17,7 @@ from torch import Tensor
 from recon.batch import draw_batch
 from recon.checkpoint import load_state, save_state
 from recon.config import ReconstructionConfig
+from recon.emptied import emptied_cells
 from recon.engine_threads import engine_first
 from recon.evidence import Data, load_data
 from recon.model import Model
@@ -39,6 +40,9 @@ CHECKPOINT_SECONDS = 30.0
 """A killed training loses at most this much work; when it is saved changes no result."""
 WARM_UP = 0.3
 """Share of the steps before the learning rate starts to fall."""
+MORE_EACH, MORE_AT_MOST = 1.0 / 40.0, 1.0 / 3.0
+"""Each vehicle that stands and has a field adds so much to the samples of a step, up to a share:
+rays go on behind it, through other boxes and the static scene."""
 CALIBRATION_STEPS = 12
 MIN_RAYS, MAX_RAYS = 64, 8192
 
@@ -152,8 +156,15 @@ def _step(
         training.model.crowd.settle(config.actors.pose_decay)
     if step % REFRESH_EVERY == 0:
         _refresh(training, step, generator)
-    training.rays = _adapted(training.rays, samples, config.samples_per_step)
+    training.rays = _adapted(training.rays, samples, wanted_samples(training, config))
     return losses
+
+
+def wanted_samples(training: Training, config: ReconstructionConfig) -> int:
+    """Samples of a step."""
+    crowd = training.model.crowd
+    standing = 0.0 if crowd is None else float((1.0 - crowd.moves).sum())
+    return int(config.samples_per_step * (1.0 + min(MORE_EACH * standing, MORE_AT_MOST)))
 
 
 def _adapted(rays: int, samples: int, wanted: int) -> int:
@@ -184,11 +195,13 @@ def _refresh(training: Training, step: int, generator: torch.Generator) -> None:
 def _finish(training: Training, data: Data, config: ReconstructionConfig) -> None:
     """Make the model ready for rendering."""
     count_sightings(training, data, config)
-    field = training.model.field
+    field, crowd = training.model.field, training.model.crowd
+    side = 2 * training.occupancy.resolution
+    emptied = emptied_cells(crowd, training.where, field.block, side)
     cameras_m = torch.cat([pixels.row_origin_m[:, 0] for pixels in data.pixels])
     field.occupancy = refine(
         training.occupancy, lambda unit: _density(training, unit), field.block, config.sampling,
-        cameras_m, _key(config.seed, config.steps),
+        cameras_m, _key(config.seed, config.steps), emptied,
     )  # fmt: skip
 
 

@@ -168,7 +168,8 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
 
     clip, stream, path = scene.clip, 0, request.scenario
     scenario = Scenario() if path is None else Scenario.load(path)
-    staging = resolve(scenario, clip, None if path is None else str(path))
+    named = None if path is None else str(path)
+    staging = resolve(scenario, clip, named, fielded=frozenset(scene.looks))
     images = clip.cameras[stream]
     camera = _camera(request.size, scene, stream)
     window = (images.time_us >= staging.start_us) & (images.time_us <= staging.end_us)

@@ -39,6 +39,7 @@ def perturb(
     count: int | None = None,
     seed: int | None = None,
     workers: int = 1,
+    scene: Path | None = None,
 ) -> dict[str, object]:
     """Draw concrete scenarios from a request, near-collisions among them.
 
@@ -50,7 +51,8 @@ def perturb(
         count: How many to draw; the request's own count when left out.
         seed: Random seed; the request's own when left out.
         workers: Processes that draw them; the files are the same for any number.
+        scene: Folder of the scene that will be rendered; parked vehicles with fields may be edited.
     """
     from scenes.perturb_folder import perturb_clip
 
-    return perturb_clip(clip, request, out, count, seed, workers)
+    return perturb_clip(clip, request, out, count, seed, workers, scene)

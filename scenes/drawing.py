@@ -71,6 +71,8 @@ class Drawer:
     clip: Clip
     where: str
     """What to call the request in messages."""
+    fielded: frozenset[int] = frozenset()
+    """Ids of those who have fields in the scene that will be rendered (`scenes.perturb`)."""
 
     def __post_init__(self) -> None:
         if self.request.criticality is None:
@@ -117,7 +119,7 @@ class Drawer:
     def _drawn(self, index: int, *, suggest: bool) -> Drawn:
         scenario = sample(self.request, index)
         if self.request.criticality is None:
-            staging = resolve(scenario, self.clip, self.where, ground=self.ground, suggest=suggest)
+            staging = self._resolved(scenario, suggest=suggest)
             return Drawn(
                 index=index, files=_files(as_tables(scenario), scenario, staging, self.clip)
             )
@@ -127,7 +129,7 @@ class Drawer:
             scenario, start_us=met.start_us, end_us=met.end_us,
             edits=(*scenario.edits, *met.staged.edits), tags=_tags(scenario, met),
         )  # fmt: skip
-        staging = resolve(scenario, self.clip, self.where, ground=self.ground, suggest=False)
+        staging = self._resolved(scenario)
         had_s = measured_ttc_s(staging, drive, met.staged.actor)
         error_s = abs(had_s - met.ask.min_ttc_s)
         if error_s > TTC_CONFIRMED_S:
@@ -141,12 +143,18 @@ class Drawer:
             had=(had_s, solved.closing_mps, solved.angle_deg),
         )  # fmt: skip
 
+    def _resolved(self, scenario: Scenario, *, suggest: bool = False) -> Staging:
+        return resolve(
+            scenario, self.clip, self.where, ground=self.ground, suggest=suggest,
+            fielded=self.fielded,
+        )  # fmt: skip
+
     def _edited(self, scenario: Scenario) -> Drive:
         """The drive after the request's own edits."""
         if not scenario.edits:
             return self.drive
         whole = replace(scenario, start_us=None, end_us=None)
-        staging = resolve(whole, self.clip, self.where, ground=self.ground, suggest=False)
+        staging = self._resolved(whole)
         clip = replace(self.clip, ego=staging.ego, actors=staging.actors)
         return Drive(clip=clip, polygon_m=_polygon(self.request))
 

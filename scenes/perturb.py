@@ -1,13 +1,18 @@
 """What a scenario makes of a clip: who is where and when, as it will be rendered."""
 
+from dataclasses import replace
+
 from scenes.clip import Clip
-from scenes.edits import ActorEdit, apply_edit
+from scenes.edits import ActorEdit, Edit, EgoEdit, apply_edit
+from scenes.edits.actors import RemoveTraffic
 from scenes.edits.static_scene import standing
+from scenes.encounters import fixtures
 from scenes.ground import Ground, fit_ground
 from scenes.infeasible import InfeasibleError
 from scenes.limits import check_limits
 from scenes.scenario import Scenario
 from scenes.staging import Staging
+from scenes.standers import for_good
 
 
 def resolve(
@@ -17,6 +22,7 @@ def resolve(
     *,
     ground: Ground | None = None,
     suggest: bool = True,
+    fielded: frozenset[int] = frozenset(),
 ) -> Staging:
     """What a scenario makes of a clip, once it is known that the car could have driven it.
 
@@ -27,6 +33,8 @@ def resolve(
         ground: Road height under actors; for those who resolve many. When left out, it is fitted
             to the clip if an edit changes where actors are.
         suggest: Look for the nearest values that work when it is refused (see `check_limits`).
+        fielded: Ids of those who have fields in the scene that will be rendered: of them, those who
+            stand can be edited too.
 
     Raises:
         InfeasibleError: Window or edit outside the drive, an edit nobody could drive, or one of
@@ -45,14 +53,26 @@ def resolve(
         end_us=end_us,
         ground=ground,
     )
-    static = standing(clip.actors)  # of the recording: whom an edit stops keeps its own field
     for index, edit in enumerate(scenario.edits):
         try:
-            staging = apply_edit(edit, staging, static)
+            staging = _edited(edit, staging, clip, fielded)
         except InfeasibleError as error:  # of the edit, which does not know its place
             place = f"{where}: edits[{index}]"
             raise InfeasibleError(place, error.wrong, error.fix, error.reason) from error
     return staging
+
+
+def _edited(edit: Edit, staging: Staging, clip: Clip, fielded: frozenset[int]) -> Staging:
+    """The staging after one edit of a scenario."""
+    static = standing(clip.actors)  # of the recording: whom an edit stops keeps its own field
+    if isinstance(edit, RemoveTraffic | EgoEdit):
+        return apply_edit(edit, staging, static)
+    # until it is edited, who stands is in its place for good, whenever its track ends
+    untouched = fixtures(staging.actors, clip.actors) & fielded & {edit.actor}
+    actors = for_good(staging.actors, untouched, clip.ego.time_us)
+    before = replace(staging, actors=actors) if untouched else staging
+    after = apply_edit(edit, before, static - fielded)
+    return staging if after is before else after
 
 
 def _window(scenario: Scenario, clip: Clip, where: str) -> tuple[int, int]:

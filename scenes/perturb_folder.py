@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from scenes.clip import Clip
 from scenes.coverage import heat_map, report
 from scenes.drawing import Drawer, Drawn, Refused, order_of
+from scenes.edits.static_scene import own_fields
 from scenes.families.draw import nearest
 from scenes.fields import Within, check_option
 from scenes.folders import Recipe, folder_hash, is_finished, sha256, write_json, writing
@@ -47,6 +48,7 @@ def perturb_clip(
     count: int | None,
     seed: int | None,
     workers: int = 1,
+    scene_folder: Path | None = None,
 ) -> dict[str, Any]:
     """See `scenes.commands.perturb`."""
     started = time.perf_counter()
@@ -58,15 +60,20 @@ def perturb_clip(
     if seed is not None:
         check_option("--seed", seed, SEED)
         request = replace(request, seed=seed)
+    inputs = {"clip": folder_hash(clip_folder, "clip"), "request": sha256(request_file)}
+    fielded = frozenset[int]()
+    if scene_folder is not None:
+        inputs["scene"] = folder_hash(scene_folder, "scene")
+        fielded = own_fields(scene_folder, clip_folder)
     recipe = Recipe(
         kind="scenarios",
-        inputs={"clip": folder_hash(clip_folder, "clip"), "request": sha256(request_file)},
+        inputs=inputs,
         config={"count": request.count, "seed": request.seed, "limits": asdict(PASSENGER_CAR)},
     )
     if is_finished(out, recipe):
         summary = json.loads((out / SUMMARY).read_text(encoding="utf-8"))
     else:
-        drawer = Drawer(request=request, clip=clip, where=str(request_file))
+        drawer = Drawer(request=request, clip=clip, where=str(request_file), fielded=fielded)
         summary = _write_all(drawer, out, recipe, workers)
     return {"out": str(out), **summary, "seconds": time.perf_counter() - started}
 

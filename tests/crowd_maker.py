@@ -4,15 +4,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 from PIL import Image
 
+import recon.step_native
+from recon.batch import draw_batch
 from recon.config import ActorsConfig, FieldConfig, ReconstructionConfig
+from recon.evidence import Data
 from recon.kernels.hash_grid import HashGridSpec
+from recon.step import StepPlan, torch_step
+from recon.training import Training, actor_fields, new_training
 from scenes.actor import Actor
 from scenes.camera import camera_rays
 from scenes.clip import Clip
 from scenes.geometry import translation
 from scenes.semantics import Semantic
+from scenes.standers import for_good
 from scenes.trajectory import Trajectory
 from tests.scene_maker import FRAMES, STEP_US, driving_car, make_drive, tiny_config
 
@@ -49,9 +57,24 @@ def crowd_config(**changes: object) -> ReconstructionConfig:
     return replace(tiny_config(actors=ACTORS, **changes), backend="torch")
 
 
-def peopled_drive(folder: Path) -> Clip:
-    """A plain on which a red car overtakes and a red block walks, as the pictures show."""
-    clip = make_drive(folder, actors=(driving_car(), walker()), lidar=True)
+def waiting_car(number: int = 5) -> Actor:
+    """A car that stands on the right, and is tracked for part of the drive."""
+    place = translation(np.array([[12.0, -2.5, 0.75]] * 2))
+    return Actor(
+        id=number,
+        kind=Semantic.CAR,
+        size_m=np.array([4.0, 1.8, 1.5]),
+        trajectory=Trajectory(time_us=STEP_US * np.array([1, 4]), world_from_body=place),
+    )
+
+
+def peopled_drive(folder: Path, actors: tuple[Actor, ...] | None = None) -> Clip:
+    """A plain with a red car that overtakes and a red block that walks, as the pictures show.
+
+    Or with others; those who stand are in their places for good.
+    """
+    actors = (driving_car(), walker()) if actors is None else actors
+    clip = make_drive(folder, actors=actors, lidar=True)
     images = clip.cameras[0]
     for path, time_us in zip(images.files, images.time_us, strict=True):
         pose = clip.world_from_camera(0, int(time_us))
@@ -59,7 +82,7 @@ def peopled_drive(folder: Path) -> Clip:
             images.camera, images.camera.pixel_centres().reshape(-1, 2), pose
         )
         picture = np.array(Image.open(path)).reshape(-1, 3)
-        for actor in clip.actors:
+        for actor in for_good(clip.actors, frozenset(a.id for a in actors), clip.ego.time_us):
             picture[meets(starts, along, actor, int(time_us))] = RED
         Image.fromarray(picture.reshape(16, 24, 3)).save(path)
     return clip
@@ -74,3 +97,49 @@ def meets(starts: np.ndarray, along: np.ndarray, actor: Actor, time_us: int) -> 
         second = (pose[:3, 3] + 0.5 * actor.size_m - starts) / along
     entry, leave = np.minimum(first, second).max(1), np.maximum(first, second).min(1)
     return (leave > entry) & (leave > 0.0)
+
+
+def stepped(
+    clip: Clip,
+    data: Data,
+    backend: str,
+    patch: pytest.MonkeyPatch,
+    actors: ActorsConfig = ACTORS,
+    seed: int = 5,
+) -> Training:
+    """A training after one step that moved nothing, with strong tables and all its gradients."""
+    sampling = replace(crowd_config().sampling, termination=0.0, colour_threshold=0.0)
+    settings = replace(crowd_config(sampling=sampling), backend=backend, actors=actors)
+    training = new_training(clip, settings, data)
+    with torch.no_grad():
+        for field in (training.model.field.static, *actor_fields(training.model)):
+            field.table.mul_(2e3)
+            field.table.copy_(field.table.half().float())
+    training.take_up()
+    for group in training.networks.param_groups:
+        group["lr"] = 0.0
+    random = torch.Generator().manual_seed(seed)
+    batch = draw_batch(data, 120, 0.3, random, actors)
+    plan = StepPlan(
+        growth=0.1, shift=torch.rand(len(batch.rays), generator=random), rate=0.0, support=True
+    )
+    if backend == "torch":
+        torch_step(training, batch, settings, plan)
+        return training
+
+    def keep(training: Training, *_: object) -> None:
+        native = training.native
+        assert native is not None
+        for part, field in zip(native.actors, actor_fields(training.model), strict=True):
+            field.table.grad = torch.empty_like(field.table)
+            for weight in (*field.density_layers, *field.colour_layers):
+                weight.grad = torch.empty_like(weight)
+            part.read_gradients(
+                field.table.grad,
+                [weight.grad for weight in field.density_layers],
+                [weight.grad for weight in field.colour_layers],
+            )
+
+    patch.setattr(recon.step_native, "_move", keep)
+    recon.step_native.native_step(training, batch, settings, plan)
+    return training

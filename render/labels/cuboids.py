@@ -74,7 +74,7 @@ def boxes_in_view(
     """
     known = actors if recorded is None else recorded
     numbers, found = instance_numbers(actors, known), []
-    in_place = fixtures([actor for actor in actors if actor.id not in with_field], known)
+    in_place = fixtures(actors, known)
     for actor in actors:
         own, stands = actor.id in with_field, actor.id in in_place
         world_from_box = standing_pose(actor) if stands else actor.at(time_us)

@@ -1,15 +1,23 @@
 """Who is part of the static scene, and cannot be edited.
 
-Whoever stands still for the whole recording has no field of its own: its pixels are those of the
-static scene, whatever an edit made of its box. Labels and pictures would disagree, so edits of it
-are refused.
+Whoever stands still for the whole recording is part of the static scene, unless the scene that will
+be rendered has a field of it (`own_fields`): its pixels are those of the static scene, whatever an
+edit made of its box. Labels and pictures would disagree, so edits of it are refused.
 """
+
+from pathlib import Path
+from typing import Any
 
 from scenes.actor import Actor
 from scenes.edits.actors import NAMED
+from scenes.errors import OtherlaneError
+from scenes.folders import folder_hash, read_manifest
 from scenes.infeasible import InfeasibleError
 from scenes.remember import remembered
 from scenes.staging import Staging
+
+OWN_FIELDS = "own_fields"
+"""What a scene's manifest says about it: ids of the road users whose fields it has."""
 
 
 def standing(actors: tuple[Actor, ...]) -> frozenset[int]:
@@ -20,6 +28,18 @@ def standing(actors: tuple[Actor, ...]) -> frozenset[int]:
 @remembered(2048)
 def _moves(actor: Actor) -> bool:
     return actor.is_moving
+
+
+def own_fields(scene: Path, clip: Path) -> frozenset[int]:
+    """Ids of the road users whose fields a scene of a clip has, both by their folders.
+
+    Raises:
+        OtherlaneError: It is not a finished scene, or one of another clip.
+    """
+    manifest: dict[str, Any] = dict(read_manifest(scene, "scene"))
+    if manifest["inputs"].get("clip") != folder_hash(clip, "clip"):
+        raise OtherlaneError(scene, f"was not made from {clip}", "a scene of this clip")
+    return frozenset(manifest["about"].get(OWN_FIELDS, ()))  # older scenes do not say
 
 
 def static_ids(staging: Staging) -> frozenset[int]:
@@ -46,7 +66,7 @@ def refuse_static(
     free = sorted((actor.id for actor in actors if actor.id not in static),
                   key=lambda other: abs(other - number))[:NAMED]  # fmt: skip
     near = ", ".join(str(other) for other in sorted(free))
-    fix = f"one of those who move or were inserted, such as {near}; or " if free else ""
+    fix = f"one of those with fields of their own, such as {near}; or " if free else ""
     fix += "somebody of your own, with insert-actor"
     wrong = f"actor {number} stands still and is part of the static scene"
     raise InfeasibleError(where, wrong, fix, "part of the static scene")

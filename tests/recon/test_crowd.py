@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-import recon.step_native
 from recon.actor_scores import actors_summary
 from recon.assets import extract, faces_seen, load_look
 from recon.batch import draw_batch
@@ -20,10 +19,8 @@ from recon.kernels.backend import Backend, choose_backend
 from recon.model import new_model
 from recon.scene import Scene
 from recon.staged import Look, stage
-from recon.step import StepPlan, torch_step
 from recon.swept import swept_evidence
 from recon.train import train
-from recon.training import Training, actor_fields, new_training
 from render.shadow import contact_shadow
 from render.view import render_view
 from scenes.actor import Actor
@@ -31,7 +28,7 @@ from scenes.camera import camera_rays
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.semantics import Semantic
-from tests.crowd_maker import ACTORS, RED, crowd_config, meets, peopled_drive
+from tests.crowd_maker import ACTORS, RED, crowd_config, meets, peopled_drive, stepped
 from tests.scene_maker import FRAMES, driving_car, tiny_config
 
 
@@ -95,45 +92,6 @@ def test_boxes_are_where_the_drive_says_and_absent_else(clip: Clip) -> None:
     place = torch.tensor([*clip.actors[0].trajectory.at(times[2:3])[0, :3, 3], 1.0]).float()
     assert (where.box_from_world[2, 0] @ place).abs().max() < 1e-5
     assert where.row(torch.tensor([-9, 60_000, 90_000])).tolist() == [1, 1, 2]
-
-
-def stepped(clip: Clip, data: Data, backend: str, patch: pytest.MonkeyPatch) -> Training:
-    """A training after one step that moved nothing, with strong tables and all its gradients."""
-    sampling = replace(crowd_config().sampling, termination=0.0, colour_threshold=0.0)
-    settings = replace(crowd_config(sampling=sampling), backend=backend)
-    training = new_training(clip, settings, data)
-    with torch.no_grad():
-        for field in (training.model.field.static, *actor_fields(training.model)):
-            field.table.mul_(2e3)
-            field.table.copy_(field.table.half().float())
-    training.take_up()
-    for group in training.networks.param_groups:
-        group["lr"] = 0.0
-    random = torch.Generator().manual_seed(5)
-    batch = draw_batch(data, 120, 0.3, random, ACTORS)
-    plan = StepPlan(
-        growth=0.1, shift=torch.rand(len(batch.rays), generator=random), rate=0.0, support=True
-    )
-    if backend == "torch":
-        torch_step(training, batch, settings, plan)
-        return training
-
-    def keep(training: Training, *_: object) -> None:
-        native = training.native
-        assert native is not None
-        for part, field in zip(native.actors, actor_fields(training.model), strict=True):
-            field.table.grad = torch.empty_like(field.table)
-            for weight in (*field.density_layers, *field.colour_layers):
-                weight.grad = torch.empty_like(weight)
-            part.read_gradients(
-                field.table.grad,
-                [weight.grad for weight in field.density_layers],
-                [weight.grad for weight in field.colour_layers],
-            )
-
-    patch.setattr(recon.step_native, "_move", keep)
-    recon.step_native.native_step(training, batch, settings, plan)
-    return training
 
 
 def test_both_backends_learn_the_same_from_a_step(

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.masks import NEAR_M, box_extent, moving_actor_mask, sky_mask
+from recon.masks import NEAR_M, actor_mask, box_extent, sky_mask
 from scenes.camera import Camera
 from scenes.geometry import invert, rigid, rotation_exp, transform_points, translation
 from tests.clip_maker import parked_car
@@ -93,11 +93,13 @@ def test_a_box_that_passes_the_camera_is_covered(ahead_m: float) -> None:
     assert extent[0] == pytest.approx(30.0 + 40.0 * 1.5 / (ahead_m + 2.0))
 
 
-def test_only_moving_actors_are_masked() -> None:
+def test_the_extent_of_boxes_is_masked() -> None:
     world_from_camera = translation(np.array([0.0, 1.0, 1.0])) @ FORWARD
     moving, parked = driving_car(), parked_car(x_m=9.0, y_m=-3.0, number=9)
-    assert not moving_actor_mask(CAMERA, world_from_camera, (parked,), 0, 1.0).any()
-    masked = moving_actor_mask(CAMERA, world_from_camera, (moving, parked), 0, 0.0)
+    masked = actor_mask(CAMERA, world_from_camera, (moving,), 0, 0.0)
+    both = actor_mask(CAMERA, world_from_camera, (moving, parked), 0, 0.0)
+    assert (both >= masked).all()
+    assert both.sum() > masked.sum()
     pose = moving.at(0)
     assert pose is not None
     # a little inside, so that no point lies on the border of a pixel
@@ -110,7 +112,7 @@ def test_only_moving_actors_are_masked() -> None:
     # and hardly more than the extent
     size_px = np.ptp(pixels, axis=0) + 2.0
     assert masked.sum() <= size_px.prod()
-    grown = moving_actor_mask(CAMERA, world_from_camera, (moving,), 0, 3.0)
+    grown = actor_mask(CAMERA, world_from_camera, (moving,), 0, 3.0)
     assert (grown | ~masked).all()
     assert grown.sum() > masked.sum()
 
@@ -118,9 +120,7 @@ def test_only_moving_actors_are_masked() -> None:
 def test_before_and_after_its_time_an_actor_hides_nothing() -> None:
     world_from_camera = translation(np.array([0.0, 1.0, 1.0])) @ FORWARD
     for time_us in (-1_000_000, 5_000_000):
-        assert not moving_actor_mask(
-            CAMERA, world_from_camera, (driving_car(),), time_us, 1.0
-        ).any()
+        assert not actor_mask(CAMERA, world_from_camera, (driving_car(),), time_us, 1.0).any()
 
 
 def horizon(rows: int = 20, columns: int = 30) -> np.ndarray:

@@ -1,7 +1,10 @@
 """Whoever stands still for the whole recording is part of the static scene, and is not edited."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scenes.edits import Edit, apply_edit
@@ -9,8 +12,13 @@ from scenes.edits.actor_looks import InsertActor, ScaleActor, SwapActor
 from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
 from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeActor
 from scenes.edits.following import FollowActor
+from scenes.edits.static_scene import OWN_FIELDS, own_fields
+from scenes.encounters import standing_pose
+from scenes.errors import OtherlaneError
+from scenes.folders import Recipe, folder_hash, writing
 from scenes.infeasible import InfeasibleError
 from scenes.perturb import resolve
+from scenes.perturb_folder import perturb_clip
 from scenes.scenario import Scenario
 from tests.clip_maker import make_clip
 from tests.edit_maker import DRIVING, PARKED, WALKING, actor_of, make_staging
@@ -79,3 +87,56 @@ def test_traffic_is_who_moves_and_who_was_inserted() -> None:
         assert resolve(Scenario(edits=(put, RemoveTraffic(keep=kept))), CLIP).assets == left.assets
     parked = replace(STAGING, actors=STAGING.actors[:1])
     assert apply_edit(RemoveTraffic(), parked) is parked
+
+
+@pytest.mark.parametrize("edit", edits_of(PARKED), ids=lambda edit: edit.kind)
+def test_who_stands_is_edited_where_the_scene_has_a_field_of_it(edit: Edit) -> None:
+    ground = STAGING.ground
+    known = resolve(Scenario(edits=(edit,)), CLIP, ground=ground, fielded=frozenset({PARKED}))
+    assert known.actors != CLIP.actors
+    others = [actor for actor in known.actors if actor.id != PARKED]
+    assert others == [actor for actor in CLIP.actors if actor.id != PARKED]
+    with pytest.raises(InfeasibleError, match="part of the static scene"):
+        resolve(Scenario(edits=(edit,)), CLIP, ground=ground, fielded=frozenset({DRIVING}))
+
+
+def test_who_stands_is_there_for_good_once_it_is_edited() -> None:
+    tracked = CLIP.actors[0]
+    short = replace(tracked.trajectory, time_us=np.array([1_000_000, 2_000_000]))
+    clip = replace(CLIP, actors=(replace(tracked, trajectory=short), *CLIP.actors[1:]))
+    fielded = frozenset({PARKED})
+    moved = MoveActor(actor=PARKED, left_m=3.0)
+    aside = actor_of(resolve(Scenario(edits=(moved,)), clip, fielded=fielded), PARKED)
+    assert np.array_equal(aside.trajectory.time_us, clip.ego.time_us)
+    wanted = standing_pose(tracked)[:3, 3] + [0.0, 3.0, 0.0]
+    np.testing.assert_allclose(aside.trajectory.world_from_body[:, :3, 3], [wanted] * 61, atol=1e-6)
+    leaves = SpeedProfile(actor=PARKED, start_us=1_000_000, speed_mps=5.0, change_mps2=2.0)
+    gone = actor_of(resolve(Scenario(edits=(leaves,)), clip, fielded=fielded), PARKED)
+    assert gone.is_moving
+    assert gone.trajectory.world_from_body[-1, 0, 3] > wanted[0] + 15.0
+    idle = resolve(Scenario(edits=(MoveActor(actor=PARKED),)), clip, fielded=fielded)
+    assert idle.actors == clip.actors
+    emptied = resolve(Scenario(edits=(RemoveTraffic(),)), clip, fielded=fielded)
+    assert emptied.actors == clip.actors[:1]  # who stands is no traffic
+
+
+def test_scenarios_are_drawn_for_a_scene(tmp_path: Path) -> None:
+    folder, scene = CLIP.save(tmp_path / "clip"), tmp_path / "scene"
+    recipe = Recipe(kind="scene", inputs={"clip": folder_hash(folder, "clip")}, config={})
+    with writing(scene, recipe, about={OWN_FIELDS: [PARKED]}) as partial:
+        (partial / "field").write_bytes(b"weights")
+    assert own_fields(scene, folder) == {PARKED}
+    request = tmp_path / "request.toml"
+    request.write_text(f'[[edits]]\nkind = "remove-actor"\nactor = {PARKED}\n', encoding="utf-8")
+    with pytest.raises(InfeasibleError, match="stands still"):
+        perturb_clip(folder, request, tmp_path / "none", 1, 0)
+    perturb_clip(folder, request, tmp_path / "out", 1, 0, scene_folder=scene)
+    said = json.loads((tmp_path / "out" / "0000" / "resolved.json").read_text(encoding="utf-8"))
+    assert [actor["id"] for actor in said["actors"]] == [DRIVING, WALKING]
+    older = tmp_path / "older"
+    with writing(older, recipe) as partial:
+        (partial / "field").write_bytes(b"weights")
+    assert own_fields(older, folder) == frozenset()
+    other = replace(CLIP, name="other").save(tmp_path / "other")
+    with pytest.raises(OtherlaneError, match="was not made from"):
+        own_fields(scene, other)
