@@ -9,7 +9,6 @@ world axes, metres.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -21,7 +20,6 @@ from torch import Tensor
 from recon.evidence import camera_trajectory, pixel_angle, scaled_camera
 from recon.march import OPAQUE, MarchOutput
 from recon.scene import Scene
-from recon.shadow import Box, box_shadows
 from scenes.camera import camera_rays
 from scenes.clip import Clip
 from scenes.trajectory import Trajectory
@@ -39,23 +37,23 @@ ROAD_M, BESIDE_M, FAR_M, POSES = 0.15, 3.5, 40.0, 256
 poses of the path are looked at."""
 BLUE, BLUER = torch.tensor([1.0, 1.2, 1.6]), 3.0
 """Colour of a clear sky overhead over that near the horizon, and how soon it is reached."""
+SUN = torch.tensor([1.1, 1.02, 0.88])
+"""Colour of sunlight by day, over its mean."""
 LIT = 0.75
 """Road as bright as this share of it is not in a shadow."""
 NIGHT = 0.1
 """Where the sky gives the road less than this share of its light, lamps do."""
-LAMP_M, DOWN, LIT_M = 0.65, 0.05, (3.0, 15.0)
-"""Height of headlamps, how they are tilted, and how far ahead the road has its light from them."""
+LAMP_M, DOWN, LIT_M = 0.65, 0.05, (5.0, 15.0)
+"""Height of headlamps, how they are tilted, and how far ahead the road has its light from both."""
+INSIDE = 0.956, 0.927
+"""Cosines to their direction between which the light of headlamps fades."""
+LEVEL = 128
+"""Directions over which the light of the sky is summed."""
 LEAST = 20
 """Fewer points than this say nothing."""
-PER_FACE = 96
-"""Directions in which light is looked for from each face of a box."""
 BEAM_RAD = 0.1
 SKIN_M = 0.3
 """Rays to the sun start this far off a surface."""
-Cube = Float[Tensor, "6 3"]
-"""Irradiance of surfaces that face along an axis of a box, +x, -x, +y, -y, +z, -z; red, green, blue.
-Others have theirs in between, by the squares of their normals (an "ambient cube", McTaggart 2004,
-"Half-Life 2 / Valve Source Shading")."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -74,20 +72,32 @@ class Daylight:
     beam: Float[Tensor, "3"]
     """Irradiance a metre ahead of the car's own headlamps, at night; 0 by day."""
 
-    def sky_at(self, directions: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
-        """Radiance of the sky."""
+    def sky_at(
+        self, directions: Float[Tensor, "n 3"], glowing: bool = True
+    ) -> Float[Tensor, "n 3"]:
+        """Radiance of the sky, with its glow about the sun or without."""
         if not self.clear:
             return self.sky.expand(len(directions), 3)
         blue = 1.0 - torch.exp(-BLUER * directions[:, 2:].clamp_min(0.0))
         colour = 1.0 + blue * (BLUE - 1.0)
-        if self.to_sun is not None:  # the glow is as white as the sun
+        if self.to_sun is not None and glowing:  # as white as the sun
             colour = colour + glow(directions @ self.to_sun)[:, None] - 1.0
         return gradation(directions[:, 2:]) / self.clear * colour * self.sky
 
+    def on_level(self, glowing: bool = True) -> Float[Tensor, "3"]:
+        """Irradiance of level ground under the open sky."""
+        return torch.pi * self.sky_at(hemisphere(LEVEL), glowing).mean(dim=0)
+
     @property
-    def level_sky(self) -> Float[Tensor, "3"]:
-        """Mean radiance of the open sky for level ground."""
-        return self.sky_at(hemisphere(2, 1.0)).mean(dim=0)
+    def left_in_shadow(self) -> Float[Tensor, "3"]:
+        """Share of the light of level ground that is left where something hides the sun.
+
+        It hides the glow about the sun too.
+        """
+        if self.to_sun is None:
+            return torch.ones(3)
+        whole = self.on_level() + self.sun * self.to_sun[2]
+        return self.on_level(glowing=False) / whole.clamp_min(1e-6)
 
     @property
     def shines(self) -> bool:
@@ -121,8 +131,7 @@ def daylight(scene: Scene) -> Daylight:
         points = origins + directions * out.range_m[:, None]
         on_it = _on_road(points, out, scene.clip.ego)
         road.append(torch.cat([points[on_it], out.linear[on_it]], dim=1))
-        lamp, _ = headlamp(scene.clip, origins[:1])
-        ahead.append((points[on_it] - lamp).norm(dim=1))
+        ahead.append(beam_way(scene.clip, origins[:1], points[on_it]))
     seen, at = torch.cat(sky), torch.cat(above)
     points, shown = torch.cat(road).split(3, dim=1)
     none = torch.zeros(3)
@@ -131,7 +140,7 @@ def daylight(scene: Scene) -> Daylight:
     even = seen.median(dim=0).values if len(seen) >= LEAST else none
     light = Daylight(sky=even, clear=0.0, to_sun=None, sun=none, beam=none)
     if float(even.mean()) * torch.pi < NIGHT * float(_level(shown, 0.5).mean()):
-        return replace(light, beam=_beam(shown, torch.cat(ahead)))
+        return replace(light, beam=_beam(shown, *torch.cat(ahead).T))
     if float(_level(shown, LIT).mean()) < (1.0 + OVERCAST) * torch.pi * float(even.mean()):
         return light
     clear = float(gradation(at[:, 2]).mean())
@@ -141,13 +150,14 @@ def daylight(scene: Scene) -> Daylight:
     light = replace(light, clear=clear, to_sun=to_sun)
     lit = sunlit(scene, points, torch.tensor([0.0, 0.0, 1.0]).expand_as(points), to_sun)
     total = _level(shown[lit], 0.5) if int(lit.sum()) >= LEAST else _level(shown, LIT)
-    return replace(light, sun=(total - torch.pi * light.level_sky).clamp_min(0.0) / to_sun[2])
+    over = float((total - light.on_level()).mean() / to_sun[2])
+    return replace(light, sun=max(0.0, over) * SUN)
 
 
 def headlamp(
     clip: Clip, eye_m: Float[Tensor, "1 3"]
 ) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:
-    """Where the headlamps of the car are, taken as one, and where they point, by a camera's place."""
+    """Where the headlamps of the car are, taken as one, and point, while a camera is at a place."""
     poses = torch.from_numpy(clip.ego.world_from_body).float()
     pose = poses[torch.cdist(eye_m, poses[:, :3, 3]).argmin()]
     place = pose[:3, :3] @ torch.tensor([clip.ego_front_m, 0.0, LAMP_M]) + pose[:3, 3]
@@ -155,9 +165,21 @@ def headlamp(
     return place, pose[:3, :3] @ (tilted / tilted.norm())
 
 
-def _beam(road: Float[Tensor, "n 3"], range_m: Float[Tensor, "n"]) -> Float[Tensor, "3"]:
+def beam_way(
+    clip: Clip, eye_m: Float[Tensor, "1 3"], points_m: Float[Tensor, "n 3"]
+) -> Float[Tensor, "n 2"]:
+    """How far points are from the headlamps, and the cosine to where these point."""
+    lamp, towards = headlamp(clip, eye_m)
+    way = points_m - lamp
+    away_m = way.norm(dim=1)
+    return torch.stack([away_m, way @ towards / away_m.clamp_min(1e-6)], dim=1)
+
+
+def _beam(
+    road: Float[Tensor, "n 3"], range_m: Float[Tensor, "n"], cosine: Float[Tensor, "n"]
+) -> Float[Tensor, "3"]:
     """Of headlamps that light the road ahead at a grazing angle, beside lamps that do so evenly."""
-    lit = (range_m > LIT_M[0]) & (range_m < LIT_M[1])
+    lit = (range_m > LIT_M[0]) & (range_m < LIT_M[1]) & (cosine > INSIDE[0])
     if int(lit.sum()) < LEAST:
         return torch.zeros(3)
     level = torch.pi * road[lit] / ROAD_ALBEDO
@@ -212,10 +234,10 @@ def sunlit(
     start = points + SKIN_M * normals
     towards = to_sun.expand_as(start).contiguous()
     out = scene.render_rays(start, towards, torch.full((len(start),), BEAM_RAD))
-    return ~_solid(scene, start, towards, out)
+    return ~shown_surface(scene, start, towards, out)
 
 
-def _solid(
+def shown_surface(
     scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"], out: MarchOutput
 ) -> Bool[Tensor, "n"]:
     """Which rays end on a surface that training pictures showed."""
@@ -226,74 +248,12 @@ def _solid(
     return met & (support.hits[voxel] > 0)
 
 
-def hemisphere(axis: int, sign: float) -> Float[Tensor, "n 3"]:
+def hemisphere(count: int, axis: int = 2, sign: float = 1.0) -> Float[Tensor, "count 3"]:
     """Directions about an axis of space, as dense as the cosine to it (Fibonacci's spiral)."""
-    index = torch.arange(PER_FACE) + 0.5
-    radius, turn = (index / PER_FACE).sqrt(), index * torch.pi * (3.0 - 5.0**0.5)
-    found = torch.empty(PER_FACE, 3)
+    index = torch.arange(count) + 0.5
+    radius, turn = (index / count).sqrt(), index * torch.pi * (3.0 - 5.0**0.5)
+    found = torch.empty(count, 3)
     found[:, axis] = sign * (1.0 - radius**2).sqrt()
     found[:, (axis + 1) % 3] = radius * turn.cos()
     found[:, (axis + 2) % 3] = radius * turn.sin()
     return found
-
-
-def face_rays(
-    world_from_box: Float[Tensor, "4 4"], size_m: Float[Tensor, "3"]
-) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
-    """Rays that look for light from the middle of each face of a box: origins [m] and directions."""
-    turn, middle = world_from_box[:3, :3].float(), world_from_box[:3, 3].float()
-    faces = [(axis, sign) for axis in range(3) for sign in (1.0, -1.0)]
-    ends = torch.stack([0.5 * sign * size_m.float() * torch.eye(3)[axis] for axis, sign in faces])
-    along = torch.cat([hemisphere(axis, sign) for axis, sign in faces])
-    return ends.repeat_interleave(PER_FACE, 0) @ turn.T + middle, along @ turn.T
-
-
-def irradiance_of_faces(radiance: Float[Tensor, "n 3"]) -> Cube:
-    """Light on the faces of a box by the radiance that `face_rays` find."""
-    return torch.pi * radiance.view(6, PER_FACE, 3).mean(dim=1)
-
-
-def cube_on(cube: Cube, normals: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
-    """Irradiance of surfaces with these unit normals (in the box's frame)."""
-    square = normals**2
-    ahead = torch.where(normals > 0.0, square, 0.0) @ cube[0::2]
-    return ahead + torch.where(normals > 0.0, 0.0, square) @ cube[1::2]
-
-
-def surroundings(
-    scene: Scene, world_from_box: Float[Tensor, "4 4"], size_m: Float[Tensor, "3"]
-) -> Cube:
-    """Light that comes to each face of a box from everything but the sun itself.
-
-    The ground around is in the shadow of whoever fills the box.
-    """
-    light = daylight(scene)
-    start, directions = face_rays(world_from_box, size_m)
-    out = scene.render_rays(start, directions, torch.full((len(start),), BEAM_RAD))
-    known = _solid(scene, start, directions, out) | (directions[:, 2] < 0.0)
-    linear = torch.where(known[:, None], out.linear, light.sky_at(directions))
-    linear = linear * shade(scene, start, directions, out.range_m, [(world_from_box, size_m)])
-    return irradiance_of_faces(linear)
-
-
-def shade(
-    scene: Scene,
-    origins: Float[Tensor, "n 3"],
-    directions: Float[Tensor, "n 3"],
-    range_m: Float[Tensor, "n"],
-    boxes: Sequence[Box],
-) -> Float[Tensor, "n 3"]:
-    """What the light of the ground that rays meet is multiplied by where boxes stand there."""
-    light = daylight(scene)
-    open_sky, hidden = box_shadows(origins, directions, range_m, boxes, light.to_sun)
-    factor = open_sky[:, None].expand(-1, 3).clone()
-    if not light.shines or not bool(hidden.any()):
-        return factor
-    assert light.to_sun is not None
-    up = torch.tensor([0.0, 0.0, 1.0])
-    points = origins[hidden] + directions[hidden] * range_m[hidden, None]
-    lit = sunlit(scene, points, up.expand_as(points), light.to_sun)
-    sun = light.sun * light.to_sun[2]
-    left = 1.0 - sun / (sun + torch.pi * light.level_sky)
-    factor[hidden] *= torch.where(lit[:, None], left, torch.ones(3))
-    return factor

@@ -89,8 +89,10 @@ class NativeScene:
         block, occupancy = self.field.block, self.field.occupancy
         placed = [
             (
-                self.native(item.field), _array(item.unit_from_world.float()),
-                _optional(item.latent), item.samples or sampling.instance_samples,
+                self.native(item.field),
+                _array(item.unit_from_world.float()),
+                _optional(item.latent),
+                item.samples or sampling.instance_samples,
             )
             for item in (self.instances if instances is None else instances)
         ]

@@ -1,27 +1,32 @@
 """Light on what was put where it was not recorded, and the shadows that it throws.
 
 Somebody who comes from elsewhere brings the light along that it was learnt in. Its radiance is
-multiplied by the light that a surface with that normal gets here over the light that it got there,
-so what is left of there is its colour and its gloss. Sun and shadows are those of the scene
-(`recon.light`).
+multiplied by the light that a surface with that normal gets here over the light that it got there;
+what it mirrors (`recon.gloss`) by that which comes from where it is mirrored. Sun and shadows are
+those of the scene (`recon.light`).
 """
 
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
-from recon.light import cube_on, daylight, headlamp, shade, sunlit, surroundings
+from recon.gloss import Sight, sight_of
+from recon.light import INSIDE, SKIN_M, beam_way, daylight, headlamp, sunlit
 from recon.march import MarchOutput
+from recon.rays import Rays
 from recon.scene import Scene
 from recon.shadow import Box
 from recon.staged import Staged
+from recon.surroundings import Cube, coming, cube_on, shade, surroundings
 
 MOST = 16.0
 """Nobody gets more than so many times brighter, or darker."""
-BEAM = 0.956, 0.927
-"""Cosines to their direction between which the light of headlamps fades."""
+UNKNOWN = 1e-6
+"""Irradiance that is as good as none: where nothing is known of the light, looks stay."""
+WHOLE = 0.95
+"""A pixel of which somebody has this share shows nobody else."""
 LEAST = 0.02
 """Shares of a pixel below this stay as they are."""
 
@@ -46,26 +51,68 @@ def relit(
         boxes: Where they are, by id.
     """
     linear = out.linear
-    for k, (number, made) in enumerate(zip(staged.ids, staged.lights, strict=True)):
+    for k, (item, made) in enumerate(zip(staged.instances, staged.lights, strict=True)):
         share = out.instance_weights[:, k + 1]
         mine = torch.nonzero(share > LEAST)[:, 0]
-        if made is None or number not in boxes or not len(mine):
+        if made is None or item.id not in boxes or not len(mine):
             continue
-        towards = rays[1][mine]
-        normal = normals[mine].float()
-        normal = torch.where(torch.isfinite(normal).all(1, keepdim=True), normal, -towards)
-        # on its rim, where others win, it is about where its box is
-        away_m = (boxes[number][0][:3, 3] - rays[0][mine]).norm(dim=1)
-        wins = out.instance[mine] == k + 1
-        normal = torch.where(wins[:, None], normal, -towards)
-        away_m = torch.where(wins, out.range_m[mine], away_m)
-        points = rays[0][mine] + towards * away_m[:, None]
-        factor = _here(scene, points, normal, boxes[number])
-        factor = factor + _lamplight(scene, rays[0][mine[:1]], points, normal)
-        factor = factor / cube_on(made, normal @ boxes[number][0][:3, :3].to(normal))
-        change = 1.0 + share[mine, None] * (factor.clamp(1.0 / MOST, MOST) - 1.0)
-        linear = linear.index_copy(0, mine, linear[mine] * change)
+        seen, range_m, normal = _surface(rays, out, normals, staged, k, mine)
+        samples = item.samples or scene.config.sampling.instance_samples
+        sight = sight_of(item, seen, range_m, normal, samples)
+        factor = _factor(scene, seen, sight, normal, made, boxes[item.id])
+        # a pixel that it shares with others changes by what it adds
+        whole = share[mine, None] > WHOLE
+        was = torch.where(whole, linear[mine], share[mine, None] * sight.shown)
+        changed = linear[mine] + was * (factor - 1.0)
+        linear = linear.index_copy(0, mine, changed.clamp_min(0.0))
     return linear
+
+
+def _surface(
+    rays: tuple[Tensor, Tensor],
+    out: MarchOutput,
+    normals: Float[Tensor, "n 3"],
+    staged: Staged,
+    k: int,
+    mine: Int64[Tensor, "mine"],
+) -> tuple[Rays, Float[Tensor, "mine"], Float[Tensor, "mine 3"]]:
+    """Rays that see something of the k-th, the distance where it is what they show, and normals."""
+    seen = Rays(
+        origins_m=rays[0][mine],
+        directions=rays[1][mine],
+        pixel_angle=torch.zeros(len(mine)),
+        moment=staged.moment[mine],
+    )
+    wins = out.instance[mine] == k + 1
+    normal = normals[mine].float()
+    known = wins & torch.isfinite(normal).all(dim=1)
+    normal = torch.where(known[:, None], normal, -seen.directions)
+    return seen, torch.where(wins, out.range_m[mine], torch.inf), normal
+
+
+def _factor(
+    scene: Scene, rays: Rays, sight: Sight, normals: Float[Tensor, "n 3"], made: Cube, box: Box
+) -> Float[Tensor, "n 3"]:
+    """How much brighter surfaces that were made in another light are in the light of here."""
+    turn = box[0][:3, :3].to(normals)
+    around = surroundings(scene, *box)
+    light = _direct(scene, sight.points_m, normals) + cube_on(around, normals @ turn)
+    light = light + _lamplight(scene, rays.origins_m[:1], sight.points_m, normals)
+    factor = _ratio(light, cube_on(made, normals @ turn))
+    gloss = sight.gloss
+    shiny = torch.nonzero((gloss > 0.0).any(dim=1))[:, 0]
+    if not len(shiny):
+        return factor
+    normals, directions = normals[shiny], rays.directions[shiny]
+    mirrored = directions - 2.0 * (directions * normals).sum(1, keepdim=True) * normals
+    here, _ = coming(scene, sight.points_m[shiny] + SKIN_M * normals, mirrored)
+    mirror = _ratio(here, cube_on(made, mirrored @ turn) / torch.pi)
+    both = factor[shiny] + gloss[shiny] * (mirror - factor[shiny])
+    return factor.index_copy(0, shiny, both)
+
+
+def _ratio(here: Float[Tensor, "n 3"], there: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+    return ((here + UNKNOWN) / (there + UNKNOWN)).clamp(1.0 / MOST, MOST)
 
 
 def _lamplight(
@@ -77,28 +124,26 @@ def _lamplight(
     """Irradiance by the headlamps of the car that looks, at night."""
     beam = daylight(scene).beam
     if not bool(beam.any()):
-        return beam
-    lamp, towards = headlamp(scene.clip, eye_m)
-    way = points - lamp
-    away_m = way.norm(dim=1, keepdim=True).clamp_min(0.5)
-    way = way / away_m
-    facing = -(normals * way).sum(dim=1, keepdim=True).clamp_max(0.0)
-    inside = (((way @ towards)[:, None] - BEAM[1]) / (BEAM[0] - BEAM[1])).clamp(0.0, 1.0)
+        return torch.zeros_like(points)
+    lamp, _ = headlamp(scene.clip, eye_m)
+    away_m, cosine = beam_way(scene.clip, eye_m, points).split(1, dim=1)
+    away_m = away_m.clamp_min(0.5)
+    facing = -((points - lamp) / away_m * normals).sum(dim=1, keepdim=True).clamp_max(0.0)
+    inside = ((cosine - INSIDE[1]) / (INSIDE[0] - INSIDE[1])).clamp(0.0, 1.0)
     return beam * facing * inside / away_m**2
 
 
-def _here(
-    scene: Scene, points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], box: Box
+def _direct(
+    scene: Scene, points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"]
 ) -> Float[Tensor, "n 3"]:
-    """Irradiance of the surface of somebody in a box."""
-    light, turn = daylight(scene), box[0][:3, :3].to(normals)
-    found = cube_on(surroundings(scene, *box), normals @ turn)
+    """Irradiance of surfaces by the sun itself."""
+    light = daylight(scene)
     if light.to_sun is None:
-        return found
+        return torch.zeros_like(points)
     facing = (normals @ light.to_sun).clamp_min(0.0)
     lit = torch.nonzero(facing > 0.0)[:, 0]
     facing[lit] *= sunlit(scene, points[lit], normals[lit], light.to_sun).to(facing)
-    return found + facing[:, None] * light.sun
+    return facing[:, None] * light.sun
 
 
 @torch.no_grad()
@@ -107,14 +152,25 @@ def shadowed(
     rays: tuple[Tensor, Tensor],
     out: MarchOutput,
     linear: Float[Tensor, "n 3"],
-    boxes: Sequence[Box],
+    staged: Staged,
+    boxes: Mapping[int, Box],
 ) -> Float[Tensor, "n 3"]:
-    """Radiance of rays, with the shadows of boxes on the standing ground."""
+    """Radiance of rays, with the shadows on the standing ground of those who have new ones.
+
+    Args:
+        scene: Where they are.
+        rays: Origins [m] and unit directions.
+        out: What the rays meet.
+        linear: Radiance without the shadows.
+        staged: Who is there.
+        boxes: Where those are who throw shadows, by id.
+    """
     if not boxes:
         return linear
+    casters = staged.only(boxes)
     # whoever moves is not the ground
     range_m = torch.where(out.instance > 0, torch.inf, out.range_m)
-    return linear * shade(scene, rays[0], rays[1], range_m, boxes)
+    return shade(scene, rays, range_m, linear, list(boxes.values()), casters)
 
 
 def baked(scene: Scene, boxes: Sequence[Box]) -> Float[Tensor, "6 3"]:

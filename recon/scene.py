@@ -160,7 +160,8 @@ class Scene:
         from recon.relight import relit, shadowed
 
         linear = relit(self, rays, out, normals, staged, boxes)
-        return shadowed(self, rays, out, linear, [boxes[each] for each in moved if each in boxes])
+        throwing = {number: box for number, box in boxes.items() if number in moved}
+        return shadowed(self, rays, out, linear, staged, throwing)
 
     def observed(self, points_m: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n"]:
         """Whether training rays met or passed the static scene at world points.

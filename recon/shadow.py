@@ -3,8 +3,8 @@
 A box hides part of the sky from the ground under and beside it: exactly the cosine-weighted solid
 angle of its faces (Lambert's formula for polygons), so the ground is darkest under the box and
 brightens softly with distance; and the sun, where there is one, from the ground in the box's own
-shadow (`recon.light.shade` says how much that is). Shadows of what was recorded are in the field already; this is
-for what was moved or inserted. World frame, metres.
+shadow (`recon.surroundings.shade` says how much that is). Shadows of what was recorded are in the
+field already; this is for what was moved or inserted. World frame, metres.
 """
 
 from collections.abc import Sequence

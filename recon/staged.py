@@ -4,8 +4,8 @@ Who drives as recorded is where training found it to be; who was edited is where
 actor is as large as its box, whatever box its field was trained in.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -66,6 +66,16 @@ class Staged:
     def ids(self) -> tuple[int, ...]:
         """Track ids of the instances."""
         return tuple(item.id for item in self.instances)
+
+    def only(self, ids: Collection[int]) -> "Staged":
+        """Some of them alone."""
+        kept = [k for k, item in enumerate(self.instances) if item.id in ids]
+        return replace(
+            self,
+            instances=tuple(self.instances[k] for k in kept),
+            hits=tuple(self.hits[k] for k in kept),
+            lights=tuple(self.lights[k] for k in kept),
+        )
 
     def support(
         self, points_m: Float[Tensor, "rays 3"], instance: Int64[Tensor, "rays"]

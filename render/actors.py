@@ -149,7 +149,7 @@ def shaded(
         march.range_m.cpu().view(size), float(rays[2].median()),
     )  # fmt: skip
     people = cast(PeopledScene, scene)
-    return people.lit(rays[:2], march, normals.view(-1, 3), staged, boxes, moved)
+    return people.lit((rays[0], rays[1]), march, normals.view(-1, 3), staged, boxes, moved)
 
 
 def row_times(

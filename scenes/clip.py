@@ -188,7 +188,7 @@ class Clip:
             raise ValueError(f"actors must have increasing ids, got {ids}")
         if not np.all(np.isfinite(self.ego_size_m)) or np.any(self.ego_size_m <= 0):
             raise ValueError(f"impossible ego size {self.ego_size_m}")
-        if self.to_sun is not None and abs(float(np.linalg.norm(self.to_sun)) - 1.0) > 1e-6:
+        if self.to_sun is not None and not np.isclose(np.linalg.norm(self.to_sun), 1.0, atol=1e-6):
             raise ValueError(f"to_sun must be a unit vector, got {self.to_sun}")
         if self.points is not None and len(self.points.frame_index):
             frames = self.points.frame_index

@@ -1,10 +1,16 @@
 """The verbs of the scenes layer: import a recorded drive, perturb a clip into scenarios."""
 
+from dataclasses import replace
 from pathlib import Path
 
 
 def import_(
-    drive: Path, /, out: Path, fmt: str = "kitti-tracking", sequence: str | None = None
+    drive: Path,
+    /,
+    out: Path,
+    fmt: str = "kitti-tracking",
+    sequence: str | None = None,
+    sun: tuple[float, float] | None = None,
 ) -> dict[str, object]:
     """Read a recorded drive and write it as a clip.
 
@@ -13,10 +19,16 @@ def import_(
         out: Folder of the clip, made whole or not at all.
         fmt: Importer to read it with; `otherlane doctor` lists them.
         sequence: Which sequence, where the recording holds several.
+        sun: Where the sun stood, for shadows of whoever is moved or inserted: degrees to the left
+            of where the car heads at first, and above the horizon. Importers know it where the
+            recording says it.
     """
     from scenes.importers import import_clip
+    from scenes.sun import sun_direction
 
     clip = import_clip(fmt, drive, sequence)
+    if sun is not None:
+        clip = replace(clip, to_sun=sun_direction(clip.ego, *sun))
     clip.save(out)
     time_us = clip.ego.time_us
     return {
@@ -25,6 +37,7 @@ def import_(
         "length_m": float(clip.ego.travelled_m()[-1]),
         "actors": len(clip.actors),
         "points": 0 if clip.points is None else len(clip.points.position_m),
+        "sun": clip.to_sun is not None,
         "licence": clip.licence,
         "notes": clip.notes,
         "out": str(out),

@@ -172,5 +172,6 @@ def clips(draw: Callable[..., Any], folder: Path = Path("/recordings")) -> Clip:
         lidars=(lidar,) if sweeps else (),
         points=draw(st.none() | sparse_points(frames)),
         actors=tuple(draw(actors(number)) for number in range(draw(st.integers(0, 2)))),
+        to_sun=draw(st.none() | rotvecs().map(lambda rotvec: rotation_exp(rotvec)[:, 0])),
         notes=tuple(draw(st.lists(words, max_size=2))),
     )

@@ -17,11 +17,11 @@ from recon.evidence import Data, actors_to_show, load_data
 from recon.field import GridField
 from recon.kernels.backend import Backend, choose_backend
 from recon.model import new_model
+from recon.relight import shadowed
 from recon.scene import Scene
 from recon.staged import Look, stage
 from recon.swept import swept_evidence
 from recon.train import train
-from render.shadow import contact_shadow
 from render.view import render_view
 from scenes.actor import Actor
 from scenes.camera import camera_rays
@@ -187,9 +187,9 @@ def check_shadow(scene: Scene, car: Actor, aside: Actor) -> None:
     changed = []
     for actor in (car, aside):
         shots = []
-        for factor in (contact_shadow, lambda _, __, range_m, *___: torch.ones_like(range_m)):
+        for shadow in (shadowed, lambda *given: given[3]):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("render.actors.contact_shadow", factor)
+                patch.setattr("recon.relight.shadowed", shadow)
                 frame = render_view(scene, camera, pose, time_us=200_000, actors=(actor,))
             shots.append(frame.linear.astype(np.float32))
         assert np.all(shots[0] <= shots[1])
@@ -221,6 +221,11 @@ def test_an_actor_becomes_an_asset_that_another_can_wear(scene: Scene, tmp_path:
     staged = scene.staged((other,), time, {55: str(tmp_path / "car")})
     assert staged is not None
     assert staged.ids == (55,)
+    assert look.light is not None
+    assert bool((look.light > 0.0).any(dim=1).all())  # it knows how much light was on every side
+    (brought,) = staged.lights
+    assert brought is not None
+    assert torch.equal(brought, look.light)
     extract(scene, 9, tmp_path / "walker")
     assert load_look(str(tmp_path / "walker"), Backend.TORCH).latent is not None
     with pytest.raises(OtherlaneError, match="not in this drive"):

@@ -1,11 +1,19 @@
 """The packaged assets: small, described as they are, and solid where they are seen."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
-from recon.assets import LOOK_FILE, PACKAGED, is_packed, load_look
+from recon.assets import LOOK_FILE, PACKAGED, is_packed, load_look, write_asset
+from recon.config import ActorsConfig
 from recon.crowd import GROWN
+from recon.field import GridField
 from recon.kernels.backend import Backend
+from recon.staged import Look
 from scenes.assets import LIBRARY, library, load_asset
 
 NAMES = [name for name in LIBRARY if is_packed(name)]
@@ -19,7 +27,7 @@ def test_some_come_with_the_package() -> None:
 def test_a_packaged_asset_is_what_it_says(name: str) -> None:
     assert load_asset(PACKAGED / name) == library()[name]
     assert library()[name].synthetic
-    assert (PACKAGED / name / LOOK_FILE).stat().st_size <= 400_000
+    assert (PACKAGED / name / LOOK_FILE).stat().st_size <= 2_000_000
     look = load_look(name, Backend.TORCH)
     middle = torch.full((512, 3), 0.5)
     middle[:, 0] = torch.linspace(0.0, 1.0, 512)
@@ -28,3 +36,33 @@ def test_a_packaged_asset_is_what_it_says(name: str) -> None:
     way_m = GROWN[0] * library()[name].size_m[0]
     # light does not get from one end to the other through its middle
     assert float(torch.exp(-density.mean() * way_m)) < 0.05
+
+
+def written(folder: Path, **more: object) -> Path:
+    """An asset on disk; `more` are fields of its look."""
+    config = ActorsConfig().field
+    field = GridField(config, torch.Generator().manual_seed(3))
+    look = Look(field=field, key_us=torch.arange(2), latent=None, **more)  # pyright: ignore[reportArgumentType]
+    write_asset(folder, library()["car"], look, config)
+    return folder
+
+
+def test_a_saved_look_keeps_its_light_and_its_steps(tmp_path: Path) -> None:
+    light = torch.rand(6, 3, generator=torch.Generator().manual_seed(0))
+    look = load_look(str(written(tmp_path / "car", light=light, samples=96)), Backend.TORCH)
+    assert look.samples == 96
+    assert look.light is not None
+    assert torch.equal(look.light, light)
+    plain = load_look(str(written(tmp_path / "plain")), Backend.TORCH)
+    assert (plain.light, plain.samples) == (None, None)
+
+
+def test_a_look_of_before_there_was_light_still_loads(tmp_path: Path) -> None:
+    path = written(tmp_path / "car", light=torch.ones(6, 3), samples=96) / LOOK_FILE
+    with safe_open(path, framework="pt") as file:
+        meta = json.loads(file.metadata()["otherlane"])
+    del meta["samples"]
+    tensors = {name: x for name, x in load_file(path).items() if name != "light"}
+    save_file(tensors, path, metadata={"otherlane": json.dumps(meta)})
+    look = load_look(str(tmp_path / "car"), Backend.TORCH)
+    assert (look.light, look.samples) == (None, None)

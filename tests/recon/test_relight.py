@@ -1,151 +1,246 @@
-"""Who comes from elsewhere stands in the light of here: just so bright, and near to the truth."""
+"""Who comes from elsewhere is lit by the light of here, and throws a shadow on the ground."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.testing import assert_close
 
-from recon.config import ActorsConfig, SamplingConfig
-from recon.field import GridField, Instance, RadianceField
-from recon.march import MarchOutput, march
-from recon.rays import Rays
-from recon.relight import ground_linear, relit
-from recon.space import Block
-from recon.staged import Look
-from scenes.actor import Actor
-from scenes.geometry import translation
-from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
+from recon.kernels.backend import Backend
+from recon.light import LAMP_M, headlamp
+from recon.model import new_model
+from recon.relight import MOST, baked, relit
+from recon.scene import Scene
+from recon.surroundings import Cube
+from tests.light_maker import (
+    NUMBER,
+    TO_SUN,
+    WHITE,
+    Plain,
+    box,
+    dim,
+    drive,
+    lit_by,
+    plain,
+    seen,
+    staged_with,
+)
+from tests.scene_maker import tiny_config
 
-MADE = torch.tensor([0.2, 0.25, 0.3])
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Plain:
-    """Level ground at a height, of one radiance."""
-
-    height_m: float
-    linear: Float[Tensor, "3"]
-
-    def render_rays(
-        self,
-        origins: Float[Tensor, "rays 3"],
-        directions: Float[Tensor, "rays 3"],
-        pixel_angle: Float[Tensor, "rays"],
-    ) -> MarchOutput:
-        count = len(pixel_angle)
-        range_m = (self.height_m - origins[:, 2]) / directions[:, 2]
-        return MarchOutput(
-            linear=self.linear.expand(count, 3),
-            opacity=torch.ones(count),
-            range_m=range_m,
-            expected_range_m=range_m,
-            instance=torch.zeros(count, dtype=torch.int64),
-            instance_weights=torch.ones(count, 1),
-        )
+GREY = torch.tensor([0.30, 0.25, 0.20])
+SUN = torch.tensor([6.0, 5.0, 4.0])
+UP, LEFT, RIGHT, BACK = (
+    torch.tensor(each) for each in ([0.0, 0, 1], [0.0, 1, 0], [0.0, -1, 0], [-1.0, 0, 0])
+)
+WHO = box(12.0, 0.0)
 
 
-def driver() -> Actor:
-    time_us = 100_000 * np.arange(30)
-    place_m = np.outer(time_us * 1e-6, [10.0, 0.0, 0.0]) + [5.0, 2.0, 0.75]
-    track = Trajectory(time_us=time_us, world_from_body=translation(place_m))
-    return Actor(id=3, kind=Semantic.CAR, size_m=np.array([4.0, 1.8, 1.5]), trajectory=track)
+def shown(
+    scene: Plain,
+    normals: Sequence[Float[Tensor, "3"]],
+    made: Cube | None,
+    share: Sequence[float] | None = None,
+) -> Float[Tensor, "n 3"]:
+    """The white sides of `WHO` with these normals, relit, each seen from 3 m before it."""
+    facing = torch.stack(list(normals))
+    straight = torch.where(torch.isfinite(facing), facing, BACK)
+    half_m = 0.5 * WHO[1] + 1e-3
+    eyes = WHO[0][:3, 3] + straight * (half_m + 3.0)
+    out = seen(torch.ones(len(facing)) if share is None else torch.tensor(share))
+    return relit(
+        scene, (eyes, -straight), out, facing, staged_with(made), {NUMBER: WHO},
+    )  # fmt: skip
 
 
-def a_look() -> Look:
-    field = GridField(ActorsConfig().field, torch.Generator().manual_seed(3))
-    return Look(field=field, key_us=torch.arange(2), latent=None, ground_linear=MADE)
+def even_light(radiance: Float[Tensor, "3"]) -> Cube:
+    return torch.pi * radiance.expand(6, 3)
 
 
-def radiance(field: GridField) -> Float[Tensor, "100 3"]:
-    random = torch.Generator().manual_seed(0)
-    unit, along = torch.rand(100, 3, generator=random), torch.randn(100, 3, generator=random)
-    with torch.no_grad():
-        geometry = field.density(unit, None)[1]
-        return field.radiance(4.0 * geometry, torch.nn.functional.normalize(along, dim=1))
+@pytest.mark.parametrize("factor", [(1.0, 1.0, 1.0), (0.25, 0.5, 2.0), (8.0, 0.1, 3.0)])
+def test_it_is_as_much_brighter_as_the_light_on_it(
+    factor: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lit_by(monkeypatch, dim(sky=GREY))
+    found = shown(plain(GREY, GREY), [UP], even_light(GREY / torch.tensor(factor)))
+    assert_close(found, WHITE * torch.tensor([factor]), rtol=1e-4, atol=0.0)
 
 
-@pytest.mark.parametrize("factor", [(1.0, 1.0, 1.0), (0.25, 0.5, 2.0), (0.01, 0.02, 0.015)])
-def test_it_is_as_much_darker_as_the_ground_and_never_brighter(factor: tuple[float, ...]) -> None:
-    look, here = (
-        a_look(),
-        ground_linear(Plain(height_m=0.0, linear=MADE * torch.tensor(factor)), driver()),
-    )
-    ratio = radiance(relit(look, here).field) / radiance(look.field)
-    # factors come in steps of 4 %
-    torch.testing.assert_close(
-        ratio, torch.tensor(factor).clamp(max=1.0).expand(100, 3), rtol=0.023, atol=0.0
-    )
+def test_nobody_gets_more_than_so_many_times_brighter_or_darker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lit_by(monkeypatch, dim(sky=GREY))
+    scene = plain(GREY, GREY)
+    assert_close(shown(scene, [UP], even_light(1e-4 * GREY)), MOST * WHITE[None])
+    assert_close(shown(scene, [UP], even_light(1e4 * GREY)), WHITE[None] / MOST)
 
 
-def test_the_native_engine_agrees() -> None:
-    native = pytest.importorskip("recon.kernels._native", reason="not built here")
-    del native
-    from recon.march_native import NativeScene
-
-    block = Block(centre_m=(0.0, 0.0, 0.0), half_size_m=10.0)
-    scene = RadianceField(block, ActorsConfig().field, 0).requires_grad_(False)
-    field = relit(a_look(), MADE * torch.tensor([0.1, 0.5, 0.9])).field.requires_grad_(False)
-    field.log_initial = 1.0
-    random = torch.Generator().manual_seed(0)
-    along = 0.1 * torch.randn(200, 3, generator=random) + torch.tensor([0.0, 0.0, 1.0])
-    rays = Rays(
-        origins_m=0.1 * torch.randn(200, 3, generator=random) - torch.tensor([0.0, 0.0, 3.0]),
-        directions=torch.nn.functional.normalize(along, dim=1),
-        pixel_angle=torch.full((200,), 1e-3),
-    )
-    unit = torch.cat([torch.eye(3), torch.full((3, 1), 0.5)], dim=1)[None]
-    there = (Instance(field=field, unit_from_world=unit, id=1),)
-    steps = {"sampling": SamplingConfig(), "growth": 0.1}
-    want = march(scene, rays, there, **steps)[0]
-    got = NativeScene(scene).march(rays, there, **steps)
-    assert int((want.instance == 1).sum()) > 50
-    torch.testing.assert_close(got.linear, want.linear, rtol=0.0, atol=5e-4)
+def test_every_side_has_its_own_light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was made in light from the left is dark on the right; here light is even."""
+    high = WHO[0].clone()
+    high[2, 3] = 5.0
+    lit_by(monkeypatch, dim(sky=GREY))
+    made = even_light(GREY).clone()
+    made[2], made[3] = 2.0 * made[2], 0.5 * made[3]
+    diagonal = torch.tensor([0.0, 0.6, 0.8])
+    normals = torch.stack([LEFT, RIGHT, diagonal])
+    out = seen(torch.ones(3))
+    eyes = high[:3, 3] + 4.0 * normals
+    found = relit(
+        plain(GREY, GREY), (eyes, -normals), out, normals, staged_with(made),
+        {NUMBER: (high, WHO[1])},
+    )  # fmt: skip
+    wanted = torch.tensor([0.5, 2.0, 1.0 / (0.36 * 2.0 + 0.64)])
+    assert_close(found, WHITE * wanted[:, None], rtol=1e-4, atol=0.0)
 
 
-def test_density_stays() -> None:
-    look = a_look()
-    unit = torch.rand(100, 3, generator=torch.Generator().manual_seed(1))
-    darker = relit(look, 0.1 * MADE)
-    assert torch.equal(look.field.density(unit, None)[0], darker.field.density(unit, None)[0])
+def test_the_light_that_it_brings_turns_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    lit_by(monkeypatch, dim(sky=GREY))
+    turned = box(12.0, 0.0, yaw=0.5 * torch.pi)
+    turned[0][2, 3] = 5.0
+    made = even_light(GREY).clone()
+    made[0] *= 4.0  # its nose, which points to the left of the world
+    normals = torch.stack([LEFT, RIGHT])
+    rays = turned[0][:3, 3] + 5.0 * normals, -normals
+    out, staged = seen(torch.ones(2)), staged_with(made)
+    found = relit(plain(GREY, GREY), rays, out, normals, staged, {NUMBER: turned})
+    assert_close(found, WHITE * torch.tensor([[0.25], [1.0]]), rtol=1e-4, atol=0.0)
 
 
-def test_who_stands_on_nothing_keeps_its_light() -> None:
-    look = a_look()
-    assert ground_linear(Plain(height_m=-3.0, linear=MADE), driver()) is None
-    assert relit(look, None) is look
-    assert relit(replace(look, ground_linear=None), MADE).ground_linear is None
+def test_who_is_at_home_keeps_its_light(monkeypatch: pytest.MonkeyPatch) -> None:
+    lit_by(monkeypatch, dim(sky=GREY))
+    scene, out = plain(GREY, GREY), seen(torch.ones(1))
+    assert_close(shown(scene, [UP], None), WHITE[None])
+    rays, made = (WHO[0][None, :3, 3] + 4.0 * UP, -UP[None]), even_light(0.1 * GREY)
+    assert torch.equal(relit(scene, rays, out, UP[None], staged_with(made), {}), out.linear)
+    other = replace(out, instance_weights=torch.tensor([[0.0, 1.0, 0.0]]))
+    both = staged_with(None, made)
+    boxes = {NUMBER: WHO, NUMBER + 1: WHO}
+    assert torch.equal(relit(scene, rays, other, UP[None], both, boxes), other.linear)
 
 
-def test_the_side_in_the_shade_stays_about_as_it_is_in_exact_sunshine() -> None:
-    """A car that was made under cloud, from three sides, and the ground around it."""
-    pytest.importorskip("mitsuba", reason="the extra `worlds` is not installed")
-    from recon import make_library
-    from scenes.worlds.light import Light
-    from scenes.worlds.tracer import Tracer
-    from scenes.worlds.view import photograph, true_view
+def test_on_its_rim_a_pixel_changes_by_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    lit_by(monkeypatch, dim(sky=GREY))
+    share = [1.0, 0.75, 0.25, 0.01, 0.0]
+    found = shown(plain(GREY, GREY), [UP] * 5, even_light(0.25 * GREY), share)
+    wanted = 1.0 + torch.tensor([1.0, 0.75, 0.25, 0.0, 0.0]) * 3.0
+    assert_close(found, WHITE * wanted[:, None], rtol=1e-4, atol=0.0)
 
-    world, actor, _ = make_library.stage("car")
-    other = replace(world, lighting=replace(world.lighting, overcast=0.0))
-    found = []
-    for each in (world, other):
-        light = Light(Tracer(each))
-        shown = []
-        for camera, box_from_camera in make_library.cameras(actor.size_m, (0.35,))[::3]:
-            small = replace(
-                camera, width=16, height=16, fx=camera.fx / 5, fy=camera.fy / 5, cx=8.0, cy=8.0
-            )
-            eye = actor.trajectory.world_from_body[0] @ box_from_camera
-            mine = true_view(light.tracer, small, eye, 0).instance.ravel() == actor.id
-            pixels = small.pixel_centres().reshape(-1, 2)[mine]
-            shown.append(np.median(photograph(light, small, eye, 0, 0, pixels)))
-        found.append((np.array(shown), make_library.road_linear(light).mean().item()))
-    (made, ground), (true, here) = found
-    sides = true / made
-    print(f"ground {here / ground:.3f} times as bright, sides of the car {sides}")
-    assert here > 1.5 * ground
-    assert abs(np.log2(sides.min())) < 0.5
-    assert abs(np.log2(sides.min())) < abs(np.log2(sides.min() / (here / ground)))
+
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_a_surface_without_a_normal_faces_whoever_looks(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lit_by(monkeypatch, dim(sky=GREY, to_sun=torch.tensor([-0.6, 0.0, 0.8]), sun=SUN))
+    scene, nothing = plain(GREY, GREY), torch.full((3,), torch.nan)
+    found = shown(scene, [nothing], even_light(GREY), [share])
+    assert bool(torch.isfinite(found).all())
+    assert_close(found, shown(scene, [BACK], even_light(GREY), [share]))
+
+
+def test_the_sun_shines_on_the_side_that_faces_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    to_sun, scene, made = torch.from_numpy(TO_SUN).float(), plain(GREY, GREY), even_light(GREY)
+    normals = [UP, LEFT, RIGHT, BACK]
+    lit_by(monkeypatch, dim(sky=GREY, to_sun=to_sun))
+    cloudy = shown(scene, normals, made)
+    lit_by(monkeypatch, dim(sky=GREY, to_sun=to_sun, sun=SUN))
+    more = (shown(scene, normals, made) - cloudy) / WHITE * (torch.pi * GREY)
+    assert_close(more[:2], torch.tensor([[0.8], [0.6]]) * SUN, rtol=0.05, atol=0.0)
+    assert bool((more[2:] < 0.05).all())
+    wall = ([-50.0, 4.0, 0.0], [60.0, 5.0, 40.0])
+    shady = plain(GREY, GREY, walls=(wall,), wall=GREY)
+    assert_close(shown(shady, normals, made), cloudy, rtol=0.05, atol=0.0)
+
+
+def test_what_is_mirrored_is_as_bright_as_where_it_comes_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A pane seen from below mirrors the sky, one seen from above the ground; in no sun."""
+    red, blue = torch.tensor([0.4, 0.05, 0.05]), torch.tensor([0.05, 0.05, 0.6])
+    lit_by(monkeypatch, dim(sky=blue, to_sun=torch.tensor([-1.0, 0.0, 0.0]), sun=SUN), gloss=1.0)
+    scene, made = plain(red, blue), even_light(GREY)
+    point = torch.tensor([10.0, 0.0, 3.0])
+    for up, wanted in ((0.8, blue), (-0.8, red)):
+        way = torch.tensor([0.6, 0.0, up])
+        rays, out = ((point - 3.0 * way)[None], way[None]), seen(torch.ones(1))
+        found = relit(scene, rays, out, BACK[None], staged_with(made), {NUMBER: WHO})
+        assert_close(found[0], WHITE * wanted / GREY, rtol=1e-3, atol=1e-4)
+
+
+def test_half_of_what_is_shown_may_be_mirrored(monkeypatch: pytest.MonkeyPatch) -> None:
+    lit_by(monkeypatch, dim(sky=GREY))
+    own = shown(plain(GREY, 2.0 * GREY), [BACK], even_light(GREY))
+    lit_by(monkeypatch, dim(sky=GREY), gloss=1.0)
+    mirrored = shown(plain(GREY, 2.0 * GREY), [BACK], even_light(GREY))
+    lit_by(monkeypatch, dim(sky=GREY), gloss=0.5)
+    both = shown(plain(GREY, 2.0 * GREY), [BACK], even_light(GREY))
+    assert_close(both, 0.5 * (own + mirrored))
+    assert not torch.allclose(own, mirrored)
+
+
+def at_night(place_m: Sequence[float], normal: Float[Tensor, "3"]) -> Float[Tensor, "1 3"]:
+    """How much light a surface gets from headlamps, seen from the camera, in even light."""
+    scene = plain(GREY, GREY)
+    eye = torch.tensor([[4.0, 0.0, 1.6]])
+    way = torch.tensor([place_m]) - eye
+    out = seen(torch.ones(1), float(way.norm()))
+    who = box(place_m[0], place_m[1])
+    who[0][2, 3] = 5.0  # the ground has its light
+    rays = eye, way / way.norm()
+    found = relit(
+        scene, rays, out, normal[None], staged_with(even_light(GREY)), {NUMBER: who},
+    )  # fmt: skip
+    return (found / WHITE - 1.0) * torch.pi * GREY
+
+
+def test_headlamps_light_what_is_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    lamp, _ = headlamp(drive(), torch.tensor([[4.0, 0.0, 1.6]]))
+    front_m, beam = float(lamp[0]), torch.tensor([90.0, 80.0, 60.0])
+    lit_by(monkeypatch, dim(sky=GREY, beam=beam))
+    for away_m in (10.0, 20.0):
+        place = front_m + away_m, 0.0, LAMP_M
+        assert_close(at_night(place, BACK), beam[None] / away_m**2, rtol=0.01, atol=0.0)
+    behind = at_night((front_m + 10.0, 0.0, LAMP_M), -BACK)
+    assert_close(behind, torch.zeros(1, 3), atol=1e-4, rtol=0.0)
+    slanted = torch.tensor([-0.6, 0.8, 0.0])
+    found = at_night((front_m + 10.0, 0.0, LAMP_M), slanted)
+    assert_close(found, 0.6 * beam[None] / 100.0, rtol=0.01, atol=0.0)
+
+
+@pytest.mark.parametrize("place", [(17.0, 6.0, 0.65), (17.0, 0.0, 5.0), (2.0, 0.5, 0.65)])
+def test_what_is_beside_the_beam_stays_dark(
+    place: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lit_by(monkeypatch, dim(sky=GREY, beam=torch.full((3,), 500.0)))
+    assert_close(at_night(place, BACK), torch.zeros(1, 3), atol=1e-4, rtol=0.0)
+
+
+def test_by_day_headlamps_light_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    lit_by(monkeypatch, dim(sky=GREY))
+    assert_close(at_night((20.0, 0.0, 0.65), BACK), torch.zeros(1, 3), atol=1e-4, rtol=0.0)
+
+
+def test_what_is_baked_in_is_the_light_of_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relit where it was recorded, somebody looks as recorded."""
+    lit_by(monkeypatch, dim(sky=GREY, to_sun=torch.from_numpy(TO_SUN).float(), sun=SUN))
+    scene = plain(GREY, GREY)
+    made = baked(scene, [WHO])
+    normals = [UP, LEFT, RIGHT, BACK]
+    assert_close(shown(scene, normals, made), WHITE.expand(4, 3), rtol=1e-4, atol=0.0)
+    far = box(30.0, 0.0)
+    both = baked(scene, [WHO, box(12.0, 0.0, yaw=torch.pi)])
+    assert_close(both[2], both[3])  # it drove to and fro: both sides had as much sun
+    assert_close(baked(scene, [WHO, far]), made, rtol=0.02, atol=0.0)
+
+
+def test_where_no_light_is_known_somebody_from_there_stays_as_it_is() -> None:
+    """An untrained field shows no road, so nothing is known of the sky."""
+    clip, config = drive(), tiny_config()
+    model = new_model(clip, config, Backend.TORCH)
+    scene = Scene(clip=clip, config=config, model=model, backend=Backend.TORCH)
+    made = baked(scene, [WHO])
+    normals = torch.stack([UP, BACK])
+    rays, out = (WHO[0][:3, 3] + 4.0 * normals, -normals), seen(torch.ones(2))
+    assert_close(scene.lit(rays, out, normals, staged_with(made), {NUMBER: WHO}, []), out.linear)

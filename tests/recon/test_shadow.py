@@ -1,4 +1,4 @@
-"""The contact shadow against closed forms and against counted rays."""
+"""Shadows of boxes against closed forms and against counted rays."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from render.shadow import CLEARANCE_M, REACH, contact_shadow, in_shadow, sky_covered
+from recon.shadow import CLEARANCE_M, REACH, box_shadows, in_shadow, sky_covered
 
 CAR = torch.tensor([4.2, 1.8, 1.5], dtype=torch.float64)
 
@@ -68,8 +68,9 @@ def test_the_shadow_is_under_and_beside_the_box_and_nowhere_else() -> None:
         torch.linspace(-30.0, 30.0, 121, dtype=torch.float64),
         indexing="ij",
     )
-    factor = contact_shadow(*looking_down(x, y), [(box_at(4.0, -2.0, 0.7), CAR)])
-    assert factor.shape == x.shape
+    factor, hidden = box_shadows(*looking_down(x, y), [(box_at(4.0, -2.0, 0.7), CAR)])
+    assert factor.shape == hidden.shape == x.shape
+    assert not hidden.any()  # without a sun
     apart = torch.hypot(x - 4.0, y + 2.0)
     assert float(factor[apart < 0.5].max()) < 0.05
     beside = (apart > 2.6) & (apart < 3.2)
@@ -83,8 +84,11 @@ def test_what_is_not_ground_keeps_its_light() -> None:
     x, y = torch.zeros(3, dtype=torch.float64), torch.tensor([0.0, 2.0, 2.0], dtype=torch.float64)
     origins, down, range_m = looking_down(x, y)
     range_m = torch.tensor([8.5, 8.0, math.inf], dtype=torch.float64)  # roof, a wall, the sky
-    assert contact_shadow(origins, down, range_m, [(box_at(0.0, 0.0), CAR)]).tolist() == [1.0] * 3
-    assert contact_shadow(origins, down, range_m, []).tolist() == [1.0] * 3
+    overhead = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
+    for boxes in ([(box_at(0.0, 0.0), CAR)], []):
+        factor, hidden = box_shadows(origins, down, range_m, boxes, overhead)
+        assert factor.tolist() == [1.0] * 3
+        assert not hidden.any()
 
 
 def test_the_sun_throws_it_to_the_other_side() -> None:
@@ -95,15 +99,31 @@ def test_the_sun_throws_it_to_the_other_side() -> None:
     assert in_shadow(foot, CAR, to_sun).tolist() == [True, False, False]
     boxes = [(box_at(0.0, 0.0), CAR)]
     rays = looking_down(torch.zeros(3, dtype=torch.float64), y)
-    factor = contact_shadow(*rays, boxes, to_sun)
-    even = contact_shadow(*rays, boxes)
-    assert_close(factor[0], 0.4 * even[0])
-    assert_close(factor[1:], 0.4 * even[1:] + 0.6)
+    factor, hidden = box_shadows(*rays, boxes, to_sun)
+    assert hidden.tolist() == [True, False, False]
+    assert torch.equal(factor, box_shadows(*rays, boxes)[0])  # the sky knows no sun
+
+
+def test_the_shadow_of_the_sun_turns_with_the_box() -> None:
+    to_sun = torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64) / math.sqrt(2.0)
+    y = torch.tensor([-3.4, 3.4, -3.8], dtype=torch.float64)
+    rays = looking_down(torch.full_like(y, 5.0), y)
+    # Its nose, at 2.1 m, is now at the side: the shadow ends 3.6 m from the middle.
+    hidden = box_shadows(*rays, [(box_at(5.0, 0.0, 0.5 * math.pi), CAR)], to_sun)[1]
+    assert hidden.tolist() == [True, False, False]
 
 
 def test_two_boxes_darken_more_than_one() -> None:
     rays = looking_down(*(torch.zeros(1, dtype=torch.float64),) * 2)
     left, right = (box_at(0.0, 2.0), CAR), (box_at(0.0, -2.0), CAR)
-    one, two = contact_shadow(*rays, [left]), contact_shadow(*rays, [left, right])
-    assert_close(two, one * contact_shadow(*rays, [right]))
+    one, two = box_shadows(*rays, [left])[0], box_shadows(*rays, [left, right])[0]
+    assert_close(two, one * box_shadows(*rays, [right])[0])
     assert float(two) < float(one) < 1.0
+
+
+def test_what_either_box_hides_from_the_sun_is_hidden() -> None:
+    overhead = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
+    y = torch.tensor([-2.0, 0.0, 2.0], dtype=torch.float64)
+    boxes = [(box_at(0.0, 2.0), CAR), (box_at(0.0, -2.0), CAR)]
+    hidden = box_shadows(*looking_down(torch.zeros_like(y), y), boxes, overhead)[1]
+    assert hidden.tolist() == [True, False, True]

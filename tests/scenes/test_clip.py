@@ -88,6 +88,17 @@ def test_clips_are_equal_only_if_all_is(clip: Clip, other: Clip, more_m: float) 
     assert clip != replace(clip, ego_front_m=clip.ego_front_m + more_m)
     assert clip != replace(clip, ego_size_m=clip.ego_size_m + more_m)
     assert clip != replace(clip, notes=(*clip.notes, "more"))
+    assert clip != replace(clip, to_sun=np.array([0.36, 0.48, 0.8]))
+    assert (clip == replace(clip, to_sun=None)) == (clip.to_sun is None)
+
+
+def test_a_clip_says_where_the_sun_was_if_it_is_known(tmp_path: Path) -> None:
+    clip = small_clip(tmp_path / "drive")
+    assert Clip.load(clip.save(tmp_path / "unknown")).to_sun is None
+    sunny = replace(clip, to_sun=np.array([0.0, 0.6, 0.8])).save(tmp_path / "sunny")
+    found = Clip.load(sunny).to_sun
+    assert found is not None
+    assert found.tolist() == [0.0, 0.6, 0.8]
 
 
 def test_opening_reads_no_pixels(tmp_path: Path) -> None:
@@ -222,6 +233,9 @@ def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
         ({"ego_size_m": np.array([4.0, -1.0, 1.0])}, "impossible ego size"),
         ({"name": "ok", "lidars": "twice"}, "names must differ"),
         ({"points": "beyond"}, "does not exist"),
+        ({"to_sun": np.array([0.6, 0.0, 0.81])}, "unit vector"),
+        ({"to_sun": np.zeros(3)}, "unit vector"),
+        ({"to_sun": np.array([np.nan, 0.0, 1.0])}, "unit vector"),
     ],
 )
 def test_impossible_clips_are_refused(tmp_path: Path, change: dict, message: str) -> None:

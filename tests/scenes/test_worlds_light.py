@@ -11,6 +11,7 @@ from scenes.worlds.converged import agreement
 from scenes.worlds.light import Light
 from scenes.worlds.lighting import EGO, Lamp, Lighting
 from scenes.worlds.mesh import Mesh, Surface, boxes, join, quads
+from scenes.worlds.recipes.sun import night
 from scenes.worlds.recorder import Recording
 from scenes.worlds.roads import road_details
 from scenes.worlds.sky import airlight, sky_radiance, sun_irradiance
@@ -174,3 +175,12 @@ def test_two_pictures_of_a_frame_agree() -> None:
     found = agreement(light, Recording(width=160, height=48), 1_200_000)
     print(f"\n{found.psnr_db:.1f} dB, {found.cpu_seconds} CPU s for 160 x 48")
     assert found.psnr_db >= 45.0
+
+
+def test_the_sun_is_above_by_day_behind_clouds_too_and_not_at_night() -> None:
+    above = replace(DAY, overcast=1.0).sun_above
+    assert above is not None
+    assert above.tolist() == [0.6, 0.0, 0.8]
+    assert DARK.sun_above is None
+    assert night(3, ()).sun_above is None
+    assert replace(DAY, to_sun=np.array([0.6, 0.0, -0.8])).sun_above is None

@@ -21,6 +21,8 @@ def test_a_recording_is_a_clip_with_truth(tmp_path: Path) -> None:
     pytest.importorskip("mitsuba", reason="the extra worlds is not installed")
     clip = record(TINY, tmp_path / "street")
     assert clip == Clip.load(tmp_path / "street")
+    assert clip.to_sun is not None
+    assert clip.to_sun.tolist() == TINY.world().lighting.to_sun.tolist()
     assert clip.cameras[0].read(0).shape == (8, 32, 3)
     assert len(clip.lidars[0].read(0).xyz_m) > 100
     views = truth_views(tmp_path / "street")

@@ -1,0 +1,133 @@
+"""Light at a place: on the faces of a box, and on the ground around boxes that stand there.
+
+What comes to a place is what the field shows in every direction from there; where no picture
+looked, the sky of `recon.light` goes on. World axes, metres; linear radiance in the scene's scale.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from recon.light import (
+    BEAM_RAD,
+    ROAD_ALBEDO,
+    daylight,
+    hemisphere,
+    shown_surface,
+    sunlit,
+)
+from recon.scene import Scene
+from recon.shadow import Box, box_shadows
+from recon.staged import Staged
+
+Cube = Float[Tensor, "6 3"]
+"""Irradiance of surfaces that face along the axes of a box, +x, -x, +y, -y, +z, -z, by channel.
+Others have theirs in between, by the squares of their normals (an "ambient cube", McTaggart 2004,
+"Half-Life 2 / Valve Source Shading")."""
+IN_SHADOW = 0.45
+"""Ground darker than this share of a sunny road is taken to be in a shadow already."""
+SUN_RAD = 0.0093
+"""Angle that the sun spans."""
+PER_FACE = 96
+"""Directions in which light is looked for from each face of a box."""
+
+
+def face_rays(
+    world_from_box: Float[Tensor, "4 4"], size_m: Float[Tensor, "3"]
+) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
+    """Rays that look for light from the middle of each face of a box: origins, directions."""
+    turn, middle = world_from_box[:3, :3].float(), world_from_box[:3, 3].float()
+    faces = [(axis, sign) for axis in range(3) for sign in (1.0, -1.0)]
+    ends = torch.stack([0.5 * sign * size_m.float() * torch.eye(3)[axis] for axis, sign in faces])
+    along = torch.cat([hemisphere(PER_FACE, axis, sign) for axis, sign in faces])
+    return ends.repeat_interleave(PER_FACE, 0) @ turn.T + middle, along @ turn.T
+
+
+def irradiance_of_faces(radiance: Float[Tensor, "n 3"]) -> Cube:
+    """Light on the faces of a box by the radiance that `face_rays` find."""
+    return torch.pi * radiance.view(6, PER_FACE, 3).mean(dim=1)
+
+
+def cube_on(cube: Cube, normals: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+    """Irradiance of surfaces with these unit normals (in the box's frame)."""
+    square = normals**2
+    ahead = torch.where(normals > 0.0, square, 0.0) @ cube[0::2]
+    return ahead + torch.where(normals > 0.0, 0.0, square) @ cube[1::2]
+
+
+def surroundings(
+    scene: Scene, world_from_box: Float[Tensor, "4 4"], size_m: Float[Tensor, "3"]
+) -> Cube:
+    """Light that comes to each face of a box from everything but the sun itself.
+
+    The ground around is in the shadow of whoever fills the box.
+    """
+    rays = face_rays(world_from_box, size_m)
+    linear, range_m = coming(scene, *rays)
+    return irradiance_of_faces(shade(scene, rays, range_m, linear, [(world_from_box, size_m)]))
+
+
+def coming(
+    scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
+    """Radiance that comes to places from directions, all but the sun itself, and from how far."""
+    out = scene.render_rays(origins, directions, torch.full((len(origins),), BEAM_RAD))
+    known = shown_surface(scene, origins, directions, out) | (directions[:, 2] < 0.0)
+    sky = daylight(scene).sky_at(directions)
+    return torch.where(known[:, None], out.linear, sky), out.range_m
+
+
+def shade(
+    scene: Scene,
+    rays: tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]],
+    range_m: Float[Tensor, "n"],
+    linear: Float[Tensor, "n 3"],
+    boxes: Sequence[Box],
+    casters: Staged | None = None,
+) -> Float[Tensor, "n 3"]:
+    """Radiance of the ground that rays meet, with the shadows of boxes that stand there.
+
+    Args:
+        scene: Where they stand.
+        rays: Origins [m] and unit directions.
+        range_m: Of the ground; inf where rays meet something else.
+        linear: Radiance without the boxes.
+        boxes: Who throws shadows.
+        casters: Fields of the same, at the rays' times: the sun's shadows have their shapes, not
+            those of boxes.
+    """
+    light = daylight(scene)
+    origins, directions = rays
+    open_sky, hidden = box_shadows(origins, directions, range_m, boxes, light.to_sun)
+    factor = open_sky[:, None].expand(-1, 3).clone()
+    if not light.shines:
+        return linear * factor
+    assert light.to_sun is not None
+    # what is as dark as a shadow is in one, whoever throws it
+    level = (light.on_level() + light.sun * light.to_sun[2]) * ROAD_ALBEDO / torch.pi
+    bright = linear.mean(dim=1) > IN_SHADOW * level.mean()
+    near = torch.nonzero(bright & ((open_sky < 1.0) | hidden))[:, 0]
+    points = origins[near] + directions[near] * range_m[near, None]
+    up = torch.tensor([0.0, 0.0, 1.0]).expand_as(points)
+    lit = sunlit(scene, points, up, light.to_sun)
+    near, points = near[lit], points[lit]
+    sun = (~hidden[near]).to(linear)
+    behind = hidden[near]
+    if casters is not None and bool(behind.any()):
+        there = replace(casters, moment=casters.moment[near[behind]])
+        sun[behind] = _sun_past(scene, points[behind], light.to_sun, there)
+    left = light.left_in_shadow
+    factor[near] = left * factor[near] + (1.0 - left) * sun[:, None]
+    return linear * factor
+
+
+def _sun_past(
+    scene: Scene, points: Float[Tensor, "n 3"], to_sun: Float[Tensor, "3"], casters: Staged
+) -> Float[Tensor, "n"]:
+    """Share of the sun that fields leave for points on the ground."""
+    towards = to_sun.expand_as(points).contiguous()
+    out = scene.render_rays(points, towards, torch.full((len(points),), SUN_RAD), casters)
+    return 1.0 - out.instance_weights[:, 1:].sum(dim=1)
