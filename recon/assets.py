@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
+from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -24,7 +25,7 @@ from recon.kernels.backend import Backend, backend_device
 from recon.relight import baked
 from recon.scene import Scene
 from recon.shadow import Box
-from recon.staged import Look, looks_of
+from recon.staged import Baked, Look, looks_of
 from scenes.actor import Actor
 from scenes.assets import ASSET_FILE, FACES, LIBRARY, Asset, load_asset
 from scenes.errors import OtherlaneError
@@ -87,15 +88,22 @@ def _filled(
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError("a number is not finite")
     field.to(device).requires_grad_(False)
-    latent, hits, light = (tensors.get(name) for name in ("latent", "hits", "light"))
+    latent, hits = (tensors.get(name) for name in ("latent", "hits"))
     return Look(
         field=field,
         key_us=tensors["key_us"].to(device),
         latent=None if latent is None else latent.float().to(device),
         hits=None if hits is None else hits.float().to(device),
-        light=None if light is None else light.float(),
+        light=_light(tensors),
         samples=samples,
     )
+
+
+def _light(tensors: dict[str, Tensor]) -> Baked | None:
+    cube = tensors.get("light")
+    if cube is None:
+        return None
+    return Baked(cube=cube, to_sun=tensors.get("to_sun"), sun=tensors.get("sun"))
 
 
 def save_look(path: Path, look: Look, config: FieldConfig) -> None:
@@ -107,7 +115,9 @@ def save_look(path: Path, look: Look, config: FieldConfig) -> None:
     if look.hits is not None:
         tensors["hits"] = (look.hits > 0).to(torch.uint8)
     if look.light is not None:
-        tensors["light"] = look.light
+        tensors["light"] = look.light.cube
+        if look.light.to_sun is not None and look.light.sun is not None:
+            tensors |= {"to_sun": look.light.to_sun, "sun": look.light.sun}
     found = {name: x.detach().cpu().contiguous() for name, x in tensors.items()}
     meta = json.dumps({"field": msgspec.to_builtins(config), "samples": look.samples})
     save_file(found, path, metadata={"otherlane": meta})
@@ -139,16 +149,19 @@ def extract(scene: Scene, number: int, folder: Path) -> Asset:
     actor, look = actors[number], looks_of(crowd)[number]
     latents = scene.config.actors.latents if look.latent is not None else 0
     config = replace(scene.config.actors.field, latents=latents)
-    look = replace(look, light=baked(scene, _along(actor)))
+    look = replace(look, light=baked(scene, *_along(scene, actor)))
     return write_asset(folder, _described(scene, actor, look), look, config)
 
 
-def _along(actor: Actor) -> list[Box]:
-    """Its box at some times of its path."""
-    poses = actor.trajectory.world_from_body
+def _along(scene: Scene, actor: Actor) -> tuple[list[Box], Float[Tensor, "n 3"]]:
+    """Its box at some times of its path, and where the camera was then."""
+    poses, ego_us = actor.trajectory.world_from_body, scene.clip.ego.time_us
     chosen = np.unique(np.linspace(0, len(poses) - 1, POSES).round().astype(int))
     size_m = torch.from_numpy(np.asarray(actor.size_m)).float()
-    return [(torch.from_numpy(poses[k]).float(), size_m) for k in chosen]
+    times = actor.trajectory.time_us[chosen].clip(ego_us[0], ego_us[-1])
+    eyes = [scene.clip.world_from_camera(0, int(each))[:3, 3] for each in times]
+    boxes = [(torch.from_numpy(poses[k]).float(), size_m) for k in chosen]
+    return boxes, torch.from_numpy(np.stack(eyes)).float()
 
 
 def _described(scene: Scene, actor: Actor, look: Look) -> Asset:

@@ -142,7 +142,7 @@ def _known(
     """Rays of depth evidence, `count` and those to hidden ground, and where they end [m]."""
     beside = int(count * ROAD_SHARE) if len(data.road) else 0
     parts = [(data.depth, count - beside), (data.road, beside)]
-    if data.hidden is not None:
+    if data.hidden is not None and len(data.hidden.rays):
         parts.append((data.hidden.rays, int(count * HIDDEN_SHARE)))
     rays, ranges = [], []
     for evidence, number in parts:

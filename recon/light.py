@@ -8,7 +8,6 @@ asphalt is (albedo 0.12 to 0.15), and is lit by sun and sky. Linear radiance in 
 world axes, metres.
 """
 
-import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -20,14 +19,19 @@ from torch import Tensor
 from recon.evidence import camera_trajectory, pixel_angle, scaled_camera
 from recon.march import OPAQUE, MarchOutput
 from recon.scene import Scene
+from recon.sky import Daylight, gradation
 from scenes.camera import camera_rays
 from scenes.clip import Clip
 from scenes.trajectory import Trajectory
 
 ROAD_ALBEDO = 0.14
 """Of old asphalt."""
-OVERCAST = 0.5
+OVERCAST = 0.35
 """Where the sun adds less than this share of the sky's light to level ground, it is hidden."""
+WHITE = 0.9
+"""Sky as bright as this was white in the pictures, however bright it was."""
+LOWEST = 0.1
+"""Sine of the elevation below which the sun is taken to stand, where road says how strong it is."""
 VIEWS, WIDTH = 8, 96
 """Recorded poses that are looked from, and pixels across each look."""
 CLEAR = 0.05
@@ -35,20 +39,17 @@ CLEAR = 0.05
 ROAD_M, BESIDE_M, FAR_M, POSES = 0.15, 3.5, 40.0, 256
 """Road is this near to the height of the wheels, beside the path, and to the camera; and how many
 poses of the path are looked at."""
-BLUE, BLUER = torch.tensor([1.0, 1.2, 1.6]), 3.0
-"""Colour of a clear sky overhead over that near the horizon, and how soon it is reached."""
 SUN = torch.tensor([1.1, 1.02, 0.88])
 """Colour of sunlight by day, over its mean."""
 LIT = 0.75
-"""Road as bright as this share of it is not in a shadow."""
-NIGHT = 0.1
-"""Where the sky gives the road less than this share of its light, lamps do."""
+"""Road as bright as this share of it is not in a shadow, nor of the darkest asphalt."""
+NIGHT, NIGHT_ABOVE = 0.1, 0.04
+"""Where the sky gives the road less than this share of its light, lamps do; and where no sky was
+seen, if all that is above the horizon has the mean radiance of such a sky."""
 LAMP_M, DOWN, LIT_M = 0.65, 0.05, (5.0, 15.0)
 """Height of headlamps, how they are tilted, and how far ahead the road has its light from both."""
 INSIDE = 0.956, 0.927
 """Cosines to their direction between which the light of headlamps fades."""
-LEVEL = 128
-"""Directions over which the light of the sky is summed."""
 LEAST = 20
 """Fewer points than this say nothing."""
 BEAM_RAD = 0.1
@@ -56,113 +57,97 @@ SKIN_M = 0.3
 """Rays to the sun start this far off a surface."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Daylight:
-    """What lights a whole drive."""
-
-    sky: Float[Tensor, "3"]
-    """Radiance of the open sky, mean over where it was seen; 0 where none was."""
-    clear: float
-    """Mean of `gradation` over where the sky was seen; 0 where there is too little light for a sun:
-    the sky is even then, for what it has more overhead towns hide again."""
-    to_sun: Float[Tensor, "3"] | None
-    """Unit vector; None where it is not known, or not up."""
-    sun: Float[Tensor, "3"]
-    """Irradiance of a surface that faces the sun; 0 under cloud, and where nothing is known."""
-    beam: Float[Tensor, "3"]
-    """Irradiance a metre ahead of the car's own headlamps, at night; 0 by day."""
-
-    def sky_at(
-        self, directions: Float[Tensor, "n 3"], glowing: bool = True
-    ) -> Float[Tensor, "n 3"]:
-        """Radiance of the sky, with its glow about the sun or without."""
-        if not self.clear:
-            return self.sky.expand(len(directions), 3)
-        blue = 1.0 - torch.exp(-BLUER * directions[:, 2:].clamp_min(0.0))
-        colour = 1.0 + blue * (BLUE - 1.0)
-        if self.to_sun is not None and glowing:  # as white as the sun
-            colour = colour + glow(directions @ self.to_sun)[:, None] - 1.0
-        return gradation(directions[:, 2:]) / self.clear * colour * self.sky
-
-    def on_level(self, glowing: bool = True) -> Float[Tensor, "3"]:
-        """Irradiance of level ground under the open sky."""
-        return torch.pi * self.sky_at(hemisphere(LEVEL), glowing).mean(dim=0)
-
-    @property
-    def left_in_shadow(self) -> Float[Tensor, "3"]:
-        """Share of the light of level ground that is left where something hides the sun.
-
-        It hides the glow about the sun too.
-        """
-        if self.to_sun is None:
-            return torch.ones(3)
-        whole = self.on_level() + self.sun * self.to_sun[2]
-        return self.on_level(glowing=False) / whole.clamp_min(1e-6)
-
-    @property
-    def shines(self) -> bool:
-        """Whether there is a sun."""
-        return self.to_sun is not None and bool(self.sun.any())
-
-
-def gradation(height: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-    """How bright a clear sky is at a sine of elevation, apart from its glow about the sun.
-
-    The standard general sky's type 12, "CIE standard clear sky, low luminance turbidity" (CIE S 011
-    / ISO 15469:2004); so is `glow`.
-    """
-    return 1.0 - torch.exp(-0.32 / height.clamp_min(0.02))
-
-
-def glow(cosine: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
-    """How much brighter a clear sky is at a cosine to the sun than across from it."""
-    near = torch.exp(-3.0 * cosine.clamp(-1.0, 1.0).acos()) - math.exp(-1.5 * math.pi)
-    return 1.0 + 10.0 * near + 0.45 * cosine**2
-
-
 @lru_cache(maxsize=2)
 def daylight(scene: Scene) -> Daylight:
     """The light of a scene, as its recorded cameras saw it; found once."""
-    sky, above, road, ahead = [], [], [], []
-    for origins, directions, out in _looks(scene):
-        open_sky = (out.opacity < CLEAR) & (directions[:, 2] > 0.0)
-        sky.append(out.linear[open_sky])
-        above.append(directions[open_sky])
-        points = origins + directions * out.range_m[:, None]
-        on_it = _on_road(points, out, scene.clip.ego)
-        road.append(torch.cat([points[on_it], out.linear[on_it]], dim=1))
-        ahead.append(beam_way(scene.clip, origins[:1], points[on_it]))
-    seen, at = torch.cat(sky), torch.cat(above)
-    points, shown = torch.cat(road).split(3, dim=1)
+    seen = _evidence(scene)
     none = torch.zeros(3)
-    if len(shown) < LEAST:
-        return Daylight(sky=none, clear=0.0, to_sun=None, sun=none, beam=none)
-    even = seen.median(dim=0).values if len(seen) >= LEAST else none
-    light = Daylight(sky=even, clear=0.0, to_sun=None, sun=none, beam=none)
-    if float(even.mean()) * torch.pi < NIGHT * float(_level(shown, 0.5).mean()):
-        return replace(light, beam=_beam(shown, *torch.cat(ahead).T))
-    if float(_level(shown, LIT).mean()) < (1.0 + OVERCAST) * torch.pi * float(even.mean()):
+    even = seen.sky.median(dim=0).values if len(seen.sky) >= LEAST else None
+    light = Daylight(
+        sky=none if even is None else even, clear=False, to_sun=None, sun=none, beam=none
+    )
+    if len(seen.road) < LEAST:
         return light
-    clear = float(gradation(at[:, 2]).mean())
-    if scene.clip.to_sun is None or scene.clip.to_sun[2] <= 0.0:
-        return replace(light, clear=clear)
-    to_sun = torch.from_numpy(scene.clip.to_sun).float()
-    light = replace(light, clear=clear, to_sun=to_sun)
-    lit = sunlit(scene, points, torch.tensor([0.0, 0.0, 1.0]).expand_as(points), to_sun)
-    total = _level(shown[lit], 0.5) if int(lit.sum()) >= LEAST else _level(shown, LIT)
-    over = float((total - light.on_level()).mean() / to_sun[2])
+    level = _level(seen.road, 0.5)
+    above, night = (seen.above, NIGHT_ABOVE) if even is None else (even, NIGHT)
+    if torch.pi * float(above.mean()) < night * float(level.mean()):
+        return replace(light, beam=_beam(seen.road, *seen.ahead.T))
+    if even is None:
+        return replace(light, sky=level / torch.pi)
+    if float(_level(seen.road, LIT).mean()) < (1.0 + OVERCAST) * torch.pi * float(even.mean()):
+        return light
+    return _clear_day(scene, seen, light)
+
+
+def _clear_day(scene: Scene, seen: "_Evidence", light: Daylight) -> Daylight:
+    """A clear sky that was as it was seen, and a sun that gives road what it has more."""
+    to_sun = scene.clip.to_sun
+    known = to_sun is not None and to_sun[2] > 0.0
+    sun = torch.from_numpy(to_sun).float() if to_sun is not None and known else None
+    whole = replace(light, clear=True, sky=torch.ones(3), to_sun=sun)
+    # what is white in pictures was brighter, and shows nothing of its blue and its glow
+    white = (seen.sky > WHITE).any(dim=1, keepdim=True)
+    pattern = torch.where(white, gradation(seen.at[:, 2:]), whole.sky_at(seen.at))
+    light = replace(whole, sky=(seen.sky / pattern).median(dim=0).values)
+    if sun is None:
+        return light
+    up = torch.tensor([0.0, 0.0, 1.0]).expand_as(seen.points)
+    lit = sunlit(scene, seen.points, up, sun)
+    total = _level(seen.road[lit] if int(lit.sum()) >= LEAST else seen.road, LIT)
+    over = float((total - light.on_level()).mean()) / max(float(sun[2]), LOWEST)
     return replace(light, sun=max(0.0, over) * SUN)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Evidence:
+    """What recorded cameras saw of sky and road."""
+
+    sky: Float[Tensor, "n 3"]
+    at: Float[Tensor, "n 3"]
+    """In which directions."""
+    above: Float[Tensor, "3"]
+    """Mean radiance of all that is above the horizon."""
+    points: Float[Tensor, "m 3"]
+    road: Float[Tensor, "m 3"]
+    ahead: Float[Tensor, "m 2"]
+    """Way from the headlamps (see `beam_way`)."""
+
+
+def _evidence(scene: Scene) -> _Evidence:
+    sky, at, above, points, road, ahead = [], [], [], [], [], []
+    for origins, directions, out in _looks(scene):
+        high = directions[:, 2] > 0.0
+        open_sky = (out.opacity < CLEAR) & high
+        sky.append(out.linear[open_sky])
+        at.append(directions[open_sky])
+        above.append(out.linear[high])
+        places = origins + directions * out.range_m[:, None]
+        on_it = _on_road(places, out, scene.clip.ego)
+        points.append(places[on_it])
+        road.append(out.linear[on_it])
+        ahead.append(beam_way(scene.clip, origins[:1], places[on_it]))
+    return _Evidence(
+        sky=torch.cat(sky),
+        at=torch.cat(at),
+        above=torch.cat(above).mean(dim=0).nan_to_num(),
+        points=torch.cat(points),
+        road=torch.cat(road),
+        ahead=torch.cat(ahead),
+    )
 
 
 def headlamp(
     clip: Clip, eye_m: Float[Tensor, "1 3"]
 ) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:
-    """Where the headlamps of the car are, taken as one, and point, while a camera is at a place."""
+    """Where the headlamps of the car, taken as one, are and point, for a place of its camera."""
     poses = torch.from_numpy(clip.ego.world_from_body).float()
-    pose = poses[torch.cdist(eye_m, poses[:, :3, 3]).argmin()]
-    place = pose[:3, :3] @ torch.tensor([clip.ego_front_m, 0.0, LAMP_M]) + pose[:3, 3]
+    mount = torch.from_numpy(clip.cameras[0].ego_from_camera[:3, 3]).float()
+    eyes = poses[:, :3, :3] @ mount + poses[:, :3, 3]
+    turn = poses[torch.cdist(eye_m, eyes).argmin(), :3, :3]
+    # it goes with the camera, wherever it is looked from
+    place = eye_m[0] + turn @ (torch.tensor([clip.ego_front_m, 0.0, LAMP_M]) - mount)
     tilted = torch.tensor([1.0, 0.0, -DOWN])
-    return place, pose[:3, :3] @ (tilted / tilted.norm())
+    return place, turn @ (tilted / tilted.norm())
 
 
 def beam_way(
@@ -246,14 +231,3 @@ def shown_surface(
     support = scene.model.support
     voxel = support.voxels(scene.model.field.block.unit(points))
     return met & (support.hits[voxel] > 0)
-
-
-def hemisphere(count: int, axis: int = 2, sign: float = 1.0) -> Float[Tensor, "count 3"]:
-    """Directions about an axis of space, as dense as the cosine to it (Fibonacci's spiral)."""
-    index = torch.arange(count) + 0.5
-    radius, turn = (index / count).sqrt(), index * torch.pi * (3.0 - 5.0**0.5)
-    found = torch.empty(count, 3)
-    found[:, axis] = sign * (1.0 - radius**2).sqrt()
-    found[:, (axis + 1) % 3] = radius * turn.cos()
-    found[:, (axis + 2) % 3] = radius * turn.sin()
-    return found

@@ -25,7 +25,7 @@ from recon.kernels.hash_grid import HashGridSpec
 from recon.photometry import srgb
 from recon.shots import KEYS, Shots, photographed
 from recon.space import cell_index
-from recon.staged import Look
+from recon.staged import Baked, Look
 from recon.surroundings import Cube
 from scenes.actor import Actor
 from scenes.assets import LIBRARY, LIBRARY_SEED, library
@@ -87,7 +87,7 @@ def learnt(
         key_us=torch.arange(keys + 1) * max(period_us, keys) // keys,
         # the swing ends as it began
         latent=torch.cat([latent, latent[:1]]).detach() if latents else None,
-        light=light,
+        light=Baked(cube=light),
         samples=SAMPLES,
     )
     return look, config

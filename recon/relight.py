@@ -18,8 +18,8 @@ from recon.march import MarchOutput
 from recon.rays import Rays
 from recon.scene import Scene
 from recon.shadow import Box
-from recon.staged import Staged
-from recon.surroundings import Cube, coming, cube_on, shade, surroundings
+from recon.staged import Baked, Staged
+from recon.surroundings import coming, cube_on, shade, surroundings
 
 MOST = 16.0
 """Nobody gets more than so many times brighter, or darker."""
@@ -91,14 +91,14 @@ def _surface(
 
 
 def _factor(
-    scene: Scene, rays: Rays, sight: Sight, normals: Float[Tensor, "n 3"], made: Cube, box: Box
+    scene: Scene, rays: Rays, sight: Sight, normals: Float[Tensor, "n 3"], made: Baked, box: Box
 ) -> Float[Tensor, "n 3"]:
     """How much brighter surfaces that were made in another light are in the light of here."""
     turn = box[0][:3, :3].to(normals)
     around = surroundings(scene, *box)
     light = _direct(scene, sight.points_m, normals) + cube_on(around, normals @ turn)
     light = light + _lamplight(scene, rays.origins_m[:1], sight.points_m, normals)
-    factor = _ratio(light, cube_on(made, normals @ turn))
+    factor = _ratio(light, _made(made, normals @ turn))
     gloss = sight.gloss
     shiny = torch.nonzero((gloss > 0.0).any(dim=1))[:, 0]
     if not len(shiny):
@@ -106,7 +106,7 @@ def _factor(
     normals, directions = normals[shiny], rays.directions[shiny]
     mirrored = directions - 2.0 * (directions * normals).sum(1, keepdim=True) * normals
     here, _ = coming(scene, sight.points_m[shiny] + SKIN_M * normals, mirrored)
-    mirror = _ratio(here, cube_on(made, mirrored @ turn) / torch.pi)
+    mirror = _ratio(here, cube_on(made.cube, mirrored @ turn) / torch.pi)
     both = factor[shiny] + gloss[shiny] * (mirror - factor[shiny])
     return factor.index_copy(0, shiny, both)
 
@@ -173,18 +173,36 @@ def shadowed(
     return shade(scene, rays, range_m, linear, list(boxes.values()), casters)
 
 
-def baked(scene: Scene, boxes: Sequence[Box]) -> Float[Tensor, "6 3"]:
-    """Mean light on somebody's sides as it drove through a scene: what its look has in it."""
-    light, found = daylight(scene), []
-    for box in boxes:
-        cube = surroundings(scene, *box)
+@torch.no_grad()
+def baked(scene: Scene, boxes: Sequence[Box], eyes_m: Float[Tensor, "boxes 3"]) -> Baked:
+    """Mean light on somebody as it drove through a scene: what its look has in it.
+
+    Args:
+        scene: Where it drove.
+        boxes: Where it was at some times.
+        eyes_m: Where the camera of the car that looked, and at night lit it, was then.
+    """
+    light, axes = daylight(scene), torch.cat([torch.eye(3), -torch.eye(3)])[[0, 3, 1, 4, 2, 5]]
+    cubes, suns = [], []
+    for box, eye in zip(boxes, eyes_m, strict=True):
+        turn, middle, size_m = box[0][:3, :3].to(axes), box[0][:3, 3].to(axes), box[1].to(axes)
+        sides = axes @ turn.T
+        points = middle + 0.5 * (axes * size_m) @ turn.T
+        cubes.append(surroundings(scene, *box) + _lamplight(scene, eye[None], points, sides))
         if light.to_sun is not None:
-            axes = torch.cat([torch.eye(3), -torch.eye(3)])[[0, 3, 1, 4, 2, 5]]
-            sides = axes @ box[0][:3, :3].T.to(axes)
-            middle = box[0][:3, 3].to(axes)
-            points = middle + 0.5 * (axes * box[1].to(axes)) @ box[0][:3, :3].T.to(axes)
-            facing = (sides @ light.to_sun).clamp_min(0.0)
-            facing = facing * sunlit(scene, points, sides, light.to_sun).to(facing)
-            cube = cube + facing[:, None] * light.sun
-        found.append(cube)
-    return torch.stack(found).mean(dim=0)
+            facing = sides @ light.to_sun > 0.0
+            lit = sunlit(scene, points[facing], sides[facing], light.to_sun)
+            suns.append((turn.T @ light.to_sun, lit.float().mean() * light.sun))
+    cube = torch.stack(cubes).mean(dim=0)
+    if not suns:
+        return Baked(cube=cube)
+    to_sun, sun = (torch.stack(each).mean(dim=0) for each in zip(*suns, strict=True))
+    return Baked(cube=cube, to_sun=to_sun, sun=sun)
+
+
+def _made(made: Baked, normals: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+    """Irradiance of surfaces, by their normals in the box's frame, when looks were learnt."""
+    found = cube_on(made.cube, normals)
+    if made.to_sun is None or made.sun is None:
+        return found
+    return found + (normals @ made.to_sun).clamp_min(0.0)[:, None] * made.sun

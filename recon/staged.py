@@ -23,9 +23,22 @@ from recon.crowd import (
     whereabouts,
 )
 from recon.field import ABSENT, GridField, Instance
+from recon.masks import KNOWN_SLACK_US
 from scenes.actor import Actor
 from scenes.encounters import fixtures
 from scenes.standers import for_good
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Baked:
+    """The light that somebody was in when its look was learnt."""
+
+    cube: Float[Tensor, "6 3"]
+    """Irradiance of its sides from all around but the sun (a `recon.surroundings.Cube`)."""
+    to_sun: Float[Tensor, "3"] | None = None
+    """Towards the sun, in the frame of its box; shorter than 1 where it turned about."""
+    sun: Float[Tensor, "3"] | None = None
+    """Irradiance of what faced the sun."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -40,9 +53,8 @@ class Look:
     knot_us: Int64[Tensor, "knots"] | None = None
     hits: Float[Tensor, "cells"] | None = None
     """Where training pictures showed its surface; None knows all of it."""
-    light: Float[Tensor, "6 3"] | None = None
-    """Irradiance of its sides in the light that is baked into it (a `recon.light.Cube`); None does
-    not know, or is at home."""
+    light: Baked | None = None
+    """None does not know, or is at home."""
     samples: int | None = None
     """Into so many steps a ray through its box is cut; None leaves it to the scene."""
 
@@ -57,7 +69,7 @@ class Staged:
     """Which of the instances' moments each ray sees."""
     hits: tuple[Float[Tensor, "cells"] | None, ...]
     """Where each instance's surface was seen (see `Look.hits`)."""
-    lights: tuple[Float[Tensor, "6 3"] | None, ...]
+    lights: tuple[Baked | None, ...]
     """What light each instance brings along (see `Look.light`)."""
     looks: frozenset[int]
     """Track ids of all who have a look, also of those who are not there at any of the moments."""
@@ -66,6 +78,12 @@ class Staged:
     def ids(self) -> tuple[int, ...]:
         """Track ids of the instances."""
         return tuple(item.id for item in self.instances)
+
+    @property
+    def strangers(self) -> frozenset[int]:
+        """Track ids of those who bring the light of elsewhere along."""
+        pairs = zip(self.ids, self.lights, strict=True)
+        return frozenset(number for number, light in pairs if light is not None)
 
     def only(self, ids: Collection[int]) -> "Staged":
         """Some of them alone."""
@@ -145,11 +163,19 @@ def stage(
     )  # fmt: skip
 
 
+def _rows(actor: Actor, times: Int64[Tensor, "moments"]) -> Int64[Tensor, "moments"]:
+    """Times of a picture's rows: who is there as it begins stays in its place to its last row."""
+    last = int(actor.trajectory.time_us[-1])
+    late = (times > last) & (times <= last + KNOWN_SLACK_US) & (times.min() <= last)
+    return torch.where(late, last, times)
+
+
 def _instance(
     look: Look, actor: Actor, times: Int64[Tensor, "moments"], corrected: bool
 ) -> Instance | None:
     """One actor at some times, or None where it is at no place at any of them."""
-    where = whereabouts((actor,), times.cpu().numpy(), 0).to(look.field.table.device)
+    where = whereabouts((actor,), _rows(actor, times).cpu().numpy(), 0)
+    where = where.to(look.field.table.device)
     if not bool(where.there.any()):
         return None
     box_from_world = square(where.box_from_world[:, 0])

@@ -15,12 +15,12 @@ from recon.light import (
     BEAM_RAD,
     ROAD_ALBEDO,
     daylight,
-    hemisphere,
     shown_surface,
     sunlit,
 )
 from recon.scene import Scene
 from recon.shadow import Box, box_shadows
+from recon.sky import hemisphere
 from recon.staged import Staged
 
 Cube = Float[Tensor, "6 3"]
@@ -65,7 +65,12 @@ def surroundings(
 
     The ground around is in the shadow of whoever fills the box.
     """
-    rays = face_rays(world_from_box, size_m)
+    origins, directions = face_rays(world_from_box, size_m)
+    # the ground under a box is looked for from its middle, straight down: from so near as its
+    # underside is to it, a march would begin beyond it
+    origins[-PER_FACE:] = world_from_box[:3, 3].to(origins)
+    directions[-PER_FACE:] = -world_from_box[:3, 2].to(directions)
+    rays = origins, directions
     linear, range_m = coming(scene, *rays)
     return irradiance_of_faces(shade(scene, rays, range_m, linear, [(world_from_box, size_m)]))
 

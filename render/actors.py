@@ -53,6 +53,11 @@ class StagedRays(Protocol):
         ...
 
     @property
+    def strangers(self) -> Collection[int]:
+        """Who looks like somebody from elsewhere."""
+        ...
+
+    @property
     def looks(self) -> Collection[int]:
         """Who has a field at all, whether it is there at any of the rays' times or not."""
         ...
@@ -133,7 +138,11 @@ def shaded(
         if actor.id in staged.ids and (pose := actor.at(time_us)) is not None
     }
     recorded = {actor.id: actor for actor in scene.clip.actors}
-    moved = [number for number, (actor, _) in there.items() if recorded.get(number) != actor]
+    moved = [
+        number
+        for number, (actor, _) in there.items()
+        if recorded.get(number) != actor or number in staged.strangers
+    ]
     if not moved:
         return linear
     boxes = {

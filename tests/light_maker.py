@@ -14,12 +14,12 @@ import recon.surroundings
 from recon.field import ABSENT, GridField, Instance
 from recon.gloss import Sight
 from recon.kernels.backend import Backend
-from recon.light import Daylight
 from recon.march import MarchOutput
 from recon.model import new_model
 from recon.rays import Rays
 from recon.scene import Scene
-from recon.staged import Staged
+from recon.sky import Daylight
+from recon.staged import Baked, Staged
 from recon.surroundings import Cube
 from scenes.clip import Clip
 from tests.clip_maker import make_clip, ride
@@ -135,7 +135,7 @@ def box(
 def dim(**changes: object) -> Daylight:
     """No light but what a test asks for."""
     none = torch.zeros(3)
-    values = {"sky": none, "clear": 0.0, "to_sun": None, "sun": none, "beam": none} | changes
+    values = {"sky": none, "clear": False, "to_sun": None, "sun": none, "beam": none} | changes
     return Daylight(**values)  # pyright: ignore[reportArgumentType]
 
 
@@ -153,7 +153,7 @@ def lit_by(patch: pytest.MonkeyPatch, light: Daylight, gloss: float = 0.0) -> No
     patch.setattr(recon.relight, "sight_of", sight)
 
 
-def staged_with(*lights: Cube | None) -> Staged:
+def staged_with(*lights: Cube | Baked | None) -> Staged:
     """Somebody for each light."""
     field = GridField(tiny_config().field, torch.Generator().manual_seed(0))
     return Staged(
@@ -163,7 +163,7 @@ def staged_with(*lights: Cube | None) -> Staged:
         ),
         moment=torch.zeros(8, dtype=torch.int64),
         hits=(None,) * len(lights),
-        lights=lights,
+        lights=tuple(Baked(cube=x) if isinstance(x, Tensor) else x for x in lights),
         looks=frozenset(range(NUMBER, NUMBER + len(lights))),
     )
 

@@ -222,10 +222,12 @@ def test_an_actor_becomes_an_asset_that_another_can_wear(scene: Scene, tmp_path:
     assert staged is not None
     assert staged.ids == (55,)
     assert look.light is not None
-    assert bool((look.light > 0.0).any(dim=1).all())  # it knows how much light was on every side
+    assert bool(
+        (look.light.cube > 0.0).any(dim=1).all()
+    )  # it knows how much light was on every side
     (brought,) = staged.lights
     assert brought is not None
-    assert torch.equal(brought, look.light)
+    assert torch.equal(brought.cube, look.light.cube)
     extract(scene, 9, tmp_path / "walker")
     assert load_look(str(tmp_path / "walker"), Backend.TORCH).latent is not None
     with pytest.raises(OtherlaneError, match="not in this drive"):

@@ -13,7 +13,7 @@ from recon.config import ActorsConfig
 from recon.crowd import GROWN
 from recon.field import GridField
 from recon.kernels.backend import Backend
-from recon.staged import Look
+from recon.staged import Baked, Look
 from scenes.assets import LIBRARY, library, load_asset
 
 NAMES = [name for name in LIBRARY if is_packed(name)]
@@ -48,17 +48,23 @@ def written(folder: Path, **more: object) -> Path:
 
 
 def test_a_saved_look_keeps_its_light_and_its_steps(tmp_path: Path) -> None:
-    light = torch.rand(6, 3, generator=torch.Generator().manual_seed(0))
-    look = load_look(str(written(tmp_path / "car", light=light, samples=96)), Backend.TORCH)
-    assert look.samples == 96
-    assert look.light is not None
-    assert torch.equal(look.light, light)
+    cube = torch.rand(6, 3, generator=torch.Generator().manual_seed(0))
+    to_sun, sun = torch.tensor([0.0, 0.6, 0.8]), torch.tensor([3.0, 2.0, 1.0])
+    for light in (Baked(cube=cube), Baked(cube=cube, to_sun=to_sun, sun=sun)):
+        look = load_look(str(written(tmp_path / "car", light=light, samples=96)), Backend.TORCH)
+        assert look.samples == 96
+        assert look.light is not None
+        assert torch.equal(look.light.cube, cube)
+        for name in ("to_sun", "sun"):
+            old, new = getattr(light, name), getattr(look.light, name)
+            assert (old is None) == (new is None)
+            assert old is None or torch.equal(old, new)
     plain = load_look(str(written(tmp_path / "plain")), Backend.TORCH)
     assert (plain.light, plain.samples) == (None, None)
 
 
 def test_a_look_of_before_there_was_light_still_loads(tmp_path: Path) -> None:
-    path = written(tmp_path / "car", light=torch.ones(6, 3), samples=96) / LOOK_FILE
+    path = written(tmp_path / "car", light=Baked(cube=torch.ones(6, 3)), samples=96) / LOOK_FILE
     with safe_open(path, framework="pt") as file:
         meta = json.loads(file.metadata()["otherlane"])
     del meta["samples"]

@@ -1,7 +1,7 @@
 """The light of a drive: the CIE's clear sky, and sun, sky and headlamps found from what is seen."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -15,16 +15,16 @@ from torch.testing import assert_close
 from recon.light import (
     LAMP_M,
     ROAD_ALBEDO,
-    Daylight,
+    SUN,
     daylight,
-    glow,
-    gradation,
     headlamp,
-    hemisphere,
     shown_surface,
     sunlit,
 )
+from recon.march import MarchOutput
 from recon.scene import Scene
+from recon.sky import Daylight, glow, gradation, hemisphere
+from recon.staged import Staged
 from tests.light_maker import TO_SUN, Plain, drive, even, plain
 
 BRIGHT = ROAD_ALBEDO * torch.tensor([2.4, 2.2, 1.9])
@@ -62,12 +62,12 @@ def test_a_hemisphere_is_as_dense_as_its_cosine(axis: int, sign: float) -> None:
 
 def test_a_sky_goes_on_as_it_was_seen() -> None:
     none = torch.zeros(3)
-    grey = Daylight(sky=SKY, clear=0.0, to_sun=None, sun=none, beam=none)
+    grey = Daylight(sky=SKY, clear=False, to_sun=None, sun=none, beam=none)
     up = hemisphere(50)
     assert_close(grey.sky_at(up), SKY.expand(50, 3))
     assert_close(grey.on_level(), torch.pi * SKY)
     clear = Daylight(
-        sky=SKY, clear=0.8, to_sun=torch.from_numpy(TO_SUN).float(), sun=SKY, beam=none
+        sky=SKY, clear=True, to_sun=torch.from_numpy(TO_SUN).float(), sun=SKY, beam=none
     )
     around = torch.tensor([[0.0, 0.6, 0.8], [0.0, -0.6, 0.8]])
     towards, away = clear.sky_at(around)
@@ -80,10 +80,10 @@ def test_a_sky_goes_on_as_it_was_seen() -> None:
 
 def test_a_shadow_is_lit_by_the_sky_without_its_glow() -> None:
     none, to_sun = torch.zeros(3), torch.from_numpy(TO_SUN).float()
-    grey = Daylight(sky=SKY, clear=0.0, to_sun=to_sun, sun=10.0 * SKY, beam=none)
+    grey = Daylight(sky=SKY, clear=False, to_sun=to_sun, sun=10.0 * SKY, beam=none)
     assert_close(grey.left_in_shadow, torch.full((3,), torch.pi / (torch.pi + 8.0)))
     assert_close(replace(grey, to_sun=None).left_in_shadow, torch.ones(3))
-    clear = replace(grey, clear=0.8)
+    clear = replace(grey, clear=True)
     assert_close(
         clear.left_in_shadow,
         replace(clear, to_sun=None).on_level() / (clear.on_level() + 8.0 * SKY),
@@ -94,7 +94,7 @@ def test_a_shadow_is_lit_by_the_sky_without_its_glow() -> None:
 def test_under_cloud_the_sky_is_even() -> None:
     light = daylight(plain(ROAD_ALBEDO * SKY, SKY, TO_SUN))
     assert_close(light.sky, SKY)
-    assert light.clear == 0.0
+    assert not light.clear
     assert light.to_sun is None
     assert not light.sun.any()
     assert not light.beam.any()
@@ -104,7 +104,7 @@ def test_sun_and_sky_give_the_road_its_light() -> None:
     light = daylight(plain(BRIGHT, SKY, TO_SUN))
     assert light.to_sun is not None
     assert_close(light.to_sun.double(), torch.from_numpy(TO_SUN))
-    assert 0.2 < light.clear < 1.0
+    assert light.clear
     assert float(light.sun[0]) > float(light.sun[2]) > 0.0  # it is yellow
     total = light.sun * 0.8 + light.on_level()
     assert_close(total.mean(), torch.pi * BRIGHT.mean() / ROAD_ALBEDO)
@@ -124,12 +124,59 @@ def test_a_sun_behind_a_wall_still_shines_on_the_road_that_it_reaches() -> None:
     assert_close(total.mean(), torch.pi * BRIGHT.mean() / ROAD_ALBEDO)
 
 
+def under_a_clear_sky(to_sun: np.ndarray, sun: Float[Tensor, "3"]) -> tuple[Plain, Daylight]:
+    """The plain in the sky that is meant, and what is meant."""
+    none = torch.zeros(3)
+    sky, towards = 0.05 * torch.tensor([1.0, 1.1, 1.2]), torch.from_numpy(to_sun).float()
+    meant = Daylight(sky=sky, clear=True, to_sun=towards, sun=sun, beam=none)
+
+    @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+    class Clear(Plain):
+        def render_rays(
+            self,
+            origins: Float[Tensor, "rays 3"],
+            directions: Float[Tensor, "rays 3"],
+            pixel_angle: Float[Tensor, "rays"],
+            staged: Staged | None = None,
+        ) -> MarchOutput:
+            out = Plain.render_rays(self, origins, directions, pixel_angle, staged)
+            up = (directions[:, 2] > 0.0)[:, None]
+            return replace(out, linear=torch.where(up, meant.sky_at(directions), out.linear))
+
+    road = ROAD_ALBEDO / torch.pi * (meant.on_level() + sun * float(to_sun[2]))
+    made = plain(road, sky, to_sun)
+    fields = {name: getattr(made, name) for name in Plain.__dataclass_fields__}
+    return Clear(**fields), meant
+
+
+@pytest.mark.parametrize("azimuth", [0.5, 1.5, 3.0])
+@pytest.mark.parametrize("elevation", [0.4, 0.8])
+def test_sky_and_sun_are_found_whichever_way_one_drives(azimuth: float, elevation: float) -> None:
+    """Towards the sun the sky is brighter, which is no more light overhead."""
+    flat = math.cos(elevation)
+    to_sun = np.array([flat * math.cos(azimuth), flat * math.sin(azimuth), math.sin(elevation)])
+    scene, meant = under_a_clear_sky(to_sun, 1.5 * SUN)
+    found = daylight(scene)
+    assert found.clear
+    assert_close(found.sky, meant.sky, rtol=1e-3, atol=0.0)
+    assert_close(found.sun, meant.sun, rtol=0.01, atol=0.0)
+
+
+def test_a_day_without_a_view_of_the_sky_is_no_night() -> None:
+    """Between walls the road alone says how much light there is."""
+    around = [([-500.0, y, 0.0], [500.0, y + 1.0, 500.0]) for y in (-9.0, 8.0)]
+    ends = [([x, -9.0, 0.0], [x + 1.0, 9.0, 500.0]) for x in (-499.0, 450.0)]
+    light = daylight(plain(BRIGHT, SKY, TO_SUN, walls=tuple(around + ends)))
+    assert_close(light.on_level(), torch.pi * BRIGHT / ROAD_ALBEDO, rtol=1e-3, atol=0.0)
+    assert not light.beam.any()
+
+
 @pytest.mark.parametrize("to_sun", [None, np.array([0.6, 0.0, -0.8])])
 def test_where_the_sun_is_not_known_the_sky_is_clear_without_one(
     to_sun: np.ndarray | None,
 ) -> None:
     light = daylight(plain(BRIGHT, SKY, to_sun))
-    assert light.clear > 0.0
+    assert light.clear
     assert light.to_sun is None
     assert not light.shines
     assert not light.beam.any()
@@ -151,18 +198,22 @@ def test_at_night_headlamps_light_the_road() -> None:
     assert_close(bright.beam, torch.zeros(3), atol=1e-2, rtol=0.0)  # lamps of the street alone
 
 
-def test_a_drive_that_shows_no_road_says_nothing() -> None:
+def test_a_drive_that_shows_no_road_says_nothing_of_the_sun() -> None:
     light = daylight(plain(BRIGHT, SKY, TO_SUN, walls=(([-50.0, -9.0, -1.0], [60.0, 9.0, 1.0]),)))
-    for each in (light.sky, light.sun, light.beam):
+    assert_close(light.sky, SKY)
+    for each in (light.sun, light.beam):
         assert not each.any()
-    assert light.clear == 0.0
+    assert not light.clear
     assert light.to_sun is None
 
 
 def test_headlamps_are_in_front_and_point_ahead() -> None:
     clip = drive()
-    place, towards = headlamp(clip, torch.tensor([[7.0, 0.5, 0.2]]))
-    assert_close(place, torch.tensor([7.0 + clip.ego_front_m, 0.0, LAMP_M]))
+    mount = torch.from_numpy(clip.cameras[0].ego_from_camera[:3, 3]).float()
+    ahead = torch.tensor([clip.ego_front_m, 0.0, LAMP_M])
+    for ego in ([7.0, 0.0, 0.0], [7.3, 0.0, 0.0], [7.0, 3.0, 0.0]):  # beside the path, too
+        place, towards = headlamp(clip, (torch.tensor(ego) + mount)[None])
+        assert_close(place, torch.tensor(ego) + ahead)
     assert float(towards[0]) > 0.99
     assert float(towards.norm()) == pytest.approx(1.0)
     assert -0.1 < float(towards[2]) < 0.0

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from jaxtyping import Float
@@ -14,6 +15,7 @@ from recon.light import LAMP_M, headlamp
 from recon.model import new_model
 from recon.relight import MOST, baked, relit
 from recon.scene import Scene
+from recon.staged import Baked
 from recon.surroundings import Cube
 from tests.light_maker import (
     NUMBER,
@@ -41,7 +43,7 @@ WHO = box(12.0, 0.0)
 def shown(
     scene: Plain,
     normals: Sequence[Float[Tensor, "3"]],
-    made: Cube | None,
+    made: Cube | Baked | None,
     share: Sequence[float] | None = None,
 ) -> Float[Tensor, "n 3"]:
     """The white sides of `WHO` with these normals, relit, each seen from 3 m before it."""
@@ -222,17 +224,51 @@ def test_by_day_headlamps_light_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     assert_close(at_night((20.0, 0.0, 0.65), BACK), torch.zeros(1, 3), atol=1e-4, rtol=0.0)
 
 
-def test_what_is_baked_in_is_the_light_of_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relit where it was recorded, somebody looks as recorded."""
+EYE = torch.tensor([[4.0, 0.0, 1.6]])
+
+
+@pytest.mark.parametrize("to_sun", [TO_SUN, np.array([0.64, 0.48, 0.6])])
+def test_relit_where_it_was_recorded_somebody_looks_as_recorded(
+    to_sun: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    towards = torch.from_numpy(to_sun).float()
+    lit_by(monkeypatch, dim(sky=GREY, to_sun=towards, sun=SUN))
+    scene = plain(GREY, GREY)
+    slanted = torch.tensor([0.0, 0.6, 0.8])
+    normals = [UP, LEFT, RIGHT, BACK, slanted]
+    found = shown(scene, normals, baked(scene, [WHO], EYE))
+    assert_close(found, WHITE.expand(5, 3), rtol=1e-4, atol=0.0)
+
+
+def test_what_is_baked_in_is_the_mean_light_of_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
     lit_by(monkeypatch, dim(sky=GREY, to_sun=torch.from_numpy(TO_SUN).float(), sun=SUN))
     scene = plain(GREY, GREY)
-    made = baked(scene, [WHO])
-    normals = [UP, LEFT, RIGHT, BACK]
-    assert_close(shown(scene, normals, made), WHITE.expand(4, 3), rtol=1e-4, atol=0.0)
-    far = box(30.0, 0.0)
-    both = baked(scene, [WHO, box(12.0, 0.0, yaw=torch.pi)])
-    assert_close(both[2], both[3])  # it drove to and fro: both sides had as much sun
-    assert_close(baked(scene, [WHO, far]), made, rtol=0.02, atol=0.0)
+    made = baked(scene, [WHO], EYE)
+    assert made.to_sun is not None
+    assert_close(made.to_sun.double(), torch.from_numpy(TO_SUN))
+    assert_close(made.sun, SUN)
+    both = baked(scene, [WHO, box(12.0, 0.0, yaw=torch.pi)], EYE.expand(2, 3))
+    assert both.to_sun is not None
+    assert_close(both.to_sun[:2], torch.zeros(2), atol=1e-6, rtol=0.0)  # it drove to and fro
+    far = baked(scene, [WHO, box(30.0, 0.0)], EYE.expand(2, 3))
+    assert_close(far.cube, made.cube, rtol=0.02, atol=1e-3)
+    wall = ([-50.0, 4.0, 0.0], [60.0, 5.0, 40.0])
+    shady = baked(plain(GREY, GREY, walls=(wall,)), [WHO], EYE)
+    assert_close(shady.sun, torch.zeros(3))
+
+
+def test_at_night_headlamps_are_baked_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was recorded in headlamps is no brighter in the same ones."""
+    beam = torch.tensor([90.0, 80.0, 60.0])
+    lit_by(monkeypatch, dim(sky=0.01 * GREY, beam=beam))
+    scene = plain(0.01 * GREY, 0.01 * GREY)
+    made = baked(scene, [WHO], EYE)
+    back = WHO[0][:3, 3] + 0.5 * WHO[1] * BACK
+    way = back - EYE
+    rays, out = (EYE, way / way.norm()), seen(torch.ones(1), float(way.norm()))
+    found = relit(scene, rays, out, BACK[None], staged_with(made), {NUMBER: WHO})
+    assert_close(found, WHITE[None], rtol=1e-3, atol=0.0)
+    assert made.to_sun is None
 
 
 def test_where_no_light_is_known_somebody_from_there_stays_as_it_is() -> None:
@@ -240,7 +276,7 @@ def test_where_no_light_is_known_somebody_from_there_stays_as_it_is() -> None:
     clip, config = drive(), tiny_config()
     model = new_model(clip, config, Backend.TORCH)
     scene = Scene(clip=clip, config=config, model=model, backend=Backend.TORCH)
-    made = baked(scene, [WHO])
+    made = baked(scene, [WHO], EYE)
     normals = torch.stack([UP, BACK])
     rays, out = (WHO[0][:3, 3] + 4.0 * normals, -normals), seen(torch.ones(2))
     assert_close(scene.lit(rays, out, normals, staged_with(made), {NUMBER: WHO}, []), out.linear)

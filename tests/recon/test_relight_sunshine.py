@@ -13,13 +13,13 @@ import recon.relight
 import recon.surroundings
 from recon.assets import load_look
 from recon.kernels.backend import Backend
-from recon.light import Daylight
 from recon.march import MarchOutput
 from recon.model import new_model
 from recon.relight import relit
 from recon.scene import Scene
 from recon.shadow import Box
-from recon.staged import Staged, stage
+from recon.sky import Daylight
+from recon.staged import Baked, Staged, stage
 from recon.surroundings import Cube
 from scenes.actor import Actor
 from scenes.camera import Camera, camera_rays
@@ -98,7 +98,7 @@ def sunshine(world: World) -> Sunshine:
 
     none = torch.zeros(3)
     return Sunshine(
-        sky=none, clear=0.0, beam=none, world=world,
+        sky=none, clear=False, beam=none, world=world,
         to_sun=torch.from_numpy(world.lighting.to_sun).float(),
         sun=torch.from_numpy(sun_irradiance(world.lighting)).float(),
     )  # fmt: skip
@@ -119,7 +119,7 @@ def pictures(
     origins, directions = (
         torch.from_numpy(each).float() for each in camera_rays(camera, pixels, eye, 0)
     )
-    look = replace(load_look("car", Backend.TORCH), light=made, samples=96)
+    look = replace(load_look("car", Backend.TORCH), light=Baked(cube=made), samples=96)
     time_us = torch.zeros(len(mine), dtype=torch.int64)
     staged = stage({actor.id: look}, (), (actor,), time_us)
     angle = torch.full((len(mine),), 1.0 / camera.fx)

@@ -8,34 +8,30 @@ import numpy as np
 import pytest
 import torch
 
-from recon.batch import LENT_SHARE, draw_batch
-from recon.border import SOFT_M, blended, border, border_colours, under
 from recon.checkpoint import load_model, load_state, save_model, save_state
 from recon.config import ActorsConfig, ReconstructionConfig
-from recon.crowd import GROWN
 from recon.emptied import emptied_cells
 from recon.evidence import STANDING_WEIGHT, Data, actors_to_show, load_data, load_pixels
-from recon.hidden import RISE_M, hidden_by
+from recon.field import ABSENT, GridField
+from recon.hidden import hidden_by
 from recon.kernels.backend import Backend, choose_backend
 from recon.model import new_model
 from recon.recipes import STANDING_PX, standard
-from recon.road import crossing
 from recon.scene import Scene
+from recon.staged import Look, stage
 from recon.train import train, train_step, wanted_samples
 from recon.training import new_training
 from render.labels.cuboids import boxes_in_view
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.edits.actors import MoveActor, RemoveActor
-from scenes.ground import fit_ground
-from scenes.images import srgb_from_linear
 from scenes.perturb import resolve
 from scenes.scenario import Scenario
 from scenes.semantics import Semantic
 from scenes.standers import for_good, in_place, parked
 from scenes.trajectory import Trajectory
 from tests.crowd_maker import ACTORS, crowd_config, peopled_drive, stepped, waiting_car, walker
-from tests.scene_maker import driving_car, radiance
+from tests.scene_maker import driving_car
 
 STANDING = replace(ACTORS, standing_px=1.0)
 CONFIG = replace(crowd_config(), actors=STANDING)
@@ -103,76 +99,6 @@ def test_recipes_want_them_and_older_scenes_do_not(clip: Clip) -> None:
     old = msgspec.convert(plain, ReconstructionConfig)
     assert old.actors is not None
     assert old.actors.standing_px is None
-
-
-def test_the_ground_under_a_car_goes_on_from_around_it(clip: Clip, data: Data) -> None:
-    standing, ground = in_place(CAR, EDGES_US), fit_ground(clip)
-    corners = np.array([[-0.5, -0.5], [0.5, 0.5], [0.0, 0.0]])
-    points = under(standing, ground, corners)
-    half_m = 0.5 * CAR.size_m[:2] * GROWN[:2]
-    np.testing.assert_allclose(points[:2, :2], [12.0, -2.5] + np.array([-1, 1])[:, None] * half_m)
-    assert np.abs(points[:, 2]).max() < 0.05
-    places = border(standing, ground)
-    outside_m = np.abs(places[:, :2] - [12.0, -2.5]) - half_m
-    assert outside_m.max(axis=1).min() > 0.1
-    colours = border_colours(clip, standing, data.pixels, places)
-    known = np.isfinite(colours[:, 0])
-    assert 0.2 < known.mean() < 1.0  # it hides what is behind it
-    down = np.tile([0.0, 0.0, -1.0], (len(places), 1))
-    np.testing.assert_allclose(colours[known], radiance(places, down)[known], atol=0.06)
-
-
-def test_colours_blend() -> None:
-    places, colours = np.zeros((3, 3)), np.full((3, 3), np.nan)
-    places[:, 0] = [0.0, 2.0, 1.0]
-    colours[0], colours[1] = 0.2, 0.6
-    found = blended(np.array([[1.0, 0.0, 5.0], [0.0, 0.0, 0.0]]), places, colours)
-    assert found[0] == pytest.approx(0.4)
-    assert found[1] == pytest.approx(0.2, abs=SOFT_M**2)
-    assert np.isnan(blended(places, places, np.full((3, 3), np.nan))).all()
-
-
-def test_rays_reach_the_ground_through_the_box_alone(data: Data) -> None:
-    hidden = data.hidden
-    assert hidden is not None
-    assert len(hidden.rays) > 1000
-    ends = hidden.rays.ends_m()
-    assert ends[:, 2].abs().max() < 0.05
-    half_m = 0.5 * CAR.size_m * np.array(GROWN)
-    assert np.all(np.abs(ends[:, :2].numpy() - [12.0, -2.5]) <= half_m[:2] + 1e-4)
-    pose = CAR.trajectory.world_from_body[0]
-    origins = hidden.rays.origins_m.double().numpy()
-    entry, _ = crossing(pose, half_m, origins, ends.double().numpy())
-    range_m = hidden.rays.range_m.numpy()
-    before_m = entry * range_m
-    assert np.percentile(before_m, 99) < RISE_M + 0.01
-    assert range_m.min() > RISE_M - 0.01
-    assert bool((hidden.pixel_angle > 0.0).all())
-    assert len(hidden.coloured) == len(hidden.rays)
-    there = ends.double().numpy()
-    down = np.tile([0.0, 0.0, -1.0], (len(there), 1))
-    wanted = srgb_from_linear(radiance(there, down))
-    assert np.abs(hidden.srgb.numpy() - wanted).mean() < 0.08
-
-
-def test_colours_are_lent_to_rays_on_which_nobody_is_there(data: Data, clip: Clip) -> None:
-    batch = draw_batch(data, 400, 0.25, torch.Generator().manual_seed(0), STANDING)
-    lent, count = len(batch.lent), batch.pixel_rays
-    assert lent == int(LENT_SHARE * (count - lent)) > 0
-    moment = batch.rays.moment
-    assert moment is not None
-    assert bool((moment[: count - lent] >= 0).all())
-    assert bool((moment[count - lent : count] == -1).all())
-    assert bool((batch.rays.pixel_angle[count - lent : count] > 0.0).all())
-    assert torch.equal(batch.shown()[count - lent :], batch.lent)
-    assert not batch.sky()[count - lent :].any()
-    photometry = new_model(clip, CONFIG).photometry
-    with torch.no_grad():
-        photometry.log_gain[0] += 1.0
-    exposure = batch.exposure(photometry)
-    assert bool((exposure[count - lent :] == 1.0).all())
-    assert bool((exposure[: count - lent] > 2.0).all())
-    assert len(batch.corrected(new_model(clip, CONFIG).poses).rays) == len(batch.rays)
 
 
 def test_both_backends_learn_the_same_from_a_step(
@@ -323,3 +249,20 @@ def test_walkers_stay_as_they_are(clip: Clip) -> None:
     assert same[1] is actors[1]
     assert np.array_equal(same[0].trajectory.time_us, clip.ego.time_us)
     assert for_good(actors, frozenset(), clip.ego.time_us) == actors
+
+
+def test_who_is_there_as_a_picture_begins_is_there_in_all_its_rows() -> None:
+    """A rolling shutter goes on after the last pose."""
+    track = CAR.trajectory
+    look = Look(
+        field=GridField(ACTORS.field, torch.Generator().manual_seed(0)),
+        key_us=torch.arange(2),
+        latent=None,
+    )
+    last = int(track.time_us[-1])
+    rows = torch.tensor([last - 1000, last, last + 20_000])
+    (item,) = stage({CAR.id: look}, (), (CAR,), rows).instances
+    assert torch.equal(item.unit_from_world[2], item.unit_from_world[1])
+    assert not torch.equal(item.unit_from_world[1], ABSENT)
+    late = stage({CAR.id: look}, (), (CAR,), torch.tensor([last + 1, last + 20_000]))
+    assert not late.instances

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import recon.surroundings
-from recon.light import ROAD_ALBEDO, Daylight
+from recon.light import ROAD_ALBEDO
+from recon.sky import Daylight
 from recon.surroundings import (
     PER_FACE,
     cube_on,
