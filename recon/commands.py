@@ -8,14 +8,21 @@ def extract_actor(scene: Path, actor: int, /, out: Path) -> dict[str, object]:
 
     Args:
         scene: Folder of the scene.
-        actor: The drive's id of the road user; it has to move.
-        out: Folder of the asset; an asset that is there is replaced.
+        actor: The drive's id of the road user; the scene has to have a field of it.
+        out: Folder of the asset, made whole or not at all.
     """
     from recon.assets import extract
     from recon.scene import load_scene
-    from scenes.assets import FACES
+    from scenes.assets import FACES, load_asset
+    from scenes.folders import Recipe, folder_hash, is_finished, writing
 
-    asset = extract(load_scene(scene), actor, out)
+    inputs = {"scene": folder_hash(scene, "scene")}
+    recipe = Recipe(kind="asset", inputs=inputs, config={"actor": actor})
+    if not is_finished(out, recipe):
+        loaded = load_scene(scene)
+        with writing(out, recipe) as partial:
+            extract(loaded, actor, partial)
+    asset = load_asset(out)
     seen = dict(zip(FACES, asset.faces_seen, strict=True))
     return {"asset": str(out), **asset.tables(), "faces_seen": seen}
 

@@ -98,7 +98,7 @@ def verify(folder: Path, /) -> dict[str, object]:
     """Check that what a command wrote is whole and unchanged, and that its labels are sound.
 
     Args:
-        folder: What import, reconstruct, perturb or render wrote.
+        folder: What import, reconstruct, extract-actor, perturb or render wrote.
     """
     from render.verification import verify_folder
 

@@ -66,7 +66,7 @@ def _kind(folder: Path) -> str:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         if not (folder / MANIFEST).is_file():
-            fix = "a folder that import, reconstruct, perturb or render made"
+            fix = "a folder that import, reconstruct, extract-actor, perturb or render made"
             raise OtherlaneError(folder, f"has no {MANIFEST}", fix) from error
         raise OtherlaneError(folder / MANIFEST, f"is damaged ({error})", "make it again") from error
     kind = manifest.get("kind") if isinstance(manifest, dict) else None

@@ -114,7 +114,7 @@ def find_asset(name: str) -> Asset:
         return load_asset(Path(name))
     known = ", ".join(LIBRARY)
     fix = f"one of {known}; or the folder of an asset, with its {ASSET_FILE}"
-    raise InfeasibleError(f"asset {name}", "does not exist", fix, "no such asset")
+    raise InfeasibleError(f"asset {name}", f"asset {name!r} does not exist", fix, "no such asset")
 
 
 def asset_hash(name: str) -> str | None:

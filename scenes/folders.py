@@ -83,7 +83,13 @@ def read_manifest(folder: Path, kind: str) -> dict[str, Json]:
 
 
 def _remedy(kind: str) -> str:
-    verb = {"clip": "import", "scene": "reconstruct", "scenarios": "perturb", "frames": "render"}
+    verb = {
+        "clip": "import",
+        "scene": "reconstruct",
+        "asset": "extract-actor",
+        "scenarios": "perturb",
+        "frames": "render",
+    }
     return f"otherlane {verb.get(kind, kind)} ... to make one"
 
 

@@ -18,9 +18,10 @@ def sun_direction(ego: Trajectory, left_deg: float, above_deg: float) -> Float64
     Raises:
         OtherlaneError: The sun would not be above the horizon, or a number is not finite.
     """
-    if not (np.isfinite(left_deg) and 0.0 < above_deg <= 90.0):
+    if not (abs(left_deg) <= 360.0 and 0.0 < above_deg <= 90.0):
         where = f"--sun {left_deg:g} {above_deg:g}"
-        fix = "degrees to the left of ahead, then above the horizon, such as --sun 60 40"
+        fix = "degrees to the left of ahead (from -360 to 360; minus is to the right), then above "
+        fix += "the horizon (above 0, at most 90), such as --sun 60 40"
         raise OtherlaneError(where, "is no place of the sun above the horizon", fix)
     ahead = ego.world_from_body[0, :3, 0]
     turn = np.arctan2(ahead[1], ahead[0]) + np.deg2rad(left_deg)

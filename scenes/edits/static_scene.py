@@ -67,6 +67,7 @@ def refuse_static(
                   key=lambda other: abs(other - number))[:NAMED]  # fmt: skip
     near = ", ".join(str(other) for other in sorted(free))
     fix = f"one of those with fields of their own, such as {near}; or " if free else ""
-    fix += "somebody of your own, with insert-actor"
+    fix += "somebody of your own, with insert-actor; scenes have fields of some parked vehicles, "
+    fix += "which `perturb --scene` and `render` know of"
     wrong = f"actor {number} stands still and is part of the static scene"
     raise InfeasibleError(where, wrong, fix, "part of the static scene")

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from recon.actor_scores import actors_summary
-from recon.assets import extract, faces_seen, load_look
+from recon.assets import LOOK_FILE, extract, faces_seen, load_look
 from recon.batch import draw_batch
 from recon.checkpoint import load_model, save_model
+from recon.commands import extract_actor
 from recon.crowd import MIRRORED, OBSERVED, support_of, whereabouts
 from recon.evaluate import evaluate_scene
 from recon.evidence import Data, actors_to_show, load_data
@@ -18,15 +19,17 @@ from recon.field import GridField
 from recon.kernels.backend import Backend, choose_backend
 from recon.model import new_model
 from recon.relight import shadowed
-from recon.scene import Scene
+from recon.scene import Scene, write_scene
 from recon.staged import Look, stage
 from recon.swept import swept_evidence
 from recon.train import train
+from render.verification import verify_folder
 from render.view import render_view
 from scenes.actor import Actor
 from scenes.camera import camera_rays
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
+from scenes.folders import Recipe, writing
 from scenes.semantics import Semantic
 from tests.crowd_maker import ACTORS, RED, crowd_config, meets, peopled_drive, stepped
 from tests.scene_maker import FRAMES, driving_car, tiny_config
@@ -222,9 +225,8 @@ def test_an_actor_becomes_an_asset_that_another_can_wear(scene: Scene, tmp_path:
     assert staged is not None
     assert staged.ids == (55,)
     assert look.light is not None
-    assert bool(
-        (look.light.cube > 0.0).any(dim=1).all()
-    )  # it knows how much light was on every side
+    # it knows how much light was on every side
+    assert bool((look.light.cube > 0.0).any(dim=1).all())
     (brought,) = staged.lights
     assert brought is not None
     assert torch.equal(brought.cube, look.light.cube)
@@ -235,6 +237,32 @@ def test_an_actor_becomes_an_asset_that_another_can_wear(scene: Scene, tmp_path:
     (tmp_path / "car" / "field.safetensors").write_bytes(b"no tensors")
     with pytest.raises(OtherlaneError, match="cannot be read"):
         load_look(str(tmp_path / "car"), Backend.TORCH)
+
+
+def test_an_asset_is_a_folder_like_any_other(scene: Scene, tmp_path: Path) -> None:
+    """Whole, verified, made once; and it takes nobody's place."""
+    home = tmp_path / "scene"
+    with writing(home, Recipe(kind="scene", inputs={}, config={})) as into:
+        write_scene(into, home, scene.clip, scene.config, scene.model)
+    out = tmp_path / "car"
+    told = extract_actor(home, 7, out)
+    assert told["kind"] == "CAR"
+    assert verify_folder(out)["ok"]
+    before = (out / LOOK_FILE).stat().st_mtime_ns
+    assert extract_actor(home, 7, out) == told
+    assert (out / LOOK_FILE).stat().st_mtime_ns == before
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / LOOK_FILE).write_text("mine")
+    for taken, actor in ((home, 7), (mine, 7), (out, 9)):
+        with pytest.raises(OtherlaneError, match="another") as raised:
+            extract_actor(home, actor, taken)
+        assert "another --out" in raised.value.fix or "reconstruct" in raised.value.fix
+    assert (mine / LOOK_FILE).read_text() == "mine"
+    assert verify_folder(home)["ok"]
+    with pytest.raises(OtherlaneError, match="not in this drive"):
+        extract_actor(home, 1234, tmp_path / "nobody")
+    assert not (tmp_path / "nobody").exists()
 
 
 def test_a_face_is_seen_where_pictures_showed_it() -> None:
