@@ -78,8 +78,13 @@ def read_manifest(folder: Path, kind: str) -> dict[str, Json]:
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
         raise OtherlaneError(path, f"is not of schema {SCHEMA}", "make it again with this version")
     if manifest.get("kind") != kind:
-        raise OtherlaneError(folder, f"holds a {manifest.get('kind')}, not a {kind}", _remedy(kind))
+        held, wanted = _one(manifest.get("kind")), _one(kind)
+        raise OtherlaneError(folder, f"holds {held}, not {wanted}", _remedy(kind))
     return manifest
+
+
+def _one(kind: object) -> str:
+    return f"{'an' if str(kind)[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _remedy(kind: str) -> str:
@@ -104,9 +109,12 @@ def is_finished(out: Path, recipe: Recipe) -> bool:
     if out.is_dir() and not any(out.iterdir()):
         return False
     if not (out / MANIFEST).is_file():
-        what = f"exists and is not a {recipe.kind} (no {MANIFEST})"
+        what = f"exists and is not {_one(recipe.kind)} (no {MANIFEST})"
         raise OtherlaneError(out, what, "another --out, or remove it")
-    manifest = read_manifest(out, recipe.kind)
+    try:
+        manifest = read_manifest(out, recipe.kind)
+    except OtherlaneError as error:
+        raise OtherlaneError(error.where, error.wrong, "another --out, or remove it") from error
     for part in ("inputs", "config"):
         was, now = manifest.get(part), _plain(getattr(recipe, part))
         assert isinstance(now, dict)

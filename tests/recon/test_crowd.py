@@ -255,9 +255,8 @@ def test_an_asset_is_a_folder_like_any_other(scene: Scene, tmp_path: Path) -> No
     mine.mkdir()
     (mine / LOOK_FILE).write_text("mine")
     for taken, actor in ((home, 7), (mine, 7), (out, 9)):
-        with pytest.raises(OtherlaneError, match="another") as raised:
+        with pytest.raises(OtherlaneError, match="another --out"):
             extract_actor(home, actor, taken)
-        assert "another --out" in raised.value.fix or "reconstruct" in raised.value.fix
     assert (mine / LOOK_FILE).read_text() == "mine"
     assert verify_folder(home)["ok"]
     with pytest.raises(OtherlaneError, match="not in this drive"):
