@@ -27,11 +27,10 @@ from recon.scene import Scene
 from recon.shadow import Box
 from recon.staged import Baked, Look, looks_of
 from scenes.actor import Actor
-from scenes.assets import ASSET_FILE, FACES, LIBRARY, Asset, load_asset
+from scenes.assets import ASSET_FILE, FACES, LIBRARY, LOOK_FILE, Asset, load_asset
 from scenes.errors import OtherlaneError
 from scenes.folders import write_json
 
-LOOK_FILE = "field.safetensors"
 PACKAGED = Path(__file__).parent / "library"
 POSES = 8
 """At most, of a path, at which the light on somebody is looked for."""

@@ -22,7 +22,7 @@ from scenes.folders import sha256
 from scenes.infeasible import InfeasibleError
 from scenes.semantics import ACTOR_KINDS, Semantic
 
-ASSET_FILE = "asset.json"
+ASSET_FILE, LOOK_FILE = "asset.json", "field.safetensors"
 FACES = ("front", "rear", "left", "right", "top", "bottom")
 """Faces of a box, in the order of `Asset.faces_seen`."""
 LIBRARY = MappingProxyType(
@@ -106,11 +106,14 @@ def find_asset(name: str) -> Asset:
 
     Raises:
         InfeasibleError: There is neither.
-        OtherlaneError: The folder's description is damaged.
+        OtherlaneError: The folder's description is damaged, or it has no look.
     """
     if name in LIBRARY:
         return library()[name]
     if (Path(name) / ASSET_FILE).is_file():
+        if not (Path(name) / LOOK_FILE).is_file():
+            fix = "extract the actor again"
+            raise OtherlaneError(Path(name), f"has no {LOOK_FILE}", fix)
         return load_asset(Path(name))
     known = ", ".join(LIBRARY)
     fix = f"one of {known}; or the folder of an asset, with its {ASSET_FILE}"

@@ -50,7 +50,11 @@ def load_scenario(path: Path) -> Scenario:
 def _read(path: Path, known: Mapping[str, Rule], *, concrete: bool) -> Request:
     file = str(path)
     tables = [LOOK, EDITS] if concrete else [LOOK, EDITS, CRITICALITY]
-    table = check_keys(read_toml(path), [*known, *tables], [], file)
+    held = read_toml(path)
+    if concrete and (asks := sorted({CRITICALITY, "count"} & set(held))):
+        fix = f"otherlane perturb CLIP --request {path.name} --out DIR, then a scenario of DIR"
+        raise OtherlaneError(file, f"is a request (it has {asks[0]!r}), not a scenario", fix)
+    table = check_keys(held, [*known, *tables], [], file)
     plain: dict[str, Any] = {
         name: rule.read(table[name], place(file, name))
         for name, rule in known.items()

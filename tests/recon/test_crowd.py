@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from recon.actor_scores import actors_summary
-from recon.assets import LOOK_FILE, extract, faces_seen, load_look
+from recon.assets import extract, faces_seen, load_look
 from recon.batch import draw_batch
 from recon.checkpoint import load_model, save_model
 from recon.commands import extract_actor
@@ -26,6 +26,7 @@ from recon.train import train
 from render.verification import verify_folder
 from render.view import render_view
 from scenes.actor import Actor
+from scenes.assets import LOOK_FILE
 from scenes.camera import camera_rays
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError

@@ -229,3 +229,12 @@ def test_a_scenario_leaves_nothing_open(tmp_path: Path) -> None:
 def test_python_code_is_told_about_its_bugs(make: Any, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         make()
+
+
+@pytest.mark.parametrize("text", ['name = "many"\ncount = 5\n', "[criticality]\nmin_ttc_s = 1.0\n"])
+def test_a_request_is_no_scenario_and_says_so(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "near.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(OtherlaneError, match="is a request") as refused:
+        Scenario.load(path)
+    assert "perturb CLIP --request near.toml" in refused.value.fix
