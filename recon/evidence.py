@@ -165,11 +165,16 @@ class Data:
             replace(part, **_tensors_on(part, device)) for part in (self.depth, self.road)
         )
         where = None if self.where is None else self.where.to(device)
-        hidden = None if self.hidden is None else self.hidden.to(device)
+        hidden = self.hidden
+        if hidden is not None:
+            rays = replace(hidden.rays, **_tensors_on(hidden.rays, device))
+            hidden = replace(hidden, rays=rays, **_tensors_on(hidden, device))
         return Data(pixels=pixels, depth=depth, road=road, hidden=hidden, where=where)
 
 
-def _tensors_on(part: Pixels | DepthEvidence, device: torch.device) -> dict[str, Tensor]:
+def _tensors_on(
+    part: Pixels | DepthEvidence | HiddenGround, device: torch.device
+) -> dict[str, Tensor]:
     values = {field.name: getattr(part, field.name) for field in fields(part)}
     return {name: x.to(device) for name, x in values.items() if isinstance(x, Tensor)}
 

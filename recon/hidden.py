@@ -50,16 +50,6 @@ class HiddenGround:
     coloured: Int64[Tensor, "m"]
     """Which of the rays end where something is known to blend."""
 
-    def to(self, device: torch.device) -> "HiddenGround":
-        """The same on a device."""
-        rays = DepthEvidence(
-            origins_m=self.rays.origins_m.to(device),
-            directions=self.rays.directions.to(device),
-            range_m=self.rays.range_m.to(device),
-        )
-        angle, srgb, coloured = (x.to(device) for x in (self.pixel_angle, self.srgb, self.coloured))
-        return HiddenGround(rays=rays, pixel_angle=angle, srgb=srgb, coloured=coloured)
-
 
 def hidden_ground(
     clip: Clip, actors: Sequence[Actor], pixels: Sequence[Pixels], seed: int

@@ -1,4 +1,4 @@
-"""The light of a recorded drive, apart from its surfaces: an even sky, the sun, and what is around.
+"""The light of a recorded drive, apart from its surfaces: the sky, the sun, and headlamps.
 
 Light at a place is what the field itself shows in every direction from there. Where no picture
 looked (forward cameras never see what is above), the field knows nothing: the sky goes on there as
@@ -71,7 +71,7 @@ def daylight(scene: Scene) -> Daylight:
     level = _level(seen.road, 0.5)
     above, night = (seen.above, NIGHT_ABOVE) if even is None else (even, NIGHT)
     if torch.pi * float(above.mean()) < night * float(level.mean()):
-        return replace(light, beam=_beam(seen.road, *seen.ahead.T))
+        return replace(light, beam=_beam(seen.road, seen.away_m, seen.ahead))
     if even is None:
         return replace(light, sky=level / torch.pi)
     if float(_level(seen.road, LIT).mean()) < (1.0 + OVERCAST) * torch.pi * float(even.mean()):
@@ -109,12 +109,14 @@ class _Evidence:
     """Mean radiance of all that is above the horizon."""
     points: Float[Tensor, "m 3"]
     road: Float[Tensor, "m 3"]
-    ahead: Float[Tensor, "m 2"]
-    """Way from the headlamps (see `beam_way`)."""
+    away_m: Float[Tensor, "m"]
+    """From the headlamps."""
+    ahead: Float[Tensor, "m"]
+    """Cosine to where these point."""
 
 
 def _evidence(scene: Scene) -> _Evidence:
-    sky, at, above, points, road, ahead = [], [], [], [], [], []
+    sky, at, above, points, road, away_m, ahead = [], [], [], [], [], [], []
     for origins, directions, out in _looks(scene):
         high = directions[:, 2] > 0.0
         open_sky = (out.opacity < CLEAR) & high
@@ -125,13 +127,16 @@ def _evidence(scene: Scene) -> _Evidence:
         on_it = _on_road(places, out, scene.clip.ego)
         points.append(places[on_it])
         road.append(out.linear[on_it])
-        ahead.append(beam_way(scene.clip, origins[:1], places[on_it]))
+        way_m, cosine = beam_way(scene.clip, origins[:1], places[on_it])
+        away_m.append(way_m.norm(dim=1))
+        ahead.append(cosine)
     return _Evidence(
         sky=torch.cat(sky),
         at=torch.cat(at),
         above=torch.cat(above).mean(dim=0).nan_to_num(),
         points=torch.cat(points),
         road=torch.cat(road),
+        away_m=torch.cat(away_m),
         ahead=torch.cat(ahead),
     )
 
@@ -152,12 +157,11 @@ def headlamp(
 
 def beam_way(
     clip: Clip, eye_m: Float[Tensor, "1 3"], points_m: Float[Tensor, "n 3"]
-) -> Float[Tensor, "n 2"]:
-    """How far points are from the headlamps, and the cosine to where these point."""
+) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
+    """The way from the headlamps to points [m], and the cosine to where these point."""
     lamp, towards = headlamp(clip, eye_m)
-    way = points_m - lamp
-    away_m = way.norm(dim=1)
-    return torch.stack([away_m, way @ towards / away_m.clamp_min(1e-6)], dim=1)
+    way_m = points_m - lamp
+    return way_m, way_m @ towards / way_m.norm(dim=1).clamp_min(1e-6)
 
 
 def _beam(

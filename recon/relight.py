@@ -13,13 +13,13 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from recon.gloss import Sight, sight_of
-from recon.light import INSIDE, SKIN_M, beam_way, daylight, headlamp, sunlit
+from recon.light import INSIDE, SKIN_M, beam_way, daylight, sunlit
 from recon.march import MarchOutput
 from recon.rays import Rays
 from recon.scene import Scene
 from recon.shadow import Box
 from recon.staged import Baked, Staged
-from recon.surroundings import coming, cube_on, shade, surroundings
+from recon.surroundings import SIDES, coming, cube_on, shade, surroundings
 
 MOST = 16.0
 """Nobody gets more than so many times brighter, or darker."""
@@ -125,11 +125,10 @@ def _lamplight(
     beam = daylight(scene).beam
     if not bool(beam.any()):
         return torch.zeros_like(points)
-    lamp, _ = headlamp(scene.clip, eye_m)
-    away_m, cosine = beam_way(scene.clip, eye_m, points).split(1, dim=1)
-    away_m = away_m.clamp_min(0.5)
-    facing = -((points - lamp) / away_m * normals).sum(dim=1, keepdim=True).clamp_max(0.0)
-    inside = ((cosine - INSIDE[1]) / (INSIDE[0] - INSIDE[1])).clamp(0.0, 1.0)
+    way_m, cosine = beam_way(scene.clip, eye_m, points)
+    away_m = way_m.norm(dim=1, keepdim=True).clamp_min(0.5)
+    facing = -(way_m / away_m * normals).sum(dim=1, keepdim=True).clamp_max(0.0)
+    inside = ((cosine[:, None] - INSIDE[1]) / (INSIDE[0] - INSIDE[1])).clamp(0.0, 1.0)
     return beam * facing * inside / away_m**2
 
 
@@ -182,12 +181,11 @@ def baked(scene: Scene, boxes: Sequence[Box], eyes_m: Float[Tensor, "boxes 3"]) 
         boxes: Where it was at some times.
         eyes_m: Where the camera of the car that looked, and at night lit it, was then.
     """
-    light, axes = daylight(scene), torch.cat([torch.eye(3), -torch.eye(3)])[[0, 3, 1, 4, 2, 5]]
-    cubes, suns = [], []
+    light, cubes, suns = daylight(scene), [], []
     for box, eye in zip(boxes, eyes_m, strict=True):
-        turn, middle, size_m = box[0][:3, :3].to(axes), box[0][:3, 3].to(axes), box[1].to(axes)
-        sides = axes @ turn.T
-        points = middle + 0.5 * (axes * size_m) @ turn.T
+        turn, middle, size_m = (x.to(SIDES) for x in (box[0][:3, :3], box[0][:3, 3], box[1]))
+        sides = SIDES @ turn.T
+        points = middle + 0.5 * (SIDES * size_m) @ turn.T
         cubes.append(surroundings(scene, *box) + _lamplight(scene, eye[None], points, sides))
         if light.to_sun is not None:
             facing = sides @ light.to_sun > 0.0

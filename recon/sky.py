@@ -49,6 +49,11 @@ class Daylight:
         return torch.pi * self.sky_at(hemisphere(LEVEL), glowing).mean(dim=0)
 
     @property
+    def in_the_open(self) -> Float[Tensor, "3"]:
+        """Irradiance of level ground in no shadow."""
+        return self.on_level() + (0.0 if self.to_sun is None else self.sun * self.to_sun[2])
+
+    @property
     def left_in_shadow(self) -> Float[Tensor, "3"]:
         """Share of the light of level ground that is left where something hides the sun.
 
@@ -56,8 +61,7 @@ class Daylight:
         """
         if self.to_sun is None:
             return torch.ones(3)
-        whole = self.on_level() + self.sun * self.to_sun[2]
-        return self.on_level(glowing=False) / whole.clamp_min(1e-6)
+        return self.on_level(glowing=False) / self.in_the_open.clamp_min(1e-6)
 
     @property
     def shines(self) -> bool:

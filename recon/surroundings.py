@@ -27,6 +27,8 @@ Cube = Float[Tensor, "6 3"]
 """Irradiance of surfaces that face along the axes of a box, +x, -x, +y, -y, +z, -z, by channel.
 Others have theirs in between, by the squares of their normals (an "ambient cube", McTaggart 2004,
 "Half-Life 2 / Valve Source Shading")."""
+SIDES = torch.eye(3).repeat_interleave(2, dim=0) * torch.tensor([1.0, -1.0] * 3)[:, None]
+"""Outward normals of the faces of a box, in the order of a `Cube`."""
 IN_SHADOW = 0.45
 """Ground darker than this share of a sunny road is taken to be in a shadow already."""
 SUN_RAD = 0.0093
@@ -40,9 +42,8 @@ def face_rays(
 ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
     """Rays that look for light from the middle of each face of a box: origins, directions."""
     turn, middle = world_from_box[:3, :3].float(), world_from_box[:3, 3].float()
-    faces = [(axis, sign) for axis in range(3) for sign in (1.0, -1.0)]
-    ends = torch.stack([0.5 * sign * size_m.float() * torch.eye(3)[axis] for axis, sign in faces])
-    along = torch.cat([hemisphere(PER_FACE, axis, sign) for axis, sign in faces])
+    ends = 0.5 * size_m.float() * SIDES
+    along = torch.cat([hemisphere(PER_FACE, k // 2, 1.0 - 2.0 * (k % 2)) for k in range(6)])
     return ends.repeat_interleave(PER_FACE, 0) @ turn.T + middle, along @ turn.T
 
 
@@ -112,7 +113,7 @@ def shade(
         return linear * factor
     assert light.to_sun is not None
     # what is as dark as a shadow is in one, whoever throws it
-    level = (light.on_level() + light.sun * light.to_sun[2]) * ROAD_ALBEDO / torch.pi
+    level = light.in_the_open * ROAD_ALBEDO / torch.pi
     bright = linear.mean(dim=1) > IN_SHADOW * level.mean()
     near = torch.nonzero(bright & ((open_sky < 1.0) | hidden))[:, 0]
     points = origins[near] + directions[near] * range_m[near, None]

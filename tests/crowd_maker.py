@@ -143,3 +143,15 @@ def stepped(
     patch.setattr(recon.step_native, "_move", keep)
     recon.step_native.native_step(training, batch, settings, plan)
     return training
+
+
+STANDING = replace(ACTORS, standing_px=1.0)
+PARKED_CONFIG = replace(crowd_config(), actors=STANDING)
+PARKED = waiting_car()
+EDGES_US = np.array([0, 600_000])
+"""First and last time of `standing_drive`."""
+
+
+def standing_drive(folder: Path) -> Clip:
+    """Past a car that stands and gets a field, behind one that drives."""
+    return peopled_drive(folder, (PARKED, driving_car()))

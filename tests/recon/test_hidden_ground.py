@@ -18,30 +18,31 @@ from scenes.clip import Clip
 from scenes.ground import fit_ground
 from scenes.images import srgb_from_linear
 from scenes.standers import in_place
-from tests.crowd_maker import ACTORS, crowd_config, peopled_drive, waiting_car
-from tests.scene_maker import driving_car, radiance
-
-STANDING = replace(ACTORS, standing_px=1.0)
-CONFIG = replace(crowd_config(), actors=STANDING)
-CAR = waiting_car()
-EDGES_US = np.array([0, 600_000])
+from tests.crowd_maker import (
+    EDGES_US,
+    PARKED,
+    PARKED_CONFIG,
+    STANDING,
+    standing_drive,
+)
+from tests.scene_maker import radiance
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
-    return peopled_drive(tmp_path_factory.mktemp("hidden"), (CAR, driving_car()))
+    return standing_drive(tmp_path_factory.mktemp("hidden"))
 
 
 @pytest.fixture(scope="module")
 def data(clip: Clip) -> Data:
-    return load_data(clip, CONFIG)
+    return load_data(clip, PARKED_CONFIG)
 
 
 def test_the_ground_under_a_car_goes_on_from_around_it(clip: Clip, data: Data) -> None:
-    standing, ground = in_place(CAR, EDGES_US), fit_ground(clip)
+    standing, ground = in_place(PARKED, EDGES_US), fit_ground(clip)
     corners = np.array([[-0.5, -0.5], [0.5, 0.5], [0.0, 0.0]])
     points = under(standing, ground, corners)
-    half_m = 0.5 * CAR.size_m[:2] * GROWN[:2]
+    half_m = 0.5 * PARKED.size_m[:2] * GROWN[:2]
     np.testing.assert_allclose(points[:2, :2], [12.0, -2.5] + np.array([-1, 1])[:, None] * half_m)
     assert np.abs(points[:, 2]).max() < 0.05
     places = border(standing, ground)
@@ -70,9 +71,9 @@ def test_rays_reach_the_ground_through_the_box_alone(data: Data) -> None:
     assert len(hidden.rays) > 1000
     ends = hidden.rays.ends_m()
     assert ends[:, 2].abs().max() < 0.05
-    half_m = 0.5 * CAR.size_m * np.array(GROWN)
+    half_m = 0.5 * PARKED.size_m * np.array(GROWN)
     assert np.all(np.abs(ends[:, :2].numpy() - [12.0, -2.5]) <= half_m[:2] + 1e-4)
-    pose = CAR.trajectory.world_from_body[0]
+    pose = PARKED.trajectory.world_from_body[0]
     origins = hidden.rays.origins_m.double().numpy()
     entry, _ = crossing(pose, half_m, origins, ends.double().numpy())
     range_m = hidden.rays.range_m.numpy()
@@ -98,13 +99,13 @@ def test_colours_are_lent_to_rays_on_which_nobody_is_there(data: Data, clip: Cli
     assert bool((batch.rays.pixel_angle[count - lent : count] > 0.0).all())
     assert torch.equal(batch.shown()[count - lent :], batch.lent)
     assert not batch.sky()[count - lent :].any()
-    photometry = new_model(clip, CONFIG).photometry
+    photometry = new_model(clip, PARKED_CONFIG).photometry
     with torch.no_grad():
         photometry.log_gain[0] += 1.0
     exposure = batch.exposure(photometry)
     assert bool((exposure[count - lent :] == 1.0).all())
     assert bool((exposure[: count - lent] > 2.0).all())
-    assert len(batch.corrected(new_model(clip, CONFIG).poses).rays) == len(batch.rays)
+    assert len(batch.corrected(new_model(clip, PARKED_CONFIG).poses).rays) == len(batch.rays)
 
 
 def test_where_others_hide_all_of_it_nothing_is_drawn(data: Data) -> None:

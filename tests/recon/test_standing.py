@@ -30,36 +30,41 @@ from scenes.scenario import Scenario
 from scenes.semantics import Semantic
 from scenes.standers import for_good, in_place, parked
 from scenes.trajectory import Trajectory
-from tests.crowd_maker import ACTORS, crowd_config, peopled_drive, stepped, waiting_car, walker
+from tests.crowd_maker import (
+    ACTORS,
+    EDGES_US,
+    PARKED,
+    PARKED_CONFIG,
+    STANDING,
+    crowd_config,
+    standing_drive,
+    stepped,
+    walker,
+)
 from tests.scene_maker import driving_car
-
-STANDING = replace(ACTORS, standing_px=1.0)
-CONFIG = replace(crowd_config(), actors=STANDING)
-CAR = waiting_car()
-EDGES_US = np.array([0, 600_000])
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
-    return peopled_drive(tmp_path_factory.mktemp("standing"), (CAR, driving_car()))
+    return standing_drive(tmp_path_factory.mktemp("standing"))
 
 
 @pytest.fixture(scope="module")
 def data(clip: Clip) -> Data:
-    return load_data(clip, CONFIG)
+    return load_data(clip, PARKED_CONFIG)
 
 
 @pytest.fixture(scope="module")
 def scene(clip: Clip, data: Data) -> Scene:
     """A scene that was trained just long enough to tell a car from the ground."""
     backend = choose_backend(None)
-    settings = replace(CONFIG, backend=str(backend), steps=250)
+    settings = replace(PARKED_CONFIG, backend=str(backend), steps=250)
     model = train(clip, settings, data=data)
     return Scene(clip=clip, config=settings, model=model, backend=backend)
 
 
 def shown(clip: Clip, actors: ActorsConfig) -> list[int]:
-    return [actor.id for actor in actors_to_show(clip, replace(CONFIG, actors=actors))]
+    return [actor.id for actor in actors_to_show(clip, replace(PARKED_CONFIG, actors=actors))]
 
 
 def test_who_moves_comes_first_and_who_stands_is_in_its_place_for_good(clip: Clip) -> None:
@@ -67,8 +72,8 @@ def test_who_moves_comes_first_and_who_stands_is_in_its_place_for_good(clip: Cli
     assert shown(clip, STANDING) == [5, 7]
     assert shown(clip, replace(STANDING, most=1)) == [7]
     assert shown(clip, replace(STANDING, standing_px=1e3)) == [7]
-    standing = actors_to_show(clip, CONFIG)[0]
-    assert standing == in_place(CAR, clip.ego.time_us[[0, -1]])
+    standing = actors_to_show(clip, PARKED_CONFIG)[0]
+    assert standing == in_place(PARKED, clip.ego.time_us[[0, -1]])
     for time_us in (0, 600_000):  # before and after its track
         assert standing.at(time_us) is not None
         boxes = boxes_in_view(
@@ -78,16 +83,16 @@ def test_who_moves_comes_first_and_who_stands_is_in_its_place_for_good(clip: Cli
 
 
 def test_only_vehicles_in_a_place_that_is_known_well_are_parked() -> None:
-    assert parked(CAR)
+    assert parked(PARKED)
     assert not parked(driving_car())
-    assert not parked(replace(CAR, kind=Semantic.PERSON))
-    poses = np.tile(CAR.trajectory.world_from_body[:1], (20, 1, 1))
+    assert not parked(replace(PARKED, kind=Semantic.PERSON))
+    poses = np.tile(PARKED.trajectory.world_from_body[:1], (20, 1, 1))
     poses[:, 0, 3] += np.tile([0.0, 0.45], 10)
     times = 1000 * np.arange(20)
     jitters = Trajectory(time_us=times, world_from_body=poses)
-    assert not parked(replace(CAR, trajectory=jitters))
+    assert not parked(replace(PARKED, trajectory=jitters))
     once = Trajectory(time_us=times[:1], world_from_body=poses[:1])
-    assert parked(replace(CAR, trajectory=once))
+    assert parked(replace(PARKED, trajectory=once))
 
 
 def test_recipes_want_them_and_older_scenes_do_not(clip: Clip) -> None:
@@ -133,8 +138,10 @@ def test_both_backends_learn_the_same_from_a_step(
 
 
 def test_a_step_has_more_samples_for_them(clip: Clip, data: Data) -> None:
-    per_step = CONFIG.samples_per_step
-    assert wanted_samples(new_training(clip, CONFIG, data), CONFIG) == int(per_step * 41 / 40)
+    per_step = PARKED_CONFIG.samples_per_step
+    assert wanted_samples(new_training(clip, PARKED_CONFIG, data), PARKED_CONFIG) == int(
+        per_step * 41 / 40
+    )
     alone = crowd_config()
     assert wanted_samples(new_training(clip, alone, load_data(clip, alone)), alone) == per_step
 
@@ -142,12 +149,12 @@ def test_a_step_has_more_samples_for_them(clip: Clip, data: Data) -> None:
 def test_cells_in_a_standing_box_are_empty_but_for_those_near_the_ground(
     clip: Clip, data: Data, scene: Scene
 ) -> None:
-    training, side = new_training(clip, CONFIG, data), 512
+    training, side = new_training(clip, PARKED_CONFIG, data), 512
     block = training.model.field.block
     cells = emptied_cells(training.model.crowd, training.where, block, side)
     numbers = torch.stack([cells % side, cells // side % side, cells // side**2], -1)
     points = block.world((numbers + torch.rand(numbers.shape)) / side)
-    assert bool(hidden_by(CAR, points).all())
+    assert bool(hidden_by(PARKED, points).all())
     assert float(points[:, 2].min()) > 0.2
     # the whole inside of the one car: 4.4 by 2.07 by 1.36 m
     volume_m3 = len(cells) * (4.0 * block.half_size_m / side) ** 3
@@ -160,7 +167,7 @@ def test_cells_in_a_standing_box_are_empty_but_for_those_near_the_ground(
 
 def test_who_moves_is_drawn_more_often(clip: Clip) -> None:
     moving = load_pixels(clip, 0, np.arange(1), 1.0, clip.actors[1:])
-    both = load_pixels(clip, 0, np.arange(1), 1.0, (in_place(CAR, EDGES_US), clip.actors[1]))
+    both = load_pixels(clip, 0, np.arange(1), 1.0, (in_place(PARKED, EDGES_US), clip.actors[1]))
     standing = len(both.of_actors) - len(moving.of_actors)
     assert standing > 10
     assert torch.equal(both.of_actors[standing:], moving.of_actors)
@@ -170,9 +177,9 @@ def test_who_moves_is_drawn_more_often(clip: Clip) -> None:
 
 
 def test_who_stands_is_never_corrected(clip: Clip, data: Data) -> None:
-    training = new_training(clip, replace(CONFIG, steps=4), data)
+    training = new_training(clip, replace(PARKED_CONFIG, steps=4), data)
     for step in range(3):
-        train_step(training, data, replace(CONFIG, steps=4), step)
+        train_step(training, data, replace(PARKED_CONFIG, steps=4), step)
     crowd = training.model.crowd
     assert crowd is not None
     assert crowd.ids == (5, 7)
@@ -217,7 +224,7 @@ def test_nobody_saw_the_ground_under_it(scene: Scene) -> None:
         [[12.0, -2.5, 0.0], [12.0, -2.5, 1.0], [10.0, -3.3, -0.1], [12.0, 0.0, 0.0], [12, -2.5, 3]]
     )
     assert scene.observed(points).tolist() == [False, False, False, True, True]
-    assert hidden_by(CAR, points).tolist() == [True, True, True, False, False]
+    assert hidden_by(PARKED, points).tolist() == [True, True, True, False, False]
     support.hits -= 1.0
     alone = replace(scene, looks={7: scene.looks[7]})
     assert bool(alone.observed(points).sum() >= scene.observed(points).sum())
@@ -231,7 +238,7 @@ def test_it_comes_back_from_its_files(clip: Clip, data: Data, scene: Scene, tmp_
     assert again.crowd.ids == (5, 7)
     assert looked(replace(scene, model=again, backend=Backend.TORCH, native=None, looks={}),
                   clip.actors) == pytest.approx(looked(scene, clip.actors), rel=0.01)  # fmt: skip
-    settings = replace(CONFIG, steps=6)
+    settings = replace(PARKED_CONFIG, steps=6)
     one, other = (new_training(clip, settings, data) for _ in range(2))
     for step in range(2):
         train_step(one, data, settings, step)
@@ -244,7 +251,7 @@ def test_it_comes_back_from_its_files(clip: Clip, data: Data, scene: Scene, tmp_
 
 
 def test_walkers_stay_as_they_are(clip: Clip) -> None:
-    actors = (CAR, walker())
+    actors = (PARKED, walker())
     same = for_good(actors, frozenset({5, 9}), clip.ego.time_us)
     assert same[1] is actors[1]
     assert np.array_equal(same[0].trajectory.time_us, clip.ego.time_us)
@@ -253,7 +260,7 @@ def test_walkers_stay_as_they_are(clip: Clip) -> None:
 
 def test_who_is_there_as_a_picture_begins_is_there_in_all_its_rows() -> None:
     """A rolling shutter goes on after the last pose."""
-    track = CAR.trajectory
+    track = PARKED.trajectory
     look = Look(
         field=GridField(ACTORS.field, torch.Generator().manual_seed(0)),
         key_us=torch.arange(2),
@@ -261,8 +268,8 @@ def test_who_is_there_as_a_picture_begins_is_there_in_all_its_rows() -> None:
     )
     last = int(track.time_us[-1])
     rows = torch.tensor([last - 1000, last, last + 20_000])
-    (item,) = stage({CAR.id: look}, (), (CAR,), rows).instances
+    (item,) = stage({PARKED.id: look}, (), (PARKED,), rows).instances
     assert torch.equal(item.unit_from_world[2], item.unit_from_world[1])
     assert not torch.equal(item.unit_from_world[1], ABSENT)
-    late = stage({CAR.id: look}, (), (CAR,), torch.tensor([last + 1, last + 20_000]))
+    late = stage({PARKED.id: look}, (), (PARKED,), torch.tensor([last + 1, last + 20_000]))
     assert not late.instances
