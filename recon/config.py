@@ -22,6 +22,9 @@ class FieldConfig:
     """Inputs of the density network beside the grid's features: what changes with time."""
     channels: int = 3
     """Linear channels that `march` composites."""
+    material: bool = False
+    """Whether colours are albedo, and a third network says what else surfaces are made of
+    (`recon.material`): they have no light of their own."""
     occupancy_resolution: int = 128
     """Cells of the occupancy grid along each axis of the unit cube."""
     initial_density: float = 0.018

@@ -19,6 +19,8 @@ from recon.kernels.hash_grid import HashGridSpec
 from recon.kernels.mlp import mlp_shapes
 from recon.kernels.primitives import Primitives, primitives
 from recon.kernels.spherical_harmonics import spherical_harmonics
+from recon.material import HARMONICS as MATERIAL_HARMONICS
+from recon.material import Material, material_of, material_shapes
 from recon.occupancy import Occupancy, OccupancyGrid
 from recon.space import Block
 
@@ -36,7 +38,8 @@ class GridField(nn.Module):
     Parameters: `table` [entries, features]; `density_layers.<i>` and `colour_layers.<i>`
     [out, in] of two bias-free networks. Density = exp(first output + log initial density); the
     outputs and the direction's spherical harmonics are the inputs of the second network. The
-    first takes `latents` numbers beside the features of the grid, which say when it is.
+    first takes `latents` numbers beside the features of the grid, which say when it is. A field of
+    materials has a third, `material_layers.<i>`, of the outputs of the first.
     """
 
     def __init__(
@@ -61,6 +64,8 @@ class GridField(nn.Module):
             mlp_shapes(geometry + config.look_harmonics, config.width, 2, config.channels),
             generator,
         )
+        shapes = material_shapes(geometry) if config.material else ()
+        self.material_layers = _layers(shapes, generator)
 
     def density(
         self,
@@ -85,10 +90,26 @@ class GridField(nn.Module):
     def radiance(
         self, geometry: Float[Tensor, "n g"], directions: Float[Tensor, "n 3"]
     ) -> Float[Tensor, "n c"]:
-        """Linear radiance towards the viewer."""
+        """Linear radiance towards the viewer; albedo in a field of materials."""
         look = spherical_harmonics(directions)[:, : self.look_harmonics]
         inputs = torch.cat([geometry, look], dim=-1)
         return _radiance(self.primitives.mlp(inputs, tuple(self.colour_layers)))
+
+    @property
+    def has_material(self) -> bool:
+        """Whether its colours are albedo."""
+        return len(self.material_layers) > 0
+
+    def material(
+        self, geometry: Float[Tensor, "n g"], directions: Float[Tensor, "n 3"]
+    ) -> Material:
+        """What surfaces are made of beside their albedo, in a field of materials.
+
+        `directions` are those in which one looks at them (unit, in the frame of the box).
+        """
+        look = spherical_harmonics(directions)[:, :MATERIAL_HARMONICS]
+        inputs = torch.cat([geometry, look], dim=-1)
+        return material_of(self.primitives.mlp(inputs, tuple(self.material_layers)))
 
 
 class SkyField(nn.Module):

@@ -1,8 +1,9 @@
-"""What of somebody's look is its own colour, and what it only mirrors.
+"""What rays see of somebody's surface: what of it is its own colour, and what it only mirrors.
 
-A field knows radiance by direction. Paint and panes mirror least straight on (4 % of the light) and
-most at a grazing angle (Fresnel), so the least of what a place shows, as it is looked at and as one
-looks at it straight on, is its own colour; what it shows beyond that, it mirrors.
+A field of materials knows (`recon.material`). Any other knows radiance by direction. Paint and
+panes mirror least straight on (4 % of the light) and most at a grazing angle (Fresnel), so the
+least of what a place shows, as it is looked at and as one looks at it straight on, is its own
+colour; what it shows beyond that, it mirrors.
 """
 
 from dataclasses import dataclass
@@ -13,26 +14,33 @@ from torch import Tensor
 
 from recon.field import Instance
 from recon.kernels.compositing import transmittance
-from recon.parts import instance_part
-from recon.rays import Rays
+from recon.material import Material
+from recon.parts import cross_unit_cube, instance_part
+from recon.rays import FOOTPRINT_STD, Rays
 
 DULL = 0.1
 """A share of less is not told from none."""
 DARK = 0.25
 """Of a channel that is darker than this share of the others little is known."""
+DEPTHS, BEHIND_M = (0.1, 0.3, 0.5), 30.0
+"""Behind a surface, in steps of a march, materials are looked at; and further than any box is long.
+"""
 STEEPEST = 0.78
 """Sine of the elevation above which nobody was looked at when its look was learnt."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Sight:
-    """Radiance of the surface of one road user, as rays see it."""
+    """The surface of one road user, as rays see it."""
 
     points_m: Float[Tensor, "n 3"]
     """Where it is, in the world."""
     shown: Float[Tensor, "n 3"]
+    """Radiance; albedo where there is a material."""
     gloss: Float[Tensor, "n 3"]
-    """Share of it that is mirrored."""
+    """Share of the radiance that is mirrored; 0 where there is a material."""
+    material: Material | None = None
+    """What fields of materials are made of; its normals are the world's here, towards the eye."""
 
 
 @torch.no_grad()
@@ -56,19 +64,74 @@ def sight_of(
     if len(behind):
         range_m = range_m.index_copy(0, behind, _own_range(item, rays[behind], samples))
     points = rays.origins_m + rays.directions * range_m[:, None]
-    device = item.unit_from_world.device
-    moment = torch.zeros(len(points), dtype=torch.int64) if rays.moment is None else rays.moment
-    affine = item.unit_from_world[moment.to(device)]
-    linear = affine[..., :3]
-    unit = torch.einsum("nij,nj->ni", linear, points.to(device)) + affine[..., 3]
-    latent = None if item.latent is None else item.latent[moment.to(device)]
-    _, geometry = item.field.density(unit.clamp(0.0, 1.0), None, latent)
-    turn = linear / linear.norm(dim=2, keepdim=True).clamp_min(1e-12)
+    place = _Place(item, rays, points)
+    if item.field.has_material:
+        return _made_of(place, samples)
+    _, geometry = item.field.density(place.unit.clamp(0.0, 1.0), None, place.latent)
     shown, straight = (
-        item.field.radiance(geometry, torch.einsum("nij,nj->ni", turn, way.to(device))).cpu()
+        item.field.radiance(geometry, place.turned(way)).cpu()
         for way in (rays.directions, _straight_on(rays.directions, normals))
     )
     return Sight(points_m=points, shown=shown, gloss=_gloss(shown, straight))
+
+
+class _Place:
+    """Points on somebody's surface that rays see, in the frame of its field, on its device."""
+
+    def __init__(self, item: Instance, rays: Rays, points_m: Float[Tensor, "n 3"]) -> None:
+        device = item.unit_from_world.device
+        moment = torch.zeros(len(rays), dtype=torch.int64) if rays.moment is None else rays.moment
+        affine = item.unit_from_world[moment.to(device)]
+        self.item, self.rays, self.points_m = item, rays, points_m
+        self.linear = affine[..., :3]
+        self.scale = self.linear.norm(dim=2)
+        """Units per metre along each axis of the box."""
+        self.unit = torch.einsum("nij,nj->ni", self.linear, points_m.to(device)) + affine[..., 3]
+        self.latent = None if item.latent is None else item.latent[moment.to(device)]
+
+    def turned(self, directions: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """Unit vectors of the world in the frame of the box."""
+        turn = self.linear / self.scale[..., None].clamp_min(1e-12)
+        return torch.einsum("nij,nj->ni", turn, directions.to(turn.device))
+
+    def normals(self, of_box: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """The world's unit normals, towards the eye, of some in the frame of the box."""
+        turn = self.linear / self.scale[..., None].clamp_min(1e-12)
+        normal = torch.einsum("nji,nj->ni", turn, of_box).cpu()
+        away = (normal * self.rays.directions).sum(dim=1, keepdim=True) > 0.0
+        return torch.nn.functional.normalize(torch.where(away, -normal, normal), dim=1)
+
+    def footprint(self) -> Float[Tensor, "n"]:
+        """Standard deviations of the rays' pixels there, in the unit cube."""
+        away_m = (self.points_m - self.rays.origins_m).norm(dim=1)
+        width = (away_m * self.rays.pixel_angle * FOOTPRINT_STD).to(self.scale.device)
+        return width * self.scale.prod(1) ** (1.0 / 3.0)
+
+
+def _made_of(place: _Place, samples: int) -> Sight:
+    """Means of what is just behind a surface: as deep as a march may first look into it."""
+    field = place.item.field
+    along = torch.einsum("nij,nj->ni", place.linear, place.rays.directions.to(place.unit.device))
+    enter_m, leave_m = cross_unit_cube(place.unit - along * BEHIND_M, along)
+    step = along * ((leave_m - enter_m) / samples)[:, None]
+    footprint, towards = place.footprint(), place.turned(place.rays.directions)
+    albedo, mirror, openness, normal = [], [], [], []
+    for depth in DEPTHS:
+        unit = (place.unit + depth * step).clamp(0.0, 1.0)
+        _, geometry = field.density(unit, footprint, place.latent)
+        made_of = field.material(geometry, towards)
+        albedo.append(field.radiance(geometry, towards))
+        mirror.append(made_of.mirror)
+        openness.append(made_of.openness)
+        normal.append(made_of.normal)
+    shown = torch.stack(albedo).mean(dim=0).cpu()
+    material = Material(
+        mirror=torch.stack(mirror).mean(dim=0).cpu(),
+        openness=torch.stack(openness).mean(dim=0).cpu(),
+        normal=place.normals(torch.stack(normal).mean(dim=0)),
+    )
+    nothing = torch.zeros_like(shown)
+    return Sight(points_m=place.points_m, shown=shown, gloss=nothing, material=material)
 
 
 def _gloss(shown: Float[Tensor, "n 3"], straight: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:

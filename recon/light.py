@@ -17,8 +17,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from recon.evidence import camera_trajectory, pixel_angle, scaled_camera
-from recon.march import OPAQUE, MarchOutput
+from recon.march import MarchOutput
 from recon.scene import Scene
+from recon.sightlines import sun_share
 from recon.sky import Daylight, gradation
 from scenes.camera import camera_rays
 from scenes.clip import Clip
@@ -46,15 +47,17 @@ LIT = 0.75
 NIGHT, NIGHT_ABOVE = 0.1, 0.04
 """Where the sky gives the road less than this share of its light, lamps do; and where no sky was
 seen, if all that is above the horizon has the mean radiance of such a sky."""
+SUNLIT = 0.5
+"""Road that more than this share of the sun's light reaches is in it."""
+DIFFUSE = 0.3
+"""Of the light of level ground in the sun, the glow about it may make the sky's up to this share:
+on clear days it is 0.15 to 0.3 (Erbs, Klein, Duffie 1982)."""
 LAMP_M, DOWN, LIT_M = 0.65, 0.05, (5.0, 15.0)
 """Height of headlamps, how they are tilted, and how far ahead the road has its light from both."""
 INSIDE = 0.956, 0.927
 """Cosines to their direction between which the light of headlamps fades."""
 LEAST = 20
 """Fewer points than this say nothing."""
-BEAM_RAD = 0.1
-SKIN_M = 0.3
-"""Rays to the sun start this far off a surface."""
 
 
 @lru_cache(maxsize=2)
@@ -92,8 +95,12 @@ def _clear_day(scene: Scene, seen: "_Evidence", light: Daylight) -> Daylight:
     if sun is None:
         return light
     up = torch.tensor([0.0, 0.0, 1.0]).expand_as(seen.points)
-    lit = sunlit(scene, seen.points, up, sun)
+    lit = sun_share(scene, seen.points, up, sun) > SUNLIT
     total = _level(seen.road[lit] if int(lit.sum()) >= LEAST else seen.road, LIT)
+    plain = light.on_level(glowing=False).mean()
+    glowing = (light.on_level().mean() - plain).clamp_min(1e-6)
+    share = ((DIFFUSE * total.mean() - plain) / glowing).clamp(0.0, 1.0)
+    light = replace(light, glow=float(share))
     over = float((total - light.on_level()).mean()) / max(float(sun[2]), LOWEST)
     return replace(light, sun=max(0.0, over) * SUN)
 
@@ -209,29 +216,3 @@ def _on_road(points: Float[Tensor, "n 3"], out: MarchOutput, ego: Trajectory) ->
     local = torch.einsum("nji,nj->ni", there[:, :3, :3], points[near] - there[:, :3, 3])
     found[near] = (local[:, 2].abs() < ROAD_M) & (local[:, 1].abs() < BESIDE_M)
     return found
-
-
-def sunlit(
-    scene: Scene,
-    points: Float[Tensor, "n 3"],
-    normals: Float[Tensor, "n 3"],
-    to_sun: Float[Tensor, "3"],
-) -> Bool[Tensor, "n"]:
-    """Whether nothing that stands, as far as pictures showed it, is between points and the sun."""
-    if not len(points):
-        return torch.zeros(0, dtype=torch.bool)
-    start = points + SKIN_M * normals
-    towards = to_sun.expand_as(start).contiguous()
-    out = scene.render_rays(start, towards, torch.full((len(start),), BEAM_RAD))
-    return ~shown_surface(scene, start, towards, out)
-
-
-def shown_surface(
-    scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"], out: MarchOutput
-) -> Bool[Tensor, "n"]:
-    """Which rays end on a surface that training pictures showed."""
-    met = torch.isfinite(out.range_m) & (out.opacity >= OPAQUE)
-    points = origins + directions * torch.where(met, out.range_m, 0.0)[:, None]
-    support = scene.model.support
-    voxel = support.voxels(scene.model.field.block.unit(points))
-    return met & (support.hits[voxel] > 0)

@@ -4,8 +4,8 @@
 
 Truth says how far the surface is that a pixel shows (`recon.shots`), so points are learnt from, not
 rays: nothing is before the surface, and just behind it, as deep as a step of a march may reach, it
-is solid and has the colour of the pixel. So it looks the same wherever the steps of a ray fall.
-Pixels on a silhouette mix it with the street: those of vehicles do not teach this.
+is solid and made of what the middle of the pixel shows. So it looks the same wherever the steps of
+a ray fall.
 """
 
 from dataclasses import dataclass, replace
@@ -22,15 +22,15 @@ from recon.assets import PACKAGED, write_asset
 from recon.config import ActorsConfig, FieldConfig
 from recon.field import GridField
 from recon.kernels.hash_grid import HashGridSpec
+from recon.material import MOST_MIRROR, MOST_OPEN
 from recon.photometry import srgb
 from recon.shots import KEYS, Shots, photographed
 from recon.space import cell_index
-from recon.staged import Baked, Look
-from recon.surroundings import Cube
+from recon.staged import Look
 from scenes.actor import Actor
 from scenes.assets import LIBRARY, LIBRARY_SEED, library
 
-GRID = HashGridSpec(levels=6, features=2, log2_table=17, base_resolution=8, per_level_scale=1.5)
+GRID = HashGridSpec(levels=8, features=2, log2_table=17, base_resolution=8, per_level_scale=1.5)
 LIMBED_GRID = replace(GRID, levels=8)
 """8 to 61 cells across a box, and to 137 across one with the spokes of a bicycle in it."""
 STEPS, POINTS = 2500, 4096
@@ -40,8 +40,6 @@ BLUR = -1.0, 2.0
 """Octaves by which pixels are smaller and larger than in the pictures."""
 BINS = 8
 """Of each channel: colours in one bin are drawn as the square root of how often they are there."""
-HARMONICS = 9
-"""Spherical harmonics of the direction that a look depends on: gloss of paint and panes."""
 RATE, NETWORK_RATE, FINAL_RATE = 1e-2, 1e-2, 0.03
 DEEP, THIN, CLEAR = 0.004, 0.006, 0.02
 """Shares of a box's diagonal: how deep behind the surface is learnt from, what thickness should be
@@ -51,26 +49,25 @@ DEEPER, DEEPER_SHARE, CARVED = 0.03, 0.3, 48
 across the box."""
 CLOSE, CLOSE_SHARE = 0.03, 0.3
 """So near before the surface, in shares of the diagonal, lies this share of the empty points."""
-OPACITY = 0.5
-"""Weight of the errors of opacity beside that of colour."""
+OPACITY, FINISH = 0.5, 0.3
+"""Weights of the errors of opacity, and of what it is made of, beside that of albedo."""
 
 
-def learnt(
-    shots: Shots, actor: Actor, period_us: int, light: Cube, steps: int
-) -> tuple[Look, FieldConfig]:
-    """A field that shows what the pictures show."""
+def learnt(shots: Shots, actor: Actor, period_us: int, steps: int) -> tuple[Look, FieldConfig]:
+    """A field that is made of what the pictures show."""
     settings = ActorsConfig()
     latents, keys = (settings.latents, KEYS) if period_us else (0, 1)
     grid = LIMBED_GRID if period_us else GRID
-    config = replace(settings.field, grid=grid, latents=latents, look_harmonics=HARMONICS)
+    config = replace(settings.field, grid=grid, latents=latents, look_harmonics=4, material=True)
     random = torch.Generator().manual_seed(LIBRARY_SEED)
     field = GridField(config, random)
     latent = torch.nn.Parameter(0.1 * torch.randn(keys, latents, generator=random))
     table = LazyAdam(field.table)
-    networks = [*field.density_layers, *field.colour_layers, *([latent] if latents else [])]
+    layers = (field.density_layers, field.colour_layers, field.material_layers)
+    networks = [weight for each in layers for weight in each] + ([latent] if latents else [])
     adam = torch.optim.Adam(networks, lr=NETWORK_RATE, betas=(BETA1, BETA2))
     diagonal_m = float(np.linalg.norm(actor.size_m))
-    pools = pools_of(shots, bool(period_us), random)
+    pools = pools_of(shots, random)
     for step in range(steps):
         loss = _loss(field, shots, pools, latent if latents else None, diagonal_m, random)
         adam.zero_grad(set_to_none=True)
@@ -87,7 +84,6 @@ def learnt(
         key_us=torch.arange(keys + 1) * max(period_us, keys) // keys,
         # the swing ends as it began
         latent=torch.cat([latent, latent[:1]]).detach() if latents else None,
-        light=Baked(cube=light),
         samples=SAMPLES,
     )
     return look, config
@@ -99,29 +95,24 @@ class Pools:
 
     shown: Int64[Tensor, "a"]
     """Pixels that show the one in the middle."""
-    solid: Int64[Tensor, "b"]
-    """Those of them that teach what is solid, and of what colour: not the rim of a vehicle, but all
-    of who has limbs: bicycles are nothing but rims."""
     empty: Bool[Tensor, "cells"]
     """Cells of the unit cube that a ray to the surface went through."""
     rare: Int64[Tensor, "c"]
-    """The latter, those of rare colours several times: lamps are small."""
+    """As many, those of rare colours several times: lamps are small."""
 
 
-def pools_of(shots: Shots, limbed: bool, random: torch.Generator) -> Pools:
+def pools_of(shots: Shots, random: torch.Generator) -> Pools:
     """Sort pixels."""
     shown = torch.nonzero(torch.isfinite(shots.range_m))[:, 0]
-    solid = shown if limbed else shown[shots.whole[shown]]
-    bins = (srgb(shots.linear[solid]).clamp(0.0, 0.999) * BINS).long()
+    bins = (srgb(shots.albedo[shown]).clamp(0.0, 0.999) * BINS).long()
     colour = (bins * torch.tensor([BINS * BINS, BINS, 1])).sum(1)
     weight = torch.bincount(colour)[colour].double() ** -0.5
     ends = weight.cumsum(0)
-    at = torch.rand(len(solid), generator=random, dtype=torch.float64) * ends[-1]
+    at = torch.rand(len(shown), generator=random, dtype=torch.float64) * ends[-1]
     return Pools(
         shown=shown,
-        solid=solid,
         empty=_carved(shots, random),
-        rare=solid[torch.searchsorted(ends, at).clamp(max=len(solid) - 1)],
+        rare=shown[torch.searchsorted(ends, at).clamp(max=len(shown) - 1)],
     )
 
 
@@ -147,7 +138,7 @@ def _loss(
     """Of points before surfaces, or where there is none, and of as many just behind them."""
     everywhere = torch.randint(len(shots.key), (POINTS // 2,), generator=random)
     before = torch.cat([everywhere, _drawn(pools.shown, POINTS // 2, random)])
-    behind = torch.cat([_drawn(x, POINTS // 2, random) for x in (pools.solid, pools.rare)])
+    behind = torch.cat([_drawn(x, POINTS // 2, random) for x in (pools.shown, pools.rare)])
     end_m = torch.minimum(shots.leave_m, shots.range_m)[before]
     way_m = (end_m - shots.enter_m[before]).clamp_min(0.0)
     close = torch.rand(POINTS, generator=random) < CLOSE_SHARE
@@ -165,12 +156,24 @@ def _loss(
     blur = 2.0 ** (BLUR[0] + (BLUR[1] - BLUR[0]) * torch.rand(len(ray), generator=random))
     footprint = blur * shots.footprint[ray] * at_m
     density, geometry = field.density(unit, footprint, when)
-    shown = srgb(field.radiance(geometry[POINTS:], shots.directions[behind]))
     inside = ~(deep & pools.empty[cell_index(unit[POINTS:], CARVED)])
-    off = (inside[:, None] * (shown - srgb(shots.linear[behind])).square()).mean()
+    off = (inside * _made_otherwise(field, geometry[POINTS:], shots, behind)).mean()
     absorbed = 1.0 - torch.exp(-density[:POINTS] * CLEAR * diagonal_m)
     passed = inside * torch.exp(-density[POINTS:] * THIN * diagonal_m)
     return off + OPACITY * (absorbed.square().mean() + passed.square().mean())
+
+
+def _made_otherwise(
+    field: GridField, geometry: Float[Tensor, "n g"], shots: Shots, pixel: Int64[Tensor, "n"]
+) -> Float[Tensor, "n"]:
+    """Error of what surfaces are made of."""
+    shown = srgb(field.radiance(geometry, shots.directions[pixel]))
+    material = field.material(geometry, shots.directions[pixel])
+    off = (shown - srgb(shots.albedo[pixel])).square().mean(dim=1)
+    mirror = ((material.mirror - shots.mirror[pixel]) / MOST_MIRROR).square()
+    openness = (material.openness - shots.openness[pixel].clamp_max(MOST_OPEN)).square()
+    turned = 1.0 - (material.normal * shots.normal[pixel]).sum(dim=1)
+    return off + FINISH * (mirror + openness + turned)
 
 
 def _drawn(among: Int64[Tensor, "n"], count: int, random: torch.Generator) -> Int64[Tensor, "_"]:
@@ -189,8 +192,8 @@ def main(
     """
     torch.set_num_threads(1)  # the same sums on every machine
     for name in kinds:
-        shots, actor, period_us, light = photographed(name)
-        look, config = learnt(shots, actor, period_us, light, steps)
+        shots, actor, period_us = photographed(name)
+        look, config = learnt(shots, actor, period_us, steps)
         asset = write_asset(out / name, library()[name], look, config)
         print(f"{asset.name}: {(out / name / 'field.safetensors').stat().st_size} bytes")
 

@@ -1,9 +1,10 @@
 """Light on what was put where it was not recorded, and the shadows that it throws.
 
-Somebody who comes from elsewhere brings the light along that it was learnt in. Its radiance is
-multiplied by the light that a surface with that normal gets here over the light that it got there;
-what it mirrors (`recon.gloss`) by that which comes from where it is mirrored. Sun and shadows are
-those of the scene (`recon.light`).
+Somebody who is made of materials (`recon.material`) sends back the light that comes to its surfaces
+here. Somebody else who comes from elsewhere brings the light along that it was learnt in: its
+radiance is multiplied by the light that a surface with that normal gets here over the light that it
+got there; what it mirrors (`recon.gloss`) by that which comes from where it is mirrored. Sun and
+shadows are those of the scene (`recon.light`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +14,22 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from recon.gloss import Sight, sight_of
-from recon.light import INSIDE, SKIN_M, beam_way, daylight, sunlit
+from recon.light import daylight
 from recon.march import MarchOutput
 from recon.rays import Rays
 from recon.scene import Scene
 from recon.shadow import Box
+from recon.sightlines import SKIN_M, sun_share
 from recon.staged import Baked, Staged
-from recon.surroundings import SIDES, coming, cube_on, shade, surroundings
+from recon.surroundings import (
+    SIDES,
+    coming,
+    cube_on,
+    lamplight,
+    shade,
+    sunshine,
+    surroundings,
+)
 
 MOST = 16.0
 """Nobody gets more than so many times brighter, or darker."""
@@ -27,6 +37,8 @@ UNKNOWN = 1e-6
 """Irradiance that is as good as none: where nothing is known of the light, looks stay."""
 WHOLE = 0.95
 """A pixel of which somebody has this share shows nobody else."""
+MATT = 1e-3
+"""Surfaces that mirror less than this mirror nothing."""
 LEAST = 0.02
 """Shares of a pixel below this stay as they are."""
 
@@ -34,7 +46,7 @@ LEAST = 0.02
 @torch.no_grad()
 def relit(
     scene: Scene,
-    rays: tuple[Tensor, Tensor],
+    rays: tuple[Tensor, ...],
     out: MarchOutput,
     normals: Float[Tensor, "n 3"],
     staged: Staged,
@@ -44,7 +56,7 @@ def relit(
 
     Args:
         scene: Where they are.
-        rays: Origins [m] and unit directions.
+        rays: Origins [m], unit directions, and angles that their pixels span [rad].
         out: What the rays meet.
         normals: Of the surfaces there (world); NaN where there is none.
         staged: Who is there.
@@ -54,22 +66,49 @@ def relit(
     for k, (item, made) in enumerate(zip(staged.instances, staged.lights, strict=True)):
         share = out.instance_weights[:, k + 1]
         mine = torch.nonzero(share > LEAST)[:, 0]
-        if made is None or item.id not in boxes or not len(mine):
+        if item.id not in staged.strangers or item.id not in boxes or not len(mine):
             continue
         seen, range_m, normal = _surface(rays, out, normals, staged, k, mine)
         samples = item.samples or scene.config.sampling.instance_samples
         sight = sight_of(item, seen, range_m, normal, samples)
-        factor = _factor(scene, seen, sight, normal, made, boxes[item.id])
+        if made is None:
+            factor, more = _sent_back(scene, seen, sight, boxes[item.id])
+        else:
+            factor, more = _factor(scene, seen, sight, normal, made, boxes[item.id]), None
         # a pixel that it shares with others changes by what it adds
-        whole = share[mine, None] > WHOLE
-        was = torch.where(whole, linear[mine], share[mine, None] * sight.shown)
+        part = share[mine, None]
+        was = torch.where(part > WHOLE, linear[mine], part * sight.shown)
         changed = linear[mine] + was * (factor - 1.0)
+        changed = changed if more is None else changed + part * more
         linear = linear.index_copy(0, mine, changed.clamp_min(0.0))
     return linear
 
 
+def _sent_back(
+    scene: Scene, rays: Rays, sight: Sight, box: Box
+) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
+    """What albedo is multiplied by to become radiance, and the radiance that is mirrored."""
+    material = sight.material
+    assert material is not None
+    normals, eye = material.normal, rays.origins_m[:1]
+    around = cube_on(surroundings(scene, *box), normals @ box[0][:3, :3].to(normals))
+    light = sunshine(scene, sight.points_m, normals) + lamplight(
+        scene, eye, sight.points_m, normals
+    )
+    light = light + material.openness[:, None] * around
+    facing = -(rays.directions * normals).sum(dim=1)
+    mirror = material.mirrored(facing)[:, None]
+    more = torch.zeros_like(light)
+    shiny = torch.nonzero(mirror[:, 0] > MATT)[:, 0]
+    if len(shiny):
+        turned = (rays.directions + 2.0 * facing[:, None] * normals)[shiny]
+        from_there, _ = coming(scene, sight.points_m[shiny] + SKIN_M * normals[shiny], turned)
+        more[shiny] = mirror[shiny] * from_there
+    return (1.0 - mirror) * light / torch.pi, more
+
+
 def _surface(
-    rays: tuple[Tensor, Tensor],
+    rays: tuple[Tensor, ...],
     out: MarchOutput,
     normals: Float[Tensor, "n 3"],
     staged: Staged,
@@ -80,7 +119,7 @@ def _surface(
     seen = Rays(
         origins_m=rays[0][mine],
         directions=rays[1][mine],
-        pixel_angle=torch.zeros(len(mine)),
+        pixel_angle=rays[2][mine],
         moment=staged.moment[mine],
     )
     wins = out.instance[mine] == k + 1
@@ -96,8 +135,8 @@ def _factor(
     """How much brighter surfaces that were made in another light are in the light of here."""
     turn = box[0][:3, :3].to(normals)
     around = surroundings(scene, *box)
-    light = _direct(scene, sight.points_m, normals) + cube_on(around, normals @ turn)
-    light = light + _lamplight(scene, rays.origins_m[:1], sight.points_m, normals)
+    light = sunshine(scene, sight.points_m, normals) + cube_on(around, normals @ turn)
+    light = light + lamplight(scene, rays.origins_m[:1], sight.points_m, normals)
     factor = _ratio(light, _made(made, normals @ turn))
     gloss = sight.gloss
     shiny = torch.nonzero((gloss > 0.0).any(dim=1))[:, 0]
@@ -113,36 +152,6 @@ def _factor(
 
 def _ratio(here: Float[Tensor, "n 3"], there: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
     return ((here + UNKNOWN) / (there + UNKNOWN)).clamp(1.0 / MOST, MOST)
-
-
-def _lamplight(
-    scene: Scene,
-    eye_m: Float[Tensor, "1 3"],
-    points: Float[Tensor, "n 3"],
-    normals: Float[Tensor, "n 3"],
-) -> Float[Tensor, "n 3"]:
-    """Irradiance by the headlamps of the car that looks, at night."""
-    beam = daylight(scene).beam
-    if not bool(beam.any()):
-        return torch.zeros_like(points)
-    way_m, cosine = beam_way(scene.clip, eye_m, points)
-    away_m = way_m.norm(dim=1, keepdim=True).clamp_min(0.5)
-    facing = -(way_m / away_m * normals).sum(dim=1, keepdim=True).clamp_max(0.0)
-    inside = ((cosine[:, None] - INSIDE[1]) / (INSIDE[0] - INSIDE[1])).clamp(0.0, 1.0)
-    return beam * facing * inside / away_m**2
-
-
-def _direct(
-    scene: Scene, points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"]
-) -> Float[Tensor, "n 3"]:
-    """Irradiance of surfaces by the sun itself."""
-    light = daylight(scene)
-    if light.to_sun is None:
-        return torch.zeros_like(points)
-    facing = (normals @ light.to_sun).clamp_min(0.0)
-    lit = torch.nonzero(facing > 0.0)[:, 0]
-    facing[lit] *= sunlit(scene, points[lit], normals[lit], light.to_sun).to(facing)
-    return facing[:, None] * light.sun
 
 
 @torch.no_grad()
@@ -186,11 +195,11 @@ def baked(scene: Scene, boxes: Sequence[Box], eyes_m: Float[Tensor, "boxes 3"]) 
         turn, middle, size_m = (x.to(SIDES) for x in (box[0][:3, :3], box[0][:3, 3], box[1]))
         sides = SIDES @ turn.T
         points = middle + 0.5 * (SIDES * size_m) @ turn.T
-        cubes.append(surroundings(scene, *box) + _lamplight(scene, eye[None], points, sides))
+        cubes.append(surroundings(scene, *box) + lamplight(scene, eye[None], points, sides))
         if light.to_sun is not None:
             facing = sides @ light.to_sun > 0.0
-            lit = sunlit(scene, points[facing], sides[facing], light.to_sun)
-            suns.append((turn.T @ light.to_sun, lit.float().mean() * light.sun))
+            left = sun_share(scene, points[facing], sides[facing], light.to_sun)
+            suns.append((turn.T @ light.to_sun, left.mean() * light.sun))
     cube = torch.stack(cubes).mean(dim=0)
     if not suns:
         return Baked(cube=cube)

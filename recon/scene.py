@@ -140,7 +140,7 @@ class Scene:
 
     def lit(
         self,
-        rays: tuple[Tensor, Tensor],
+        rays: tuple[Tensor, ...],
         out: MarchOutput,
         normals: Float[Tensor, "rays 3"],
         staged: Staged,
@@ -150,7 +150,7 @@ class Scene:
         """Radiance of rays where people are not where, or what, they were (`recon.relight`).
 
         Args:
-            rays: Origins [m] and unit directions.
+            rays: Origins [m], unit directions, and angles that their pixels span [rad].
             out: What the rays meet.
             normals: Of the surfaces there (world); NaN where there is none.
             staged: Who is there.
@@ -161,7 +161,7 @@ class Scene:
 
         linear = relit(self, rays, out, normals, staged, boxes)
         throwing = {number: box for number, box in boxes.items() if number in moved}
-        return shadowed(self, rays, out, linear, staged, throwing)
+        return shadowed(self, (rays[0], rays[1]), out, linear, staged, throwing)
 
     def observed(self, points_m: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n"]:
         """Whether training rays met or passed the static scene at world points.

@@ -1,22 +1,22 @@
 """Exact pictures of procedural road users, to learn packaged assets from; needs Mitsuba.
 
-Each stands on an empty street under an overcast sky, so that no shadow of one sun is baked in, and
-is photographed from all around, mostly from as high as cameras of cars are. Truth says which pixels
-show it, how far away it is there, and what light is on its sides.
+Each stands on an empty street and is looked at from all around, mostly from as high as cameras of
+cars are. Truth says which pixels show it, how far away it is there, and what it is made of. How
+open it is to the light around is found under an overcast sky.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from recon.crowd import unit_from_box
-from recon.light import BEAM_RAD
 from recon.parts import cross_unit_cube
 from recon.rays import FOOTPRINT_STD
-from recon.surroundings import Cube, face_rays, irradiance_of_faces
+from recon.sightlines import BEAM_RAD
+from recon.surroundings import Cube, cube_on, face_rays, irradiance_of_faces
 from scenes.actor import Actor
 from scenes.assets import LIBRARY, LIBRARY_SEED
 from scenes.camera import Camera, camera_rays
@@ -25,11 +25,11 @@ from scenes.trajectory import Trajectory
 from scenes.worlds.light import Light
 from scenes.worlds.procedural import procedural
 from scenes.worlds.sunshine import SKIN_M
-from scenes.worlds.tracer import Tracer
-from scenes.worlds.view import photograph, rays_at, true_view
+from scenes.worlds.tracer import Tracer, pick_hits
+from scenes.worlds.view import rays_at
 from scenes.worlds.world import Body, Limb, World, ground, street
 
-AZIMUTHS, SIZE_PX = 16, 160
+AZIMUTHS, SIZE_PX = 16, 224
 """Cameras of a ring, and the sides of their pictures."""
 Ring = tuple[float, float, float | None]
 """Of cameras: diagonals of the box from its middle (and `NEAREST_M`), height over the road [m], or
@@ -64,10 +64,12 @@ class Shots:
     leave_m: Float[Tensor, "n"]
     range_m: Float[Tensor, "n"]
     """To the surface of the one in the middle; inf where it is not what the pixel shows."""
-    linear: Float[Tensor, "n 3"]
-    """Radiance of the one in the middle; on its rim that of the middle of the pixel."""
-    whole: Bool[Tensor, "n"]
-    """It fills the pixel and those around it."""
+    albedo: Float[Tensor, "n 3"]
+    """Linear, at the middle of the pixel, as the following; 0 where it is not shown."""
+    mirror: Float[Tensor, "n"]
+    """See `recon.material.Material`, also for the following."""
+    openness: Float[Tensor, "n"]
+    normal: Float[Tensor, "n 3"]
     footprint: Float[Tensor, "n"]
     """Standard deviation of a pixel a metre away, in the unit cube."""
     key: Int64[Tensor, "n"]
@@ -117,14 +119,15 @@ def cameras(
     return found
 
 
-def photographed(name: str) -> tuple[Shots, Actor, int, Cube]:
-    """What its pictures show, its box, how long its limbs take, and its light."""
+def photographed(name: str) -> tuple[Shots, Actor, int]:
+    """What its pictures show, its box, and how long its limbs take."""
     world, actor, limbs = stage(name)
     period_us = limbs[0].period_us if limbs else 0
     light = Light(Tracer(world))
+    cube = stage_light(light, actor)
     views = cameras(actor.size_m, KEY_RINGS if limbs else RINGS)
     parts = [
-        _picture(light, actor, camera, box_from_camera, key, key * period_us // KEYS)
+        _picture(light, actor, cube, camera, box_from_camera, key, key * period_us // KEYS)
         for key in range(KEYS if limbs else 1)
         for camera, box_from_camera in views
     ]
@@ -134,12 +137,13 @@ def photographed(name: str) -> tuple[Shots, Actor, int, Cube]:
             for name in Shots.__dataclass_fields__
         }
     )
-    return shots, actor, period_us, stage_light(light, actor)
+    return shots, actor, period_us
 
 
 def _picture(
     light: Light,
     actor: Actor,
+    cube: Cube,
     camera: Camera,
     box_from_camera: Float64[np.ndarray, "4 4"],
     key: int,
@@ -147,15 +151,7 @@ def _picture(
 ) -> Shots:
     eye = actor.trajectory.world_from_body[0] @ box_from_camera
     pixels = camera.pixel_centres().reshape(-1, 2)
-    view = true_view(light.tracer, camera, eye, time_us)
-    mine = view.instance == actor.id
-    # a pixel on the rim is not, and neither is one beside it
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(mine, 1), (3, 3))
-    whole = around.all(axis=(2, 3)).ravel()
-    linear = np.zeros((len(pixels), 3), dtype=np.float32)
-    linear[whole] = photograph(light, camera, eye, time_us, key, pixels[whole])
-    rim = mine.ravel() & ~whole
-    linear[rim] = light.radiance(*rays_at(camera, pixels[rim], eye, time_us), 1.0 / camera.fx)
+    range_m, made_of = _surface(light, actor, cube, rays_at(camera, pixels, eye, time_us))
     starts, directions = (
         torch.from_numpy(each).float() for each in camera_rays(camera, pixels, box_from_camera, 0)
     )
@@ -163,21 +159,44 @@ def _picture(
     across = unit[:, :3].norm(dim=1).prod() ** (1.0 / 3.0)  # as `recon.parts.instance_part`
     origins, along = starts @ unit[:, :3].T + unit[:, 3], directions @ unit[:, :3].T
     enter_m, leave_m = cross_unit_cube(origins, along)
-    range_m = np.where(mine, view.range_m, np.inf).ravel()
     every = Shots(
         origins=origins,
         along=along,
         directions=directions,
         enter_m=enter_m,
         leave_m=leave_m,
-        range_m=torch.from_numpy(range_m).float(),
-        linear=torch.from_numpy(linear),
-        whole=torch.from_numpy(whole),
+        range_m=range_m,
         footprint=torch.full((len(pixels),), float(FOOTPRINT_STD / camera.fx * across)),
         key=torch.full((len(pixels),), key),
+        **made_of,
     )
     met = leave_m > enter_m
     return Shots(**{name: getattr(every, name)[met] for name in Shots.__dataclass_fields__})
+
+
+def _surface(
+    light: Light, actor: Actor, cube: Cube, rays: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> tuple[Float[Tensor, "n"], dict[str, Tensor]]:
+    """How far away the actor is, inf where rays show something else, and of what it is made.
+
+    Its box is not turned, so axes of the world are those of the box.
+    """
+    truth = light.tracer.truth(*rays)
+    mine = np.flatnonzero(truth.instance == actor.id)
+    range_m = np.full(len(truth.range_m), np.inf)
+    range_m[mine] = truth.range_m[mine]
+    mirror, around = light.finish(pick_hits(light.tracer.cast(*rays), mine))
+    normal = torch.from_numpy(truth.normal).float()
+    open_light = cube_on(cube, normal[mine]).mean(dim=1)
+    found = {
+        "albedo": torch.from_numpy(truth.albedo).float(),
+        "mirror": torch.zeros(len(range_m)),
+        "openness": torch.zeros(len(range_m)),
+        "normal": normal,
+    }
+    found["mirror"][mine] = torch.from_numpy(mirror).float()
+    found["openness"][mine] = torch.from_numpy(around.mean(axis=1)).float() / open_light
+    return torch.from_numpy(range_m).float(), found
 
 
 def stage_light(light: Light, actor: Actor) -> Cube:

@@ -31,6 +31,8 @@ class Daylight:
     """Irradiance of a surface that faces the sun; 0 under cloud, and where nothing is known."""
     beam: Float[Tensor, "3"]
     """Irradiance a metre ahead of the car's own headlamps, at night; 0 by day."""
+    glow: float = 1.0
+    """How strong the glow about the sun is, over that of the standard clear sky."""
 
     def sky_at(
         self, directions: Float[Tensor, "n 3"], glowing: bool = True
@@ -41,7 +43,7 @@ class Daylight:
         blue = 1.0 - torch.exp(-BLUER * directions[:, 2:].clamp_min(0.0))
         colour = 1.0 + blue * (BLUE - 1.0)
         if self.to_sun is not None and glowing:  # as white as the sun
-            colour = colour + glow(directions @ self.to_sun)[:, None] - 1.0
+            colour = colour + self.glow * (glow(directions @ self.to_sun)[:, None] - 1.0)
         return gradation(directions[:, 2:]) * colour * self.sky
 
     def on_level(self, glowing: bool = True) -> Float[Tensor, "3"]:

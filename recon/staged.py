@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from recon.crowd import (
+    GROWN,
     OBSERVED,
     Crowd,
     box_correction,
@@ -24,9 +25,14 @@ from recon.crowd import (
 )
 from recon.field import ABSENT, GridField, Instance
 from recon.masks import KNOWN_SLACK_US
+from recon.shadow import CLEARANCE_M
 from scenes.actor import Actor
 from scenes.encounters import fixtures
 from scenes.standers import for_good
+
+AXLE, WHEEL_M, FOOT_M = 0.3, 0.35, 0.03
+"""How far from its middle a vehicle's axles are, in its lengths (wheelbases are about 0.6 of them);
+what is so near to one is a wheel, but for what is this low."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -81,9 +87,11 @@ class Staged:
 
     @property
     def strangers(self) -> frozenset[int]:
-        """Track ids of those who bring the light of elsewhere along."""
-        pairs = zip(self.ids, self.lights, strict=True)
-        return frozenset(number for number, light in pairs if light is not None)
+        """Track ids of those who bring the light of elsewhere along, or none at all."""
+        pairs = zip(self.instances, self.lights, strict=True)
+        return frozenset(
+            item.id for item, light in pairs if light is not None or item.field.has_material
+        )
 
     def only(self, ids: Collection[int]) -> "Staged":
         """Some of them alone."""
@@ -95,6 +103,37 @@ class Staged:
             lights=tuple(self.lights[k] for k in kept),
         )
 
+    def underneath(
+        self, points_m: Float[Tensor, "rays 3"], instance: Int64[Tensor, "rays"]
+    ) -> Bool[Tensor, "rays"]:
+        """Whether the surface at the end of each ray is ground under a vehicle, not the vehicle.
+
+        Pictures show a vehicle with its shadow, which goes where it goes, so a field that was
+        learnt from them fills what is under it with darkness. What is that low and not near an
+        axle is ground. `instance` is as in `support`.
+        """
+        found = torch.zeros(len(points_m), dtype=torch.bool)
+        for k, item in enumerate(self.instances):
+            if item.latent is not None or item.field.has_material:
+                continue
+            mine = torch.nonzero(instance == k + 1)[:, 0]
+            unit, per_m = self._inside(k, points_m[mine], mine)
+            grown = torch.tensor(GROWN)
+            ahead = (unit[:, 0] - 0.5).abs() / per_m[:, 0]
+            height_m = (unit[:, 2] - 0.5 + 0.5 / grown[2]) / per_m[:, 2]
+            from_axle_m = (ahead - AXLE / (grown[0] * per_m[:, 0])).abs()
+            low = torch.where(from_axle_m < WHEEL_M, FOOT_M, CLEARANCE_M)
+            found[mine] = height_m < low
+        return found
+
+    def _inside(
+        self, k: int, points_m: Float[Tensor, "n 3"], rays: Int64[Tensor, "n"]
+    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
+        """Points in the unit cube of the k-th, and its units per metre along its axes."""
+        affine = self.instances[k].unit_from_world.cpu()[self.moment[rays]]
+        unit = torch.einsum("nij,nj->ni", affine[..., :3], points_m) + affine[..., 3]
+        return unit, affine[..., :3].norm(dim=2)
+
     def support(
         self, points_m: Float[Tensor, "rays 3"], instance: Int64[Tensor, "rays"]
     ) -> UInt8[Tensor, "rays"]:
@@ -103,10 +142,9 @@ class Staged:
         `instance` says whose it is, as a march does; 0 where it is nobody's.
         """
         found = torch.zeros(len(points_m), dtype=torch.uint8)
-        for k, (item, hits) in enumerate(zip(self.instances, self.hits, strict=True)):
+        for k, hits in enumerate(self.hits):
             mine = torch.nonzero(instance == k + 1)[:, 0]
-            affine = item.unit_from_world.cpu()[self.moment[mine]]
-            unit = torch.einsum("nij,nj->ni", affine[..., :3], points_m[mine]) + affine[..., 3]
+            unit, _ = self._inside(k, points_m[mine], mine)
             known = torch.full((len(mine),), OBSERVED, dtype=torch.uint8)
             found[mine] = known if hits is None else support_of(hits.cpu(), unit)
         return found

@@ -11,15 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from recon.light import (
-    BEAM_RAD,
-    ROAD_ALBEDO,
-    daylight,
-    shown_surface,
-    sunlit,
-)
+from recon.light import INSIDE, ROAD_ALBEDO, SUNLIT, beam_way, daylight
 from recon.scene import Scene
 from recon.shadow import Box, box_shadows
+from recon.sightlines import SUN_RAD, around, soft_sun_share, sun_share
 from recon.sky import hemisphere
 from recon.staged import Staged
 
@@ -31,8 +26,6 @@ SIDES = torch.eye(3).repeat_interleave(2, dim=0) * torch.tensor([1.0, -1.0] * 3)
 """Outward normals of the faces of a box, in the order of a `Cube`."""
 IN_SHADOW = 0.45
 """Ground darker than this share of a sunny road is taken to be in a shadow already."""
-SUN_RAD = 0.0093
-"""Angle that the sun spans."""
 PER_FACE = 96
 """Directions in which light is looked for from each face of a box."""
 
@@ -80,10 +73,39 @@ def coming(
     scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
 ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
     """Radiance that comes to places from directions, all but the sun itself, and from how far."""
-    out = scene.render_rays(origins, directions, torch.full((len(origins),), BEAM_RAD))
-    known = shown_surface(scene, origins, directions, out) | (directions[:, 2] < 0.0)
+    linear, stands, range_m = around(scene, origins, directions)
     sky = daylight(scene).sky_at(directions)
-    return torch.where(known[:, None], out.linear, sky), out.range_m
+    return torch.where(stands[:, None], linear, sky), range_m
+
+
+def lamplight(
+    scene: Scene,
+    eye_m: Float[Tensor, "1 3"],
+    points: Float[Tensor, "n 3"],
+    normals: Float[Tensor, "n 3"],
+) -> Float[Tensor, "n 3"]:
+    """Irradiance by the headlamps of the car that looks, at night."""
+    beam = daylight(scene).beam
+    if not bool(beam.any()):
+        return torch.zeros_like(points)
+    way_m, cosine = beam_way(scene.clip, eye_m, points)
+    away_m = way_m.norm(dim=1, keepdim=True).clamp_min(0.5)
+    facing = -(way_m / away_m * normals).sum(dim=1, keepdim=True).clamp_max(0.0)
+    inside = ((cosine[:, None] - INSIDE[1]) / (INSIDE[0] - INSIDE[1])).clamp(0.0, 1.0)
+    return beam * facing * inside / away_m**2
+
+
+def sunshine(
+    scene: Scene, points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"]
+) -> Float[Tensor, "n 3"]:
+    """Irradiance of surfaces by the sun itself."""
+    light = daylight(scene)
+    if light.to_sun is None:
+        return torch.zeros_like(points)
+    facing = (normals @ light.to_sun).clamp_min(0.0)
+    lit = torch.nonzero(facing > 0.0)[:, 0]
+    facing[lit] *= soft_sun_share(scene, points[lit], normals[lit], light.to_sun).to(facing)
+    return facing[:, None] * light.sun
 
 
 def shade(
@@ -118,8 +140,8 @@ def shade(
     near = torch.nonzero(bright & ((open_sky < 1.0) | hidden))[:, 0]
     points = origins[near] + directions[near] * range_m[near, None]
     up = torch.tensor([0.0, 0.0, 1.0]).expand_as(points)
-    lit = sunlit(scene, points, up, light.to_sun)
-    near, points = near[lit], points[lit]
+    open_to_sun = sun_share(scene, points, up, light.to_sun) > SUNLIT
+    near, points = near[open_to_sun], points[open_to_sun]
     sun = (~hidden[near]).to(linear)
     behind = hidden[near]
     if casters is not None and bool(behind.any()):

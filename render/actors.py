@@ -1,14 +1,13 @@
 """Road users that move, in a picture: who is there, and what is known of the surface one sees."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64, Int64, UInt8
+from jaxtyping import Bool, Float, Float32, Float64, Int64, UInt8
 from torch import Tensor
 
-from render.labels.normals import surface_normals
 from scenes.actor import Actor
 from scenes.camera import Camera
 
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from render.view import RenderableScene
+
+UNDERNEATH = -1
+"""Whom pixels show that show the ground under a vehicle, in the vehicle's field."""
 
 
 @runtime_checkable
@@ -62,6 +64,12 @@ class StagedRays(Protocol):
         """Who has a field at all, whether it is there at any of the rays' times or not."""
         ...
 
+    def underneath(
+        self, points_m: Float32[Tensor, "n 3"], instance: Int64[Tensor, "n"]
+    ) -> Bool[Tensor, "n"]:
+        """Whether that surface is the ground under a vehicle, in the field of the vehicle."""
+        ...
+
     def support(
         self, points_m: Float32[Tensor, "n 3"], instance: Int64[Tensor, "n"]
     ) -> UInt8[Tensor, "n"]:
@@ -91,7 +99,7 @@ class PeopledScene(Protocol):
         ...
 
     def lit(
-        self, rays: tuple[Tensor, Tensor], out: Any, normals: Float[Tensor, "n 3"], staged: Any,
+        self, rays: tuple[Tensor, ...], out: Any, normals: Float[Tensor, "n 3"], staged: Any,
         boxes: Mapping[int, tuple[Tensor, Tensor]], moved: Collection[int],
     ) -> Float[Tensor, "n 3"]:  # fmt: skip
         """Radiance where people are not where, or what, they were: their light and shadows.
@@ -121,21 +129,26 @@ def shaded(
     march: MarchResult,
     staged: StagedRays | None,
     rays: tuple[Tensor, ...],
-    camera: Camera,
+    normals: Callable[[], Float[Tensor, "n 3"]],
     actors: "Sequence[Actor]",
     time_us: int,
 ) -> Float[Tensor, "n 3"]:
     """Radiance with light on, and shadows of, those who are not where they were recorded.
 
     The shadow of who drives as recorded is in the fields already. Those who have none, throw none.
+    `normals` gives those of what rays meet (world), NaN where there is none, where they are needed.
     """
     linear = march.linear.cpu()
     if staged is None:
         return linear
+    # who appears or goes while a picture is exposed is where it first or last was
     there = {
-        actor.id: (actor, pose)
+        actor.id: (
+            actor,
+            actor.trajectory.at(np.clip([time_us], *actor.trajectory.time_us[[0, -1]]))[0],
+        )
         for actor in actors
-        if actor.id in staged.ids and (pose := actor.at(time_us)) is not None
+        if actor.id in staged.ids
     }
     recorded = {actor.id: actor for actor in scene.clip.actors}
     moved = [
@@ -152,13 +165,8 @@ def shaded(
         )
         for number, (actor, pose) in there.items()
     }
-    size = (camera.height, camera.width)
-    normals = surface_normals(
-        rays[0].double().view(*size, 3), rays[1].double().view(*size, 3),
-        march.range_m.cpu().view(size), float(rays[2].median()),
-    )  # fmt: skip
     people = cast(PeopledScene, scene)
-    return people.lit((rays[0], rays[1]), march, normals.view(-1, 3), staged, boxes, moved)
+    return people.lit(rays, march, normals(), staged, boxes, moved)
 
 
 def row_times(
@@ -170,20 +178,36 @@ def row_times(
 
 
 def whose(
-    march: MarchResult, staged: StagedRays | None, numbers: Mapping[int, int]
+    march: MarchResult,
+    staged: StagedRays | None,
+    numbers: Mapping[int, int],
+    rays: tuple[Tensor, ...],
 ) -> Int64[np.ndarray, "n"]:
-    """Number (of each id in `numbers`) of the one whose own field a pixel shows; 0 for none."""
-    ids = () if staged is None else staged.ids
-    return np.array([0, *(numbers[each] for each in ids)])[march.instance.cpu().numpy()]
+    """Number (of each id in `numbers`) of the one whose own field a pixel shows; 0 for none.
+
+    `UNDERNEATH` where the field of a vehicle shows the ground under it.
+    """
+    if staged is None:
+        return np.zeros(len(march.instance), dtype=np.int64)
+    found = np.array([0, *(numbers[each] for each in staged.ids)])[march.instance.cpu().numpy()]
+    found[staged.underneath(*_ends(march, rays)).numpy()] = UNDERNEATH
+    return found
+
+
+def _ends(
+    march: MarchResult, rays: tuple[Tensor, ...]
+) -> tuple[Float32[Tensor, "n 3"], Int64[Tensor, "n"]]:
+    """Where rays end on a surface, and whose it is; 0 where there is none."""
+    range_m = march.range_m.cpu().float()
+    seen = torch.isfinite(range_m)
+    points = rays[0] + rays[1] * torch.where(seen, range_m, torch.zeros_like(range_m))[:, None]
+    return points, march.instance.cpu() * seen
 
 
 def support(
     march: MarchResult, staged: StagedRays | None, rays: tuple[Tensor, ...]
 ) -> UInt8[Tensor, "n"]:
     """What is known of the surface of whoever moves (see `StagedRays.support`)."""
-    range_m = march.range_m.cpu().float()
     if staged is None:
-        return torch.zeros(len(range_m), dtype=torch.uint8)
-    seen = torch.isfinite(range_m)
-    points = rays[0] + rays[1] * torch.where(seen, range_m, torch.zeros_like(range_m))[:, None]
-    return staged.support(points, march.instance.cpu() * seen)
+        return torch.zeros(len(march.instance), dtype=torch.uint8)
+    return staged.support(*_ends(march, rays))

@@ -6,6 +6,7 @@ the table of labels from what came back.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,9 +16,11 @@ from torch import Tensor
 
 from recon.evidence import pixel_angle
 from render.actors import MarchResult, march_people, row_times, shaded, support, whose
+from render.antialias import antialiased
 from render.labels.cuboids import boxes_in_view, instance_numbers
 from render.labels.entry import Json
 from render.labels.moment import Moment
+from render.labels.normals import surface_normals
 from render.labels.table import frame_values, object_values, pixel_values
 from scenes.actor import Actor
 from scenes.camera import Camera, camera_rays
@@ -182,7 +185,12 @@ def _moment(
         torch.from_numpy(each).float() for each in (origins, directions, pixel_angle(camera))
     )
     march, staged = march_people(scene, rays, actors, assets, row_times(camera, pixels, time_us))
-    linear = shaded(scene, march, staged, rays, camera, actors, time_us)
+    normals = cache(partial(_normals, camera, rays, march))
+    linear = shaded(scene, march, staged, rays, normals, actors, time_us)
+    linear = antialiased(
+        scene, camera, world_from_camera, time_us, rays, actors, assets, staged, march, normals,
+        linear,
+    )  # fmt: skip
     shown = scene.display(linear, stream, time_us, look.exposure_ev)
     first, last = _pose_at(world_from_camera, np.array([time_us, time_us + camera.readout_us]))
     size = (camera.height, camera.width)
@@ -203,7 +211,7 @@ def _moment(
             scene.clip.actors,
         ),
         shows=torch.from_numpy(
-            whose(march, staged, instance_numbers(actors, scene.clip.actors))
+            whose(march, staged, instance_numbers(actors, scene.clip.actors), rays)
         ).view(size),
         support=support(march, staged, rays).view(size),
         ego=ego,
@@ -215,6 +223,16 @@ def _moment(
         opacity=march.opacity.cpu().view(size),
         range_m=march.range_m.cpu().view(size),
     )
+
+
+def _normals(camera: Camera, rays: tuple[Tensor, ...], march: MarchResult) -> Float[Tensor, "n 3"]:
+    """Of what rays through a picture's pixels meet, in the world; NaN where there is none."""
+    size = (camera.height, camera.width)
+    found = surface_normals(
+        rays[0].double().view(*size, 3), rays[1].double().view(*size, 3),
+        march.range_m.cpu().view(size), float(rays[2].median()),
+    )  # fmt: skip
+    return found.view(-1, 3)
 
 
 def _cosine(camera: Camera, pixels: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n"]:

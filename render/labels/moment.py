@@ -43,7 +43,8 @@ class Moment:
     opacity: Float[Tensor, "h w"]
     """Share of light that the scene absorbs."""
     shows: Int64[Tensor, "h w"]
-    """Number, among the actors from 1, of the one whose own field the pixel shows; 0 for none."""
+    """Number, among the actors from 1, of the one whose own field the pixel shows; 0 for none, and
+    negative for the ground under a vehicle, in the vehicle's field."""
     support: UInt8[Tensor, "h w"]
     """Of its surface there: 2 where training pictures showed it, 1 where only its mirror image."""
     range_m: Float[Tensor, "h w"]

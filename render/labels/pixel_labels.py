@@ -33,6 +33,7 @@ def _semantic(moment: Moment, done: Done) -> Tensor:
     semantic = torch.full(done["range_m"].shape, int(Semantic.UNKNOWN), dtype=torch.uint8)
     points, normal = surface_points(moment), done["normal"].double().numpy()
     semantic[torch.from_numpy(on_ground(points, normal, moment.ground))] = int(Semantic.GROUND)
+    semantic[moment.shows < 0] = int(Semantic.GROUND)
     semantic[torch.isinf(done["range_m"])] = int(Semantic.SKY)
     for box in moment.boxes:
         semantic[done["instance"] == box.index] = int(box.actor.kind)
@@ -43,7 +44,8 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
     PixelLabel(
         name="linear",
         definition="Radiance of the scene in linear light, sky included; relative to the mean "
-        "exposure of the clip, untouched by the look.",
+        "exposure of the clip, untouched by the look. Along the pixel's middle, as all labels; at "
+        "edges of who comes from elsewhere, and of new shadows, the mean along nine rays.",
         unit="relative radiance",
         dtype="float16",
         shape="h w 3",
@@ -105,7 +107,9 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         name="instance",
         definition="Which road user the surface belongs to: the ray meets its own field; or it "
         "lies in the box, grown by 0.15 m, of one that stands still. The ground under it is not "
-        "part of it. The number is the `instance` "
+        "part of it, nor, where the field was learnt from pictures, is what is lower than 0.15 m "
+        "over the foot of a vehicle's box and further than 0.35 m from an axle (taken to be 0.3 of "
+        "its length from its middle). The number is the `instance` "
         "of an object of the same frame, and the same in all frames; 0 is none.",
         unit="id",
         dtype="uint16",
@@ -116,7 +120,8 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
     PixelLabel(
         name="semantic",
         definition="What the surface is, as far as the drive knows: the class of its road user; "
-        "GROUND where it faces up within max(0.1 m, 3 residuals) of the fitted road; SKY where "
+        "GROUND where it faces up within max(0.1 m, 3 residuals) of the fitted road, or is what a "
+        "vehicle's field shows under the vehicle; SKY where "
         "opacity is below 0.5; else UNKNOWN. Ids: scenes.semantics.",
         unit="id",
         dtype="uint8",

@@ -90,6 +90,16 @@ class Light:
             colour += bulbs(self.tracer, origins_m, directions, hits.range_m, time_us)
         return colour
 
+    def finish(self, hits: Hits) -> tuple[Float64[np.ndarray, "n"], Float64[np.ndarray, "n 3"]]:
+        """What surfaces that rays met mirror straight on, and their light from sky and surfaces.
+
+        The first is Fresnel's reflectance, 0 where they are not polished; the second is irradiance.
+        """
+        mirror = np.zeros(len(hits.face))
+        for surface, reflectance in _MIRROR.items():
+            mirror[self.tracer.mesh.surface[hits.face] == surface] = reflectance
+        return mirror, np.einsum("nk,nki->ni", hits.weights, self._gathering.around(hits.face))
+
     def in_sun(
         self,
         points_m: Float64[np.ndarray, "n 3"],

@@ -29,6 +29,8 @@ def test_a_packaged_asset_is_what_it_says(name: str) -> None:
     assert library()[name].synthetic
     assert (PACKAGED / name / LOOK_FILE).stat().st_size <= 2_000_000
     look = load_look(name, Backend.TORCH)
+    assert look.field.has_material
+    assert look.light is None
     middle = torch.full((512, 3), 0.5)
     middle[:, 0] = torch.linspace(0.0, 1.0, 512)
     latent = None if look.latent is None else look.latent[:1].expand(512, -1)

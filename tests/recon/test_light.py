@@ -18,11 +18,10 @@ from recon.light import (
     SUN,
     daylight,
     headlamp,
-    shown_surface,
-    sunlit,
 )
 from recon.march import MarchOutput
 from recon.scene import Scene
+from recon.sightlines import shown_surface, sun_share
 from recon.sky import Daylight, glow, gradation, hemisphere
 from recon.staged import Staged
 from tests.light_maker import TO_SUN, Plain, drive, even, plain
@@ -228,22 +227,22 @@ def behind_a_wall() -> tuple[Plain, Float[Tensor, "2 3"], Float[Tensor, "3"]]:
 def test_a_wall_hides_the_sun() -> None:
     scene, points, to_sun = behind_a_wall()
     up = torch.tensor([0.0, 0.0, 1.0]).expand(2, 3)
-    assert sunlit(scene, points, up, to_sun).tolist() == [False, True]
-    assert sunlit(scene, points[:0], up[:0], to_sun).tolist() == []
+    assert_close(sun_share(scene, points, up, to_sun), torch.tensor([0.0, 1.0]))
+    assert sun_share(scene, points[:0], up[:0], to_sun).tolist() == []
 
 
 def test_a_surface_is_not_in_its_own_shadow() -> None:
     scene, _, to_sun = behind_a_wall()
     points, faces = torch.tensor([[0.0, 3.5, 2.0], [0.0, 3.0, 2.0]]), torch.tensor([0.0, 1.0, 0.0])
     normals = torch.stack([faces, -faces])
-    assert sunlit(scene, points, normals, to_sun).tolist() == [True, False]
+    assert_close(sun_share(scene, points, normals, to_sun), torch.tensor([1.0, 0.0]))
 
 
 def test_what_no_picture_showed_hides_no_sun() -> None:
     scene, points, to_sun = behind_a_wall()
     up = torch.tensor([0.0, 0.0, 1.0]).expand(2, 3)
     scene.model.support.hits.zero_()
-    assert sunlit(scene, points, up, to_sun).tolist() == [True, True]
+    assert_close(sun_share(scene, points, up, to_sun), torch.ones(2))
 
 
 def test_only_surfaces_that_pictures_showed_are_known() -> None:

@@ -53,8 +53,13 @@ def shown(
     eyes = WHO[0][:3, 3] + straight * (half_m + 3.0)
     out = seen(torch.ones(len(facing)) if share is None else torch.tensor(share))
     return relit(
-        scene, (eyes, -straight), out, facing, staged_with(made), {NUMBER: WHO},
+        scene, with_angles(eyes, -straight), out, facing, staged_with(made), {NUMBER: WHO},
     )  # fmt: skip
+
+
+def with_angles(origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rays whose pixels span nothing."""
+    return origins, directions, torch.zeros(len(origins))
 
 
 def even_light(radiance: Float[Tensor, "3"]) -> Cube:
@@ -91,7 +96,7 @@ def test_every_side_has_its_own_light(monkeypatch: pytest.MonkeyPatch) -> None:
     out = seen(torch.ones(3))
     eyes = high[:3, 3] + 4.0 * normals
     found = relit(
-        plain(GREY, GREY), (eyes, -normals), out, normals, staged_with(made),
+        plain(GREY, GREY), with_angles(eyes, -normals), out, normals, staged_with(made),
         {NUMBER: (high, WHO[1])},
     )  # fmt: skip
     wanted = torch.tensor([0.5, 2.0, 1.0 / (0.36 * 2.0 + 0.64)])
@@ -105,7 +110,7 @@ def test_the_light_that_it_brings_turns_with_it(monkeypatch: pytest.MonkeyPatch)
     made = even_light(GREY).clone()
     made[0] *= 4.0  # its nose, which points to the left of the world
     normals = torch.stack([LEFT, RIGHT])
-    rays = turned[0][:3, 3] + 5.0 * normals, -normals
+    rays = with_angles(turned[0][:3, 3] + 5.0 * normals, -normals)
     out, staged = seen(torch.ones(2)), staged_with(made)
     found = relit(plain(GREY, GREY), rays, out, normals, staged, {NUMBER: turned})
     assert_close(found, WHITE * torch.tensor([[0.25], [1.0]]), rtol=1e-4, atol=0.0)
@@ -115,7 +120,8 @@ def test_who_is_at_home_keeps_its_light(monkeypatch: pytest.MonkeyPatch) -> None
     lit_by(monkeypatch, dim(sky=GREY))
     scene, out = plain(GREY, GREY), seen(torch.ones(1))
     assert_close(shown(scene, [UP], None), WHITE[None])
-    rays, made = (WHO[0][None, :3, 3] + 4.0 * UP, -UP[None]), even_light(0.1 * GREY)
+    rays = with_angles(WHO[0][None, :3, 3] + 4.0 * UP, -UP[None])
+    made = even_light(0.1 * GREY)
     assert torch.equal(relit(scene, rays, out, UP[None], staged_with(made), {}), out.linear)
     other = replace(out, instance_weights=torch.tensor([[0.0, 1.0, 0.0]]))
     both = staged_with(None, made)
@@ -166,7 +172,7 @@ def test_what_is_mirrored_is_as_bright_as_where_it_comes_from(
     point = torch.tensor([10.0, 0.0, 3.0])
     for up, wanted in ((0.8, blue), (-0.8, red)):
         way = torch.tensor([0.6, 0.0, up])
-        rays, out = ((point - 3.0 * way)[None], way[None]), seen(torch.ones(1))
+        rays, out = with_angles((point - 3.0 * way)[None], way[None]), seen(torch.ones(1))
         found = relit(scene, rays, out, BACK[None], staged_with(made), {NUMBER: WHO})
         assert_close(found[0], WHITE * wanted / GREY, rtol=1e-3, atol=1e-4)
 
@@ -190,7 +196,7 @@ def at_night(place_m: Sequence[float], normal: Float[Tensor, "3"]) -> Float[Tens
     out = seen(torch.ones(1), float(way.norm()))
     who = box(place_m[0], place_m[1])
     who[0][2, 3] = 5.0  # the ground has its light
-    rays = eye, way / way.norm()
+    rays = with_angles(eye, way / way.norm())
     found = relit(
         scene, rays, out, normal[None], staged_with(even_light(GREY)), {NUMBER: who},
     )  # fmt: skip
@@ -265,7 +271,8 @@ def test_at_night_headlamps_are_baked_in(monkeypatch: pytest.MonkeyPatch) -> Non
     made = baked(scene, [WHO], EYE)
     back = WHO[0][:3, 3] + 0.5 * WHO[1] * BACK
     way = back - EYE
-    rays, out = (EYE, way / way.norm()), seen(torch.ones(1), float(way.norm()))
+    rays = with_angles(EYE, way / way.norm())
+    out = seen(torch.ones(1), float(way.norm()))
     found = relit(scene, rays, out, BACK[None], staged_with(made), {NUMBER: WHO})
     assert_close(found, WHITE[None], rtol=1e-3, atol=0.0)
     assert made.to_sun is None
@@ -278,5 +285,6 @@ def test_where_no_light_is_known_somebody_from_there_stays_as_it_is() -> None:
     scene = Scene(clip=clip, config=config, model=model, backend=Backend.TORCH)
     made = baked(scene, [WHO], EYE)
     normals = torch.stack([UP, BACK])
-    rays, out = (WHO[0][:3, 3] + 4.0 * normals, -normals), seen(torch.ones(2))
+    rays = with_angles(WHO[0][:3, 3] + 4.0 * normals, -normals)
+    out = seen(torch.ones(2))
     assert_close(scene.lit(rays, out, normals, staged_with(made), {NUMBER: WHO}, []), out.linear)

@@ -1,0 +1,127 @@
+"""What light reaches places from all around, as far as pictures showed what is there.
+
+World axes, metres; linear radiance in the scene's scale.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from recon.march import OPAQUE, MarchOutput
+from recon.scene import Scene
+
+BEAM_RAD = 0.1
+"""Angle that a ray stands for which looks for light."""
+SUN_RAD = 0.0093
+"""Angle that the sun spans."""
+SKIN_M = 0.3
+"""Rays to the sun start this far off a surface."""
+SPREAD, SPREAD_RAD, CELL_M = 12, 0.05, 0.15
+"""Directions about the sun's in which what hides it is looked for on somebody's surface; how far
+from it they go, which is about how well foliage is known; and the size of what shares a look."""
+NEARBY_M = 40.0
+"""Where no picture showed what is so far away in a direction, the drive never looked there."""
+POSES = 256
+"""Of the path, at most, whose headings are looked at."""
+
+
+def around(
+    scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+) -> tuple[Float[Tensor, "n 3"], Bool[Tensor, "n"], Float[Tensor, "n"]]:
+    """Radiance of what stands, whether it is that or else the sky, and how far away it is [m].
+
+    Cameras that look ahead never see what is behind the place where a drive begins. Along a road it
+    is much the same ahead and behind: what a direction shows that was never looked into is what is
+    seen in it mirrored, from the back to the front.
+    """
+    out = scene.render_rays(origins, directions, torch.full((len(origins),), BEAM_RAD))
+    linear, range_m = out.linear, out.range_m
+    stands = shown_surface(scene, origins, directions, out) | (directions[:, 2] < 0.0)
+    ahead = origins + NEARBY_M * directions
+    looked = scene.model.support.observed(scene.model.field.block, ahead)
+    lost = torch.nonzero(~stands & ~looked)[:, 0]
+    if len(lost):
+        start, turned = origins[lost], _to_the_front(scene, origins[lost], directions[lost])
+        there = scene.render_rays(start, turned, torch.full((len(lost),), BEAM_RAD))
+        shown = shown_surface(scene, start, turned, there)
+        linear = linear.index_copy(0, lost, there.linear)
+        range_m = range_m.index_copy(0, lost, torch.where(shown, there.range_m, torch.inf))
+        stands = stands.index_copy(0, lost, shown)
+    return linear, stands, range_m
+
+
+def _to_the_front(
+    scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+) -> Float[Tensor, "n 3"]:
+    """Directions, mirrored along the path where it is nearest."""
+    stride = max(1, len(scene.clip.ego.time_us) // POSES)
+    poses = torch.from_numpy(np.array(scene.clip.ego.world_from_body[::stride])).float()
+    heading = poses[torch.cdist(origins[:, :2], poses[:, :2, 3]).argmin(dim=1), :3, 0]
+    return directions - 2.0 * (directions * heading).sum(dim=1, keepdim=True) * heading
+
+
+def sun_share(
+    scene: Scene,
+    points: Float[Tensor, "n 3"],
+    normals: Float[Tensor, "n 3"],
+    to_sun: Float[Tensor, "3"] | Float[Tensor, "n 3"],
+) -> Float[Tensor, "n"]:
+    """Share of the sun's light that what stands leaves for points, as far as pictures showed it."""
+    if not len(points):
+        return torch.zeros(0)
+    start = points + SKIN_M * normals
+    towards = to_sun.expand_as(start).contiguous()
+    out = scene.render_rays(start, towards, torch.full((len(start),), SUN_RAD))
+    return torch.where(shown_surface(scene, start, towards, out), 1.0 - out.opacity, 1.0)
+
+
+def soft_sun_share(
+    scene: Scene,
+    points: Float[Tensor, "n 3"],
+    normals: Float[Tensor, "n 3"],
+    to_sun: Float[Tensor, "3"],
+) -> Float[Tensor, "n"]:
+    """The same, as far as edges of shadows are known: their mean over directions about the sun's.
+
+    Points that are near to each other, and face alike, share it.
+    """
+    if not len(points):
+        return torch.zeros(0)
+    face = 2 * normals.abs().argmax(dim=1) + (normals.sum(dim=1) > 0.0)
+    key = torch.cat([(points / CELL_M).floor().long(), face[:, None]], dim=1)
+    cells, cell = torch.unique(key, dim=0, return_inverse=True)
+    count = torch.bincount(cell, minlength=len(cells))[:, None]
+    middle, facing = (
+        torch.zeros(len(cells), 3).index_add(0, cell, each) / count for each in (points, normals)
+    )
+    about = _about(to_sun)
+    share = sun_share(
+        scene,
+        middle.repeat(len(about), 1),
+        torch.nn.functional.normalize(facing, dim=1).repeat(len(about), 1),
+        about.repeat_interleave(len(middle), 0),
+    )
+    return share.view(len(about), -1).mean(dim=0)[cell]
+
+
+def _about(to_sun: Float[Tensor, "3"]) -> Float[Tensor, "spread 3"]:
+    """Directions in a cone about the sun's (Fibonacci's spiral on a disc)."""
+    index = torch.arange(SPREAD) + 0.5
+    away, turn = SPREAD_RAD * (index / SPREAD).sqrt(), index * torch.pi * (3.0 - 5.0**0.5)
+    least = torch.nn.functional.one_hot(to_sun.abs().argmin(), 3).to(to_sun)
+    aside = torch.nn.functional.normalize(torch.linalg.cross(to_sun, least), dim=0)
+    across = torch.linalg.cross(to_sun, aside)
+    off = (away * turn.cos())[:, None] * aside + (away * turn.sin())[:, None] * across
+    return torch.nn.functional.normalize(to_sun + off, dim=1)
+
+
+def shown_surface(
+    scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"], out: MarchOutput
+) -> Bool[Tensor, "n"]:
+    """Which rays end on a surface that training pictures showed."""
+    met = torch.isfinite(out.range_m) & (out.opacity >= OPAQUE)
+    points = origins + directions * torch.where(met, out.range_m, 0.0)[:, None]
+    support = scene.model.support
+    voxel = support.voxels(scene.model.field.block.unit(points))
+    return met & (support.hits[voxel] > 0)

@@ -1,0 +1,179 @@
+"""Fields of materials: what they say of surfaces, and what light makes of that."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from jaxtyping import Float
+from torch import Tensor
+from torch.testing import assert_close
+
+import recon.relight
+from recon.config import FieldConfig
+from recon.crowd import unit_from_box
+from recon.field import GridField, Instance
+from recon.gloss import Sight, sight_of
+from recon.material import POLISHED, Material, material_of
+from recon.rays import Rays
+from recon.relight import relit
+from recon.staged import Staged
+from tests.light_maker import NUMBER, TO_SUN, Plain, box, dim, lit_by, plain, seen
+
+ALBEDO = torch.tensor([0.5, 0.3, 0.1])
+GREY = torch.tensor([0.30, 0.25, 0.20])
+SUN = torch.tensor([6.0, 5.0, 4.0])
+HIGH_M = 30.0
+"""So high over the plain that a box throws no shadow on what lights it."""
+
+
+class Painted(GridField):
+    """Solid, of one colour; its normals point up in the frame of its box."""
+
+    def __init__(self, mirror: float, openness: float) -> None:
+        config = FieldConfig(material=True)
+        super().__init__(config, torch.Generator().manual_seed(0))
+        self.mirror, self.openness = mirror, openness
+
+    def density(
+        self,
+        unit: Float[Tensor, "n 3"],
+        footprint: Float[Tensor, "n"] | None,
+        latent: Float[Tensor, "n latents"] | None = None,
+    ) -> tuple[Float[Tensor, "n"], Float[Tensor, "n g"]]:
+        del footprint, latent
+        return torch.full((len(unit),), 500.0), unit.new_zeros(len(unit), 16)
+
+    def radiance(
+        self, geometry: Float[Tensor, "n g"], directions: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, "n c"]:
+        assert_close(directions.norm(dim=1), torch.ones(len(directions)))
+        return ALBEDO.expand(len(geometry), 3)
+
+    def material(
+        self, geometry: Float[Tensor, "n g"], directions: Float[Tensor, "n 3"]
+    ) -> Material:
+        assert len(geometry) == len(directions)
+        count = len(directions)
+        return Material(
+            mirror=torch.full((count,), self.mirror),
+            openness=torch.full((count,), self.openness),
+            normal=torch.tensor([[0.0, 0.0, 1.0]]).repeat(count, 1),
+        )
+
+
+def lit(
+    scene: Plain, directions: Float[Tensor, "n 3"], mirror: float = 0.0, openness: float = 1.0
+) -> Float[Tensor, "n 3"]:
+    """The roof of somebody high up, seen along some directions from 3 m away."""
+    pose, size_m = box(12.0, 0.0)
+    pose[2, 3] = HIGH_M
+    affine = unit_from_box(size_m) @ torch.linalg.inv(pose)
+    roof = pose[:3, 3] + torch.tensor([0.0, 0.0, 0.5]) * size_m
+    out = seen(torch.ones(len(directions)))
+    out = type(out)(**{**_values(out), "linear": ALBEDO.repeat(len(directions), 1)})
+    staged = Staged(
+        instances=(
+            Instance(field=Painted(mirror, openness), unit_from_world=affine[None], id=NUMBER),
+        ),
+        moment=torch.zeros(len(directions), dtype=torch.int64),
+        hits=(None,),
+        lights=(None,),
+        looks=frozenset({NUMBER}),
+    )
+    rays = roof - 3.0 * directions, directions, torch.full((len(directions),), 1e-3)
+    nothing = torch.full((len(directions), 3), torch.nan)
+    return relit(scene, rays, out, nothing, staged, {NUMBER: (pose, size_m)})
+
+
+def _values(out: object) -> dict[str, Tensor]:
+    return {name: getattr(out, name) for name in type(out).__dataclass_fields__}  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.fixture
+def real_sights(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Light of a test's own, but sights as they are."""
+
+    def use(light: object) -> None:
+        lit_by(monkeypatch, light)  # pyright: ignore[reportArgumentType]
+        monkeypatch.setattr(recon.relight, "sight_of", sight_of)
+
+    return use  # pyright: ignore[reportReturnType]
+
+
+STRAIGHT = torch.tensor([[0.0, 0.0, -1.0]])
+SLANTED = torch.tensor([[0.8, 0.0, -0.6]])
+
+
+def test_matt_paint_sends_back_its_albedo_of_the_light(real_sights) -> None:
+    real_sights(dim(sky=GREY))
+    found = lit(plain(2.0 * GREY, GREY), torch.cat([STRAIGHT, SLANTED]))
+    assert_close(found, (ALBEDO * GREY).expand(2, 3), rtol=0.02, atol=0.0)
+
+
+def test_in_the_sun_it_sends_back_that_too(real_sights) -> None:
+    real_sights(dim(sky=GREY, to_sun=torch.from_numpy(TO_SUN).float(), sun=SUN))
+    found = lit(plain(GREY, GREY), STRAIGHT)
+    assert_close(found[0], ALBEDO * (GREY + 0.8 * SUN / torch.pi), rtol=0.02, atol=0.0)
+
+
+def test_what_is_less_open_gets_less_of_the_sky_but_all_of_the_sun(real_sights) -> None:
+    sun = {"to_sun": torch.from_numpy(TO_SUN).float(), "sun": SUN}
+    real_sights(dim(sky=GREY, **sun))
+    found = lit(plain(GREY, GREY), STRAIGHT, openness=0.25)
+    assert_close(found[0], ALBEDO * (0.25 * GREY + 0.8 * SUN / torch.pi), rtol=0.02, atol=0.0)
+
+
+def test_polish_mirrors_what_comes_from_there_and_keeps_as_much_from_its_colour(
+    real_sights,
+) -> None:
+    sky = torch.tensor([0.1, 0.2, 0.9])
+    real_sights(dim(sky=sky))
+    found = lit(plain(GREY, sky), torch.cat([STRAIGHT, SLANTED]), mirror=0.05)
+    share = torch.tensor([[0.05], [0.05 + 0.95 * 0.4**5]])
+    wanted = (1.0 - share) * ALBEDO * sky + share * sky
+    assert_close(found, wanted, rtol=0.02, atol=0.0)
+
+
+@given(st.floats(0.0, 0.1), st.floats(0.0, 1.0))
+def test_no_more_is_mirrored_than_comes(mirror: float, facing: float) -> None:
+    one = Material(mirror=torch.tensor([mirror]), openness=torch.ones(1), normal=torch.eye(3)[:1])
+    share = float(one.mirrored(torch.tensor([facing])))
+    assert 0.0 <= share <= 1.0
+    if mirror >= POLISHED:
+        assert share == pytest.approx(mirror + (1.0 - mirror) * (1.0 - facing) ** 5, abs=1e-6)
+
+
+def test_matt_mirrors_nothing_even_at_a_grazing_angle() -> None:
+    matt = Material(mirror=torch.zeros(1), openness=torch.ones(1), normal=torch.eye(3)[:1])
+    assert float(matt.mirrored(torch.zeros(1))) == 0.0
+
+
+@given(st.lists(st.floats(-30.0, 30.0), min_size=5, max_size=5))
+def test_outputs_of_the_network_become_what_can_be(raw: list[float]) -> None:
+    found = material_of(torch.tensor([raw]))
+    assert 0.0 <= float(found.mirror) <= 0.1 + 1e-6
+    assert 0.0 <= float(found.openness) <= 1.5 + 1e-6
+    length = float(found.normal.norm())
+    assert length <= 1.0 + 1e-5
+    assert max(map(abs, raw[2:])) < 1e-3 or math.isclose(length, 1.0, abs_tol=1e-5)
+
+
+def test_normals_are_the_worlds_and_towards_the_eye() -> None:
+    """Its up is to the left of the world."""
+    pose, size_m = box(0.0, 0.0)
+    pose[:3, :3] = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+    pose[:3, 3] = 0.0
+    item = Instance(
+        field=Painted(0.0, 1.0),
+        unit_from_world=(unit_from_box(size_m) @ torch.linalg.inv(pose))[None],
+        id=NUMBER,
+    )
+    along = torch.tensor([[0.0, -1.0, 0.0], [0.0, 1.0, 0.0]])
+    rays = Rays(
+        origins_m=-3.0 * along, directions=along, pixel_angle=torch.full((2,), 1e-3), moment=None
+    )
+    sight: Sight = sight_of(item, rays, torch.full((2,), 2.3), torch.zeros(2, 3), 96)
+    assert sight.material is not None
+    assert_close(sight.material.normal, -along)

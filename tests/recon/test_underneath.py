@@ -1,0 +1,58 @@
+"""What a vehicle's field shows under the vehicle is ground."""
+
+import pytest
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from recon.config import FieldConfig
+from recon.crowd import unit_from_box
+from recon.field import GridField, Instance
+from recon.staged import Staged
+from tests.light_maker import NUMBER, box
+
+SIZE_M = (4.0, 1.8, 1.5)
+AXLE_M = 0.3 * SIZE_M[0]
+
+
+def underneath(
+    places: list[tuple[float, float, float]], yaw: float = 0.0, instance: int = 1, **more: object
+) -> Bool[Tensor, "n"]:
+    """Of places in the frame of a car that stands on the ground, heights over its foot."""
+    pose, size_m = box(12.0, 3.0, SIZE_M, yaw)
+    config = FieldConfig(material=bool(more.pop("material", False)))
+    item = Instance(
+        field=GridField(config, torch.Generator().manual_seed(0)),
+        unit_from_world=(unit_from_box(size_m) @ torch.linalg.inv(pose))[None],
+        id=NUMBER,
+        **more,  # pyright: ignore[reportArgumentType]
+    )
+    staged = Staged(
+        instances=(item,),
+        moment=torch.zeros(len(places), dtype=torch.int64),
+        hits=(None,),
+        lights=(None,),
+        looks=frozenset({NUMBER}),
+    )
+    local = torch.tensor(places) - torch.tensor([0.0, 0.0, 0.5 * SIZE_M[2]])
+    points = local @ pose[:3, :3].T + pose[:3, 3]
+    return staged.underneath(points, torch.full((len(places),), instance))
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.7, 3.0])
+def test_between_the_wheels_what_is_low_is_ground(yaw: float) -> None:
+    places = [(0.0, 0.9, 0.1), (0.0, 0.9, 0.2), (-1.95, 0.0, 0.1), (0.0, 0.9, -0.05)]
+    assert underneath(places, yaw).tolist() == [True, False, True, True]
+
+
+def test_wheels_reach_down_to_the_road() -> None:
+    places = [(x * AXLE_M, 0.9, z) for x in (-1.0, 1.0) for z in (0.05, 0.01)]
+    assert underneath(places).tolist() == [False, True, False, True]
+
+
+def test_only_fields_that_were_learnt_from_pictures_of_vehicles() -> None:
+    low = [(0.0, 0.9, 0.05)]
+    assert underneath(low).tolist() == [True]
+    assert underneath(low, instance=0).tolist() == [False]
+    assert underneath(low, latent=torch.zeros(1, 4)).tolist() == [False]  # has limbs
+    assert underneath(low, material=True).tolist() == [False]
