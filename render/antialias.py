@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 ACROSS = 3
 """Rays along each side of a pixel."""
-CONTRAST, DIM = 0.03, 0.02
+CONTRAST, DIM = 0.1, 0.02
 """Pixels whose neighbourhood varies by less than this share of its brightest, or by less light than
-that share of the picture's median, get one ray."""
+that share of the picture's median, get one ray; and ground that keeps more light than the rest of
+the first is in no shadow."""
 
 
 def antialiased(
@@ -74,9 +75,10 @@ def _edges(
     """Pixels at or beside strangers and new shadows, whose neighbours differ."""
     size = (camera.height, camera.width)
     strange = torch.tensor([False, *(number in staged.strangers for number in staged.ids)])
-    changed = strange[march.instance.cpu()] | (linear != march.linear.cpu()).any(dim=1)
-    near = _spread(changed.view(size).float())
-    light = linear.mean(dim=1).view(size)
+    light, before = (each.cpu().mean(dim=1) for each in (linear, march.linear))
+    shadow = light < (1.0 - CONTRAST) * before
+    near = _spread((strange[march.instance.cpu()] | shadow).view(size).float())
+    light = light.view(size)
     bright, dark = _spread(light), -_spread(-light)
     differs: Bool[Tensor, "h w"] = bright - dark > CONTRAST * bright + DIM * light.median()
     return torch.nonzero(((near > 0.0) & differs).flatten())[:, 0]
