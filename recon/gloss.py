@@ -15,7 +15,7 @@ from torch import Tensor
 from recon.field import Instance
 from recon.kernels.compositing import transmittance
 from recon.material import Material
-from recon.parts import cross_unit_cube, instance_part
+from recon.parts import at_moments, cross_unit_cube, instance_part
 from recon.rays import FOOTPRINT_STD, Rays
 
 DULL = 0.1
@@ -79,39 +79,37 @@ class _Place:
     """Points on somebody's surface that rays see, in the frame of its field, on its device."""
 
     def __init__(self, item: Instance, rays: Rays, points_m: Float[Tensor, "n 3"]) -> None:
-        device = item.unit_from_world.device
-        moment = torch.zeros(len(rays), dtype=torch.int64) if rays.moment is None else rays.moment
-        affine = item.unit_from_world[moment.to(device)]
-        self.item, self.rays, self.points_m = item, rays, points_m
+        self.field, self.rays, self.points_m = item.field, _on_device(item, rays), points_m
+        affine, self.latent = at_moments(item, self.rays)
         self.linear = affine[..., :3]
+        points = points_m.to(self.linear.device)
+        self.unit = torch.einsum("nij,nj->ni", self.linear, points) + affine[..., 3]
         self.scale = self.linear.norm(dim=2)
         """Units per metre along each axis of the box."""
-        self.unit = torch.einsum("nij,nj->ni", self.linear, points_m.to(device)) + affine[..., 3]
-        self.latent = None if item.latent is None else item.latent[moment.to(device)]
+        self.turn = self.linear / self.scale[..., None].clamp_min(1e-12)
+        """Rotations from the world to the frame of the box."""
 
     def turned(self, directions: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         """Unit vectors of the world in the frame of the box."""
-        turn = self.linear / self.scale[..., None].clamp_min(1e-12)
-        return torch.einsum("nij,nj->ni", turn, directions.to(turn.device))
+        return torch.einsum("nij,nj->ni", self.turn, directions.to(self.turn.device))
 
     def normals(self, of_box: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         """The world's unit normals, towards the eye, of some in the frame of the box."""
-        turn = self.linear / self.scale[..., None].clamp_min(1e-12)
-        normal = torch.einsum("nji,nj->ni", turn, of_box).cpu()
+        normal = torch.einsum("nji,nj->ni", self.turn, of_box)
         away = (normal * self.rays.directions).sum(dim=1, keepdim=True) > 0.0
-        return torch.nn.functional.normalize(torch.where(away, -normal, normal), dim=1)
+        return torch.nn.functional.normalize(torch.where(away, -normal, normal), dim=1).cpu()
 
     def footprint(self) -> Float[Tensor, "n"]:
         """Standard deviations of the rays' pixels there, in the unit cube."""
-        away_m = (self.points_m - self.rays.origins_m).norm(dim=1)
-        width = (away_m * self.rays.pixel_angle * FOOTPRINT_STD).to(self.scale.device)
+        away_m = (self.points_m.to(self.scale.device) - self.rays.origins_m).norm(dim=1)
+        width = away_m * self.rays.pixel_angle * FOOTPRINT_STD
         return width * self.scale.prod(1) ** (1.0 / 3.0)
 
 
 def _made_of(place: _Place, samples: int) -> Sight:
     """Means of what is just behind a surface: as deep as a march may first look into it."""
-    field = place.item.field
-    along = torch.einsum("nij,nj->ni", place.linear, place.rays.directions.to(place.unit.device))
+    field = place.field
+    along = torch.einsum("nij,nj->ni", place.linear, place.rays.directions)
     enter_m, leave_m = cross_unit_cube(place.unit - along * BEHIND_M, along)
     step = along * ((leave_m - enter_m) / samples)[:, None]
     footprint, towards = place.footprint(), place.turned(place.rays.directions)
@@ -151,16 +149,20 @@ def _straight_on(
 
 def _own_range(item: Instance, rays: Rays, samples: int) -> Float[Tensor, "n"]:
     """Mean distance of what rays meet of somebody who stands alone [m]."""
-    device = item.unit_from_world.device
-    there = Rays(
-        origins_m=rays.origins_m.to(device),
-        directions=rays.directions.to(device),
-        pixel_angle=rays.pixel_angle.to(device),
-        moment=None if rays.moment is None else rays.moment.to(device),
-    )
-    part = instance_part(item, there, samples)
+    part = instance_part(item, _on_device(item, rays), samples)
     length = part.far_m - part.near_m
     weight = transmittance(part.density, length) * (1.0 - torch.exp(-part.density * length))
     weight = weight + 1e-9
     middle = 0.5 * (part.near_m + part.far_m)
     return ((weight * middle).sum(dim=1) / weight.sum(dim=1)).cpu()
+
+
+def _on_device(item: Instance, rays: Rays) -> Rays:
+    """Rays where somebody's field is."""
+    device = item.unit_from_world.device
+    return Rays(
+        origins_m=rays.origins_m.to(device),
+        directions=rays.directions.to(device),
+        pixel_angle=rays.pixel_angle.to(device),
+        moment=None if rays.moment is None else rays.moment.to(device),
+    )

@@ -19,7 +19,7 @@ from torch import Tensor
 from recon.evidence import camera_trajectory, pixel_angle, scaled_camera
 from recon.march import MarchOutput
 from recon.scene import Scene
-from recon.sightlines import sun_share
+from recon.sightlines import nearest_pose, sun_share
 from recon.sky import Daylight, gradation
 from scenes.camera import camera_rays
 from scenes.clip import Clip
@@ -37,9 +37,8 @@ VIEWS, WIDTH = 8, 96
 """Recorded poses that are looked from, and pixels across each look."""
 CLEAR = 0.05
 """Rays that are absorbed less than this show the sky."""
-ROAD_M, BESIDE_M, FAR_M, POSES = 0.15, 3.5, 40.0, 256
-"""Road is this near to the height of the wheels, beside the path, and to the camera; and how many
-poses of the path are looked at."""
+ROAD_M, BESIDE_M, FAR_M = 0.15, 3.5, 40.0
+"""Road is this near to the height of the wheels, beside the path, and to the camera."""
 SUN = torch.tensor([1.1, 1.02, 0.88])
 """Colour of sunlight by day, over its mean."""
 LIT = 0.75
@@ -210,9 +209,7 @@ def _on_road(points: Float[Tensor, "n 3"], out: MarchOutput, ego: Trajectory) ->
     """Points of the road that the car drove on, or beside."""
     found = out.range_m < FAR_M
     near = torch.nonzero(found)[:, 0]
-    poses = torch.from_numpy(ego.world_from_body[:: max(1, len(ego.time_us) // POSES)]).float()
-    closest = torch.cdist(points[near, :2], poses[:, :2, 3]).argmin(dim=1)
-    there = poses[closest]
+    there = nearest_pose(ego, points[near])
     local = torch.einsum("nji,nj->ni", there[:, :3, :3], points[near] - there[:, :3, 3])
     found[near] = (local[:, 2].abs() < ROAD_M) & (local[:, 1].abs() < BESIDE_M)
     return found

@@ -31,8 +31,7 @@ from scenes.actor import Actor
 from scenes.assets import LIBRARY, LIBRARY_SEED, library
 
 GRID = HashGridSpec(levels=8, features=2, log2_table=17, base_resolution=8, per_level_scale=1.5)
-LIMBED_GRID = replace(GRID, levels=8)
-"""8 to 61 cells across a box, and to 137 across one with the spokes of a bicycle in it."""
+"""8 to 137 cells across a box: lamps of trucks and spokes of bicycles are small."""
 STEPS, POINTS = 2500, 4096
 SAMPLES = 96
 """Steps of a march across one: what is this fine is not met with the steps of recorded ones."""
@@ -57,8 +56,7 @@ def learnt(shots: Shots, actor: Actor, period_us: int, steps: int) -> tuple[Look
     """A field that is made of what the pictures show."""
     settings = ActorsConfig()
     latents, keys = (settings.latents, KEYS) if period_us else (0, 1)
-    grid = LIMBED_GRID if period_us else GRID
-    config = replace(settings.field, grid=grid, latents=latents, look_harmonics=4, material=True)
+    config = replace(settings.field, grid=GRID, latents=latents, look_harmonics=4, material=True)
     random = torch.Generator().manual_seed(LIBRARY_SEED)
     field = GridField(config, random)
     latent = torch.nn.Parameter(0.1 * torch.randn(keys, latents, generator=random))

@@ -102,7 +102,7 @@ def instance_part(instance: Instance, rays: Rays, samples: int) -> Part:
     Maps and latents that ask for gradients get them, maps through the positions of the samples;
     entry, exit and the direction that the look depends on are held.
     """
-    affine, latent = _when(instance, rays)
+    affine, latent = at_moments(instance, rays)
     linear, offset = affine[..., :3], affine[..., 3]
     origins = torch.einsum("nij,nj->ni", linear, rays.origins_m) + offset
     along = torch.einsum("nij,nj->ni", linear, rays.directions)
@@ -130,7 +130,7 @@ def instance_part(instance: Instance, rays: Rays, samples: int) -> Part:
     )
 
 
-def _when(
+def at_moments(
     instance: Instance, rays: Rays
 ) -> tuple[Float[Tensor, "rays 3 4"], Float[Tensor, "rays latents"] | None]:
     """Map and latent of an instance at the moment of each ray."""

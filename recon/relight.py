@@ -90,21 +90,45 @@ def _sent_back(
     """What albedo is multiplied by to become radiance, and the radiance that is mirrored."""
     material = sight.material
     assert material is not None
-    normals, eye = material.normal, rays.origins_m[:1]
-    around = cube_on(surroundings(scene, *box), normals @ box[0][:3, :3].to(normals))
-    light = sunshine(scene, sight.points_m, normals) + lamplight(
-        scene, eye, sight.points_m, normals
-    )
-    light = light + material.openness[:, None] * around
+    normals = material.normal
+    light = _light(scene, rays, sight, normals, box, material.openness)
     facing = -(rays.directions * normals).sum(dim=1)
     mirror = material.mirrored(facing)[:, None]
     more = torch.zeros_like(light)
     shiny = torch.nonzero(mirror[:, 0] > MATT)[:, 0]
     if len(shiny):
-        turned = (rays.directions + 2.0 * facing[:, None] * normals)[shiny]
-        from_there, _ = coming(scene, sight.points_m[shiny] + SKIN_M * normals[shiny], turned)
+        from_there, _ = _mirrored(scene, rays, sight, normals, shiny)
         more[shiny] = mirror[shiny] * from_there
     return (1.0 - mirror) * light / torch.pi, more
+
+
+def _light(
+    scene: Scene,
+    rays: Rays,
+    sight: Sight,
+    normals: Float[Tensor, "n 3"],
+    box: Box,
+    openness: Float[Tensor, "n"] | None = None,
+) -> Float[Tensor, "n 3"]:
+    """Irradiance of surfaces by sun, surroundings (as far as they are open) and headlamps."""
+    around = cube_on(surroundings(scene, *box), normals @ box[0][:3, :3].to(normals))
+    around = around if openness is None else openness[:, None] * around
+    light = sunshine(scene, sight.points_m, normals) + around
+    return light + lamplight(scene, rays.origins_m[:1], sight.points_m, normals)
+
+
+def _mirrored(
+    scene: Scene,
+    rays: Rays,
+    sight: Sight,
+    normals: Float[Tensor, "n 3"],
+    pick: Int64[Tensor, "k"],
+) -> tuple[Float[Tensor, "k 3"], Float[Tensor, "k 3"]]:
+    """Radiance of what is mirrored in some of the surfaces, and the directions to it."""
+    normals, directions = normals[pick], rays.directions[pick]
+    turned = directions - 2.0 * (directions * normals).sum(1, keepdim=True) * normals
+    linear, _ = coming(scene, sight.points_m[pick] + SKIN_M * normals, turned)
+    return linear, turned
 
 
 def _surface(
@@ -134,17 +158,13 @@ def _factor(
 ) -> Float[Tensor, "n 3"]:
     """How much brighter surfaces that were made in another light are in the light of here."""
     turn = box[0][:3, :3].to(normals)
-    around = surroundings(scene, *box)
-    light = sunshine(scene, sight.points_m, normals) + cube_on(around, normals @ turn)
-    light = light + lamplight(scene, rays.origins_m[:1], sight.points_m, normals)
+    light = _light(scene, rays, sight, normals, box)
     factor = _ratio(light, _made(made, normals @ turn))
     gloss = sight.gloss
     shiny = torch.nonzero((gloss > 0.0).any(dim=1))[:, 0]
     if not len(shiny):
         return factor
-    normals, directions = normals[shiny], rays.directions[shiny]
-    mirrored = directions - 2.0 * (directions * normals).sum(1, keepdim=True) * normals
-    here, _ = coming(scene, sight.points_m[shiny] + SKIN_M * normals, mirrored)
+    here, mirrored = _mirrored(scene, rays, sight, normals, shiny)
     mirror = _ratio(here, cube_on(made.cube, mirrored @ turn) / torch.pi)
     both = factor[shiny] + gloss[shiny] * (mirror - factor[shiny])
     return factor.index_copy(0, shiny, both)

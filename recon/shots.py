@@ -23,6 +23,7 @@ from scenes.camera import Camera, camera_rays
 from scenes.geometry import rigid, translation
 from scenes.trajectory import Trajectory
 from scenes.worlds.light import Light
+from scenes.worlds.paint import albedo
 from scenes.worlds.procedural import procedural
 from scenes.worlds.sunshine import SKIN_M
 from scenes.worlds.tracer import Tracer, pick_hits
@@ -181,22 +182,28 @@ def _surface(
 
     Its box is not turned, so axes of the world are those of the box.
     """
-    truth = light.tracer.truth(*rays)
-    mine = np.flatnonzero(truth.instance == actor.id)
-    range_m = np.full(len(truth.range_m), np.inf)
-    range_m[mine] = truth.range_m[mine]
-    mirror, around = light.finish(pick_hits(light.tracer.cast(*rays), mine))
-    normal = torch.from_numpy(truth.normal).float()
-    open_light = cube_on(cube, normal[mine]).mean(dim=1)
-    found = {
-        "albedo": torch.from_numpy(truth.albedo).float(),
-        "mirror": torch.zeros(len(range_m)),
-        "openness": torch.zeros(len(range_m)),
+    tracer, hits = light.tracer, light.tracer.cast(*rays)
+    met = np.flatnonzero(hits.met)
+    mine = met[tracer.mesh.instance[hits.face[met]] == actor.id]
+    hits = pick_hits(hits, mine)
+    mirror, around = light.finish(hits)
+    colour = albedo(tracer.spots(hits, rays[1][mine], 0.0), tracer.world.road)
+    normal = torch.from_numpy(hits.normal).float()
+    openness = torch.from_numpy(around.mean(axis=1)).float() / cube_on(cube, normal).mean(dim=1)
+    values = {
+        "albedo": torch.from_numpy(colour).float(),
+        "mirror": torch.from_numpy(mirror).float(),
+        "openness": openness,
         "normal": normal,
     }
-    found["mirror"][mine] = torch.from_numpy(mirror).float()
-    found["openness"][mine] = torch.from_numpy(around.mean(axis=1)).float() / open_light
-    return torch.from_numpy(range_m).float(), found
+    count, shown = len(rays[0]), torch.from_numpy(mine)
+    range_m = torch.full((count,), torch.inf)
+    range_m[shown] = torch.from_numpy(hits.range_m).float()
+    found = {
+        name: torch.zeros(count, *value.shape[1:]).index_copy(0, shown, value)
+        for name, value in values.items()
+    }
+    return range_m, found
 
 
 def stage_light(light: Light, actor: Actor) -> Cube:

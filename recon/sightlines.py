@@ -3,13 +3,13 @@
 World axes, metres; linear radiance in the scene's scale.
 """
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from recon.march import OPAQUE, MarchOutput
 from recon.scene import Scene
+from scenes.trajectory import Trajectory
 
 BEAM_RAD = 0.1
 """Angle that a ray stands for which looks for light."""
@@ -23,7 +23,7 @@ from it they go, which is about how well foliage is known; and the size of what 
 NEARBY_M = 40.0
 """Where no picture showed what is so far away in a direction, the drive never looked there."""
 POSES = 256
-"""Of the path, at most, whose headings are looked at."""
+"""Of the path, at most, that are looked at."""
 
 
 def around(
@@ -33,7 +33,7 @@ def around(
 
     Cameras that look ahead never see what is behind the place where a drive begins. Along a road it
     is much the same ahead and behind: what a direction shows that was never looked into is what is
-    seen in it mirrored, from the back to the front.
+    seen in it mirrored along the path, whether it points back or ahead.
     """
     out = scene.render_rays(origins, directions, torch.full((len(origins),), BEAM_RAD))
     linear, range_m = out.linear, out.range_m
@@ -42,7 +42,7 @@ def around(
     looked = scene.model.support.observed(scene.model.field.block, ahead)
     lost = torch.nonzero(~stands & ~looked)[:, 0]
     if len(lost):
-        start, turned = origins[lost], _to_the_front(scene, origins[lost], directions[lost])
+        start, turned = origins[lost], _mirrored(scene, origins[lost], directions[lost])
         there = scene.render_rays(start, turned, torch.full((len(lost),), BEAM_RAD))
         shown = shown_surface(scene, start, turned, there)
         linear = linear.index_copy(0, lost, there.linear)
@@ -51,14 +51,19 @@ def around(
     return linear, stands, range_m
 
 
-def _to_the_front(
+def _mirrored(
     scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
 ) -> Float[Tensor, "n 3"]:
     """Directions, mirrored along the path where it is nearest."""
-    stride = max(1, len(scene.clip.ego.time_us) // POSES)
-    poses = torch.from_numpy(np.array(scene.clip.ego.world_from_body[::stride])).float()
-    heading = poses[torch.cdist(origins[:, :2], poses[:, :2, 3]).argmin(dim=1), :3, 0]
+    heading = nearest_pose(scene.clip.ego, origins)[:, :3, 0]
     return directions - 2.0 * (directions * heading).sum(dim=1, keepdim=True) * heading
+
+
+def nearest_pose(ego: Trajectory, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 4 4"]:
+    """`world_from_body` of the path where it is nearest to each point, heights apart."""
+    stride = max(1, len(ego.time_us) // POSES)
+    poses = torch.from_numpy(ego.world_from_body[::stride]).float()
+    return poses[torch.cdist(points[:, :2], poses[:, :2, 3]).argmin(dim=1)]
 
 
 def sun_share(

@@ -110,7 +110,7 @@ class Staged:
 
         Pictures show a vehicle with its shadow, which goes where it goes, so a field that was
         learnt from them fills what is under it with darkness. What is that low and not near an
-        axle is ground. `instance` is as in `support`.
+        axle is ground; so it is for whoever has no limbs. `instance` is as in `support`.
         """
         found = torch.zeros(len(points_m), dtype=torch.bool)
         for k, item in enumerate(self.instances):

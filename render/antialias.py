@@ -44,7 +44,10 @@ def antialiased(
     normals: Callable[[], Float[Tensor, "n 3"]],
     linear: Float[Tensor, "n 3"],
 ) -> Float[Tensor, "n 3"]:
-    """Radiance of pixels, with the mean of several rays where those of strangers have edges."""
+    """Radiance of pixels, with the mean of several rays where those of strangers have edges.
+
+    And where new shadows have, in the same picture; without strangers it is as it was.
+    """
     if staged is None or not staged.strangers:
         return linear
     pick = _edges(camera, staged, march, linear)

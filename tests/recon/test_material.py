@@ -1,6 +1,7 @@
 """Fields of materials: what they say of surfaces, and what light makes of that."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -71,8 +72,7 @@ def lit(
     pose[2, 3] = HIGH_M
     affine = unit_from_box(size_m) @ torch.linalg.inv(pose)
     roof = pose[:3, 3] + torch.tensor([0.0, 0.0, 0.5]) * size_m
-    out = seen(torch.ones(len(directions)))
-    out = type(out)(**{**_values(out), "linear": ALBEDO.repeat(len(directions), 1)})
+    out = replace(seen(torch.ones(len(directions))), linear=ALBEDO.repeat(len(directions), 1))
     staged = Staged(
         instances=(
             Instance(field=Painted(mirror, openness), unit_from_world=affine[None], id=NUMBER),
@@ -85,10 +85,6 @@ def lit(
     rays = roof - 3.0 * directions, directions, torch.full((len(directions),), 1e-3)
     nothing = torch.full((len(directions), 3), torch.nan)
     return relit(scene, rays, out, nothing, staged, {NUMBER: (pose, size_m)})
-
-
-def _values(out: object) -> dict[str, Tensor]:
-    return {name: getattr(out, name) for name in type(out).__dataclass_fields__}  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.fixture
