@@ -22,9 +22,11 @@ DULL = 0.1
 """A share of less is not told from none."""
 DARK = 0.25
 """Of a channel that is darker than this share of the others little is known."""
-DEPTHS, BEHIND_M = (0.1, 0.3, 0.5), 30.0
-"""Behind a surface, in steps of a march, materials are looked at; and further than any box is long.
-"""
+ABOUT, BEHIND_M = (-1, 0, 1, 2), 30.0
+"""Steps of a march, from the one that has the surface, whose materials are looked at; and further
+than any box is long."""
+EDGE_ON = 1e-3
+"""Cosine to the way to the eye of what is seen edge on."""
 STEEPEST = 0.78
 """Sine of the elevation above which nobody was looked at when its look was learnt."""
 
@@ -94,10 +96,14 @@ class _Place:
         return torch.einsum("nij,nj->ni", self.turn, directions.to(self.turn.device))
 
     def normals(self, of_box: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
-        """The world's unit normals, towards the eye, of some in the frame of the box."""
+        """The world's unit normals of some in the frame of the box.
+
+        A surface that is seen does not face away: where its mean normal does, it is bent edge on.
+        """
         normal = torch.einsum("nji,nj->ni", self.turn, of_box)
-        away = (normal * self.rays.directions).sum(dim=1, keepdim=True) > 0.0
-        return torch.nn.functional.normalize(torch.where(away, -normal, normal), dim=1).cpu()
+        along = (normal * self.rays.directions).sum(dim=1, keepdim=True)
+        away = torch.where(along > 0.0, along + EDGE_ON, 0.0)
+        return torch.nn.functional.normalize(normal - away * self.rays.directions, dim=1).cpu()
 
     def footprint(self) -> Float[Tensor, "n"]:
         """Standard deviations of the rays' pixels there, in the unit cube."""
@@ -107,27 +113,34 @@ class _Place:
 
 
 def _made_of(place: _Place, samples: int) -> Sight:
-    """Means of what is just behind a surface: as deep as a march may first look into it."""
-    field = place.field
-    along = torch.einsum("nij,nj->ni", place.linear, place.rays.directions)
+    """Means over the steps of a march about a surface, as much of each as it adds to a pixel."""
+    field, rays = place.field, place.rays
+    along = torch.einsum("nij,nj->ni", place.linear, rays.directions)
     enter_m, leave_m = cross_unit_cube(place.unit - along * BEHIND_M, along)
-    step = along * ((leave_m - enter_m) / samples)[:, None]
-    footprint, towards = place.footprint(), place.turned(place.rays.directions)
-    albedo, mirror, openness, normal = [], [], [], []
-    for depth in DEPTHS:
-        unit = (place.unit + depth * step).clamp(0.0, 1.0)
-        _, geometry = field.density(unit, footprint, place.latent)
-        made_of = field.material(geometry, towards)
-        albedo.append(field.radiance(geometry, towards))
-        mirror.append(made_of.mirror)
-        openness.append(made_of.openness)
-        normal.append(made_of.normal)
-    shown = torch.stack(albedo).mean(dim=0).cpu()
+    length_m = (leave_m - enter_m) / samples
+    at = (BEHIND_M - enter_m).div(length_m.clamp_min(1e-9)).floor()
+    footprint, towards = place.footprint(), place.turned(rays.directions)
+    depth, colours, materials = [], [], []
+    for step in ABOUT:
+        middle_m = enter_m - BEHIND_M + (at + step + 0.5) * length_m
+        unit = (place.unit + along * middle_m[:, None]).clamp(0.0, 1.0)
+        density, geometry = field.density(unit, footprint, place.latent)
+        depth.append(density * length_m)
+        colours.append(field.radiance(geometry, towards))
+        materials.append(field.material(geometry, towards))
+    depths = torch.stack(depth, dim=1)
+    weights = transmittance(depths, torch.ones_like(depths)) * (1.0 - torch.exp(-depths)) + 1e-9
+    weights = weights / weights.sum(dim=1, keepdim=True)
+
+    def mean(values: list[Tensor]) -> Tensor:
+        return torch.einsum("ns,sn...->n...", weights, torch.stack(values))
+
     material = Material(
-        mirror=torch.stack(mirror).mean(dim=0).cpu(),
-        openness=torch.stack(openness).mean(dim=0).cpu(),
-        normal=place.normals(torch.stack(normal).mean(dim=0)),
+        mirror=mean([each.mirror for each in materials]).cpu(),
+        openness=mean([each.openness for each in materials]).cpu(),
+        normal=place.normals(mean([each.normal for each in materials])),
     )
+    shown = mean(colours).cpu()
     nothing = torch.zeros_like(shown)
     return Sight(points_m=place.points_m, shown=shown, gloss=nothing, material=material)
 

@@ -51,6 +51,8 @@ SUNLIT = 0.5
 DIFFUSE = 0.3
 """Of the light of level ground in the sun, the glow about it may make the sky's up to this share:
 on clear days it is 0.15 to 0.3 (Erbs, Klein, Duffie 1982)."""
+GLOWS = 21
+"""Strengths of the glow, from all of the standard sky's to none, that are tried."""
 LAMP_M, DOWN, LIT_M = 0.65, 0.05, (5.0, 15.0)
 """Height of headlamps, how they are tilted, and how far ahead the road has its light from both."""
 INSIDE = 0.956, 0.927
@@ -87,21 +89,45 @@ def _clear_day(scene: Scene, seen: "_Evidence", light: Daylight) -> Daylight:
     known = to_sun is not None and to_sun[2] > 0.0
     sun = torch.from_numpy(to_sun).float() if to_sun is not None and known else None
     whole = replace(light, clear=True, sky=torch.ones(3), to_sun=sun)
-    # what is white in pictures was brighter, and shows nothing of its blue and its glow
-    white = (seen.sky > WHITE).any(dim=1, keepdim=True)
-    pattern = torch.where(white, gradation(seen.at[:, 2:]), whole.sky_at(seen.at))
-    light = replace(whole, sky=(seen.sky / pattern).median(dim=0).values)
     if sun is None:
-        return light
+        return _as_seen(whole, seen)
     up = torch.tensor([0.0, 0.0, 1.0]).expand_as(seen.points)
     lit = sun_share(scene, seen.points, up, sun) > SUNLIT
     total = _level(seen.road[lit] if int(lit.sum()) >= LEAST else seen.road, LIT)
-    plain = light.on_level(glowing=False).mean()
-    glowing = (light.on_level().mean() - plain).clamp_min(1e-6)
-    share = ((DIFFUSE * total.mean() - plain) / glowing).clamp(0.0, 1.0)
-    light = replace(light, glow=float(share))
+    light = _glowing(whole, seen, DIFFUSE * float(total.mean()))
     over = float((total - light.on_level()).mean()) / max(float(sun[2]), LOWEST)
     return replace(light, sun=max(0.0, over) * SUN)
+
+
+def _glowing(light: Daylight, seen: "_Evidence", most: float) -> Daylight:
+    """That clear day with the glow that fits what was seen, if level ground gets no more than that.
+
+    The less of what was seen towards the sun is its glow, the brighter is the rest of the sky.
+    """
+    tries = [_as_seen(replace(light, glow=g), seen) for g in torch.linspace(1.0, 0.0, GLOWS).tolist()]
+    able = [each for each in tries if float(each.on_level().mean()) <= most] or tries[-1:]
+    shown = ~_white(seen)
+    if int(shown.sum()) < max(LEAST, len(shown) // 2):
+        return able[0]
+
+    def misfit(one: Daylight) -> float:
+        ratio = seen.sky[shown].mean(dim=1) / one.sky_at(seen.at[shown]).mean(dim=1)
+        return float(ratio.clamp_min(1e-6).log().abs().median())
+
+    return min(able, key=misfit)
+
+
+def _as_seen(light: Daylight, seen: "_Evidence") -> Daylight:
+    """A clear day of that pattern, as bright as its sky was seen."""
+    one = replace(light, sky=torch.ones(3))
+    white = _white(seen)[:, None]
+    pattern = torch.where(white, gradation(seen.at[:, 2:]), one.sky_at(seen.at))
+    return replace(light, sky=(seen.sky / pattern).median(dim=0).values)
+
+
+def _white(seen: "_Evidence") -> Bool[Tensor, "n"]:
+    """What is white in pictures was brighter, and shows nothing of its blue and its glow."""
+    return (seen.sky > WHITE).any(dim=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

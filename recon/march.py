@@ -67,7 +67,7 @@ class MarchOutput:
     """What comes out of one ray integral: colour and labels from the same samples."""
 
     linear: Float[Tensor, "rays channels"]
-    """Linear radiance, the sky included."""
+    """Linear radiance, the sky included. Instances of materials emit none (`recon.relight`)."""
     opacity: Float[Tensor, "rays"]
     """Share of the light that the scene absorbs, 0 to 1."""
     range_m: Float[Tensor, "rays"]
@@ -140,6 +140,8 @@ def march(
     own = weights if order is None else torch.zeros_like(weights).scatter(1, order, weights)
     linear = (1.0 - weights.sum(-1, keepdim=True)) * field.sky(still.directions)
     for part, share in zip(parts, own.split(sizes, 1), strict=True):
+        if part.field.has_material:
+            continue  # it sends back light, but emits none
         linear = linear + _emitted(part, share, sampling.colour_threshold)
     record = Samples(
         near_m=near,

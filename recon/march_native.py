@@ -268,7 +268,9 @@ def _new_field(part: GridField) -> Any:
         (level.scale, level.offset, level.size, level.steps[1], level.steps[2], level.dense)
         for level in part.spec.layout
     ]
-    return native_module().Field(levels, part.spec.features, part.log_initial, part.latents)
+    return native_module().Field(
+        levels, part.spec.features, part.log_initial, part.latents, emits=not part.has_material
+    )
 
 
 def _array(tensor: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ WHOLE = 0.95
 MATT = 1e-3
 """Surfaces that mirror less than this mirror nothing."""
 LEAST = 0.02
-"""Shares of a pixel below this stay as they are."""
+"""Smaller shares of a pixel are left in the light that they bring along."""
 
 
 @torch.no_grad()
@@ -65,41 +65,38 @@ def relit(
     linear = out.linear
     for k, (item, made) in enumerate(zip(staged.instances, staged.lights, strict=True)):
         share = out.instance_weights[:, k + 1]
-        mine = torch.nonzero(share > LEAST)[:, 0]
+        mine = torch.nonzero(share > (LEAST if made is not None else 0.0))[:, 0]
         if item.id not in staged.strangers or item.id not in boxes or not len(mine):
             continue
         seen, range_m, normal = _surface(rays, out, normals, staged, k, mine)
         samples = item.samples or scene.config.sampling.instance_samples
         sight = sight_of(item, seen, range_m, normal, samples)
-        if made is None:
-            factor, more = _sent_back(scene, seen, sight, boxes[item.id])
-        else:
-            factor, more = _factor(scene, seen, sight, normal, made, boxes[item.id]), None
-        # a pixel that it shares with others changes by what it adds
         part = share[mine, None]
-        was = torch.where(part > WHOLE, linear[mine], part * sight.shown)
-        changed = linear[mine] + was * (factor - 1.0)
-        changed = changed if more is None else changed + part * more
-        linear = linear.index_copy(0, mine, changed.clamp_min(0.0))
+        if made is None:
+            more = part * _sent_back(scene, seen, sight, boxes[item.id])
+        else:
+            factor = _factor(scene, seen, sight, normal, made, boxes[item.id])
+            # a pixel that it shares with others changes by what it adds
+            was = torch.where(part > WHOLE, linear[mine], part * sight.shown)
+            more = was * (factor - 1.0)
+        linear = linear.index_copy(0, mine, (linear[mine] + more).clamp_min(0.0))
     return linear
 
 
-def _sent_back(
-    scene: Scene, rays: Rays, sight: Sight, box: Box
-) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
-    """What albedo is multiplied by to become radiance, and the radiance that is mirrored."""
+def _sent_back(scene: Scene, rays: Rays, sight: Sight, box: Box) -> Float[Tensor, "n 3"]:
+    """Radiance of surfaces that are made of materials."""
     material = sight.material
     assert material is not None
     normals = material.normal
     light = _light(scene, rays, sight, normals, box, material.openness)
     facing = -(rays.directions * normals).sum(dim=1)
     mirror = material.mirrored(facing)[:, None]
-    more = torch.zeros_like(light)
+    found = (1.0 - mirror) * sight.shown * light / torch.pi
     shiny = torch.nonzero(mirror[:, 0] > MATT)[:, 0]
     if len(shiny):
         from_there, _ = _mirrored(scene, rays, sight, normals, shiny)
-        more[shiny] = mirror[shiny] * from_there
-    return (1.0 - mirror) * light / torch.pi, more
+        found[shiny] += mirror[shiny] * from_there
+    return found
 
 
 def _light(

@@ -19,7 +19,8 @@ SKIN_M = 0.3
 """Rays to the sun start this far off a surface."""
 SPREAD, SPREAD_RAD, CELL_M = 12, 0.05, 0.15
 """Directions about the sun's in which what hides it is looked for on somebody's surface; how far
-from it they go, which is about how well foliage is known; and the size of what shares a look."""
+from it they go, which is about how well foliage is known, but not below the horizon; and the size
+of what shares a look."""
 NEARBY_M = 40.0
 """Where no picture showed what is so far away in a direction, the drive never looked there."""
 POSES = 256
@@ -32,31 +33,25 @@ def around(
     """Radiance of what stands, whether it is that or else the sky, and how far away it is [m].
 
     Cameras that look ahead never see what is behind the place where a drive begins. Along a road it
-    is much the same ahead and behind: what a direction shows that was never looked into is what is
-    seen in it mirrored along the path, whether it points back or ahead.
+    is much the same ahead and behind: what a direction that points back shows, and that was never
+    looked into, is what is seen ahead in it, mirrored along the path.
     """
     out = scene.render_rays(origins, directions, torch.full((len(origins),), BEAM_RAD))
     linear, range_m = out.linear, out.range_m
     stands = shown_surface(scene, origins, directions, out) | (directions[:, 2] < 0.0)
     ahead = origins + NEARBY_M * directions
     looked = scene.model.support.observed(scene.model.field.block, ahead)
-    lost = torch.nonzero(~stands & ~looked)[:, 0]
+    heading = nearest_pose(scene.clip.ego, origins)[:, :3, 0]
+    along = (directions * heading).sum(dim=1, keepdim=True)
+    lost = torch.nonzero(~stands & ~looked & (along[:, 0] < 0.0))[:, 0]
     if len(lost):
-        start, turned = origins[lost], _mirrored(scene, origins[lost], directions[lost])
+        start, turned = origins[lost], (directions - 2.0 * along * heading)[lost]
         there = scene.render_rays(start, turned, torch.full((len(lost),), BEAM_RAD))
         shown = shown_surface(scene, start, turned, there)
         linear = linear.index_copy(0, lost, there.linear)
         range_m = range_m.index_copy(0, lost, torch.where(shown, there.range_m, torch.inf))
         stands = stands.index_copy(0, lost, shown)
     return linear, stands, range_m
-
-
-def _mirrored(
-    scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
-) -> Float[Tensor, "n 3"]:
-    """Directions, mirrored along the path where it is nearest."""
-    heading = nearest_pose(scene.clip.ego, origins)[:, :3, 0]
-    return directions - 2.0 * (directions * heading).sum(dim=1, keepdim=True) * heading
 
 
 def nearest_pose(ego: Trajectory, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 4 4"]:
@@ -113,7 +108,8 @@ def soft_sun_share(
 def _about(to_sun: Float[Tensor, "3"]) -> Float[Tensor, "spread 3"]:
     """Directions in a cone about the sun's (Fibonacci's spiral on a disc)."""
     index = torch.arange(SPREAD) + 0.5
-    away, turn = SPREAD_RAD * (index / SPREAD).sqrt(), index * torch.pi * (3.0 - 5.0**0.5)
+    reach = to_sun[2].clamp(0.0, SPREAD_RAD)
+    away, turn = reach * (index / SPREAD).sqrt(), index * torch.pi * (3.0 - 5.0**0.5)
     least = torch.nn.functional.one_hot(to_sun.abs().argmin(), 3).to(to_sun)
     aside = torch.nn.functional.normalize(torch.linalg.cross(to_sun, least), dim=0)
     across = torch.linalg.cross(to_sun, aside)

@@ -28,7 +28,7 @@ from recon.masks import KNOWN_SLACK_US
 from recon.shadow import CLEARANCE_M
 from scenes.actor import Actor
 from scenes.encounters import fixtures
-from scenes.standers import for_good
+from scenes.standers import VEHICLES, for_good
 
 AXLE, WHEEL_M, FOOT_M = 0.3, 0.35, 0.03
 """How far from its middle a vehicle's axles are, in its lengths (wheelbases are about 0.6 of them);
@@ -79,6 +79,8 @@ class Staged:
     """What light each instance brings along (see `Look.light`)."""
     looks: frozenset[int]
     """Track ids of all who have a look, also of those who are not there at any of the moments."""
+    wheeled: frozenset[int] = frozenset()
+    """Track ids of vehicles on wheels that look as pictures showed them."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -110,11 +112,11 @@ class Staged:
 
         Pictures show a vehicle with its shadow, which goes where it goes, so a field that was
         learnt from them fills what is under it with darkness. What is that low and not near an
-        axle is ground; so it is for whoever has no limbs. `instance` is as in `support`.
+        axle is ground. `instance` is as in `support`.
         """
         found = torch.zeros(len(points_m), dtype=torch.bool)
         for k, item in enumerate(self.instances):
-            if item.latent is not None or item.field.has_material:
+            if item.id not in self.wheeled:
                 continue
             mine = torch.nonzero(instance == k + 1)[:, 0]
             unit, per_m = self._inside(k, points_m[mine], mine)
@@ -198,6 +200,11 @@ def stage(
     return Staged(
         instances=tuple(found), moment=moment, hits=tuple(hits), lights=tuple(lights),
         looks=frozenset(actor.id for actor, _ in shown),
+        wheeled=frozenset(
+            actor.id
+            for actor, look in shown
+            if actor.kind in VEHICLES and not look.field.has_material
+        ),
     )  # fmt: skip
 
 

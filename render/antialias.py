@@ -1,4 +1,4 @@
-"""Several rays for pixels at the edges of who comes from elsewhere, and of new shadows.
+"""Several rays for pixels at the edges of who comes from elsewhere, and of everybody's new shadows.
 
 A field that was learnt from a drive's pictures has learnt what their pixels show, a mean over the
 pixel. Who comes from elsewhere was not learnt from pixels of this size, and one ray through the
@@ -44,11 +44,11 @@ def antialiased(
     normals: Callable[[], Float[Tensor, "n 3"]],
     linear: Float[Tensor, "n 3"],
 ) -> Float[Tensor, "n 3"]:
-    """Radiance of pixels, with the mean of several rays where those of strangers have edges.
+    """Radiance of pixels, with the mean of several rays where strangers and new shadows have edges.
 
-    And where new shadows have, in the same picture; without strangers it is as it was.
+    Where there are none it is as it was.
     """
-    if staged is None or not staged.strangers:
+    if staged is None:
         return linear
     pick = _edges(camera, staged, march, linear)
     if not len(pick):

@@ -45,8 +45,7 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         name="linear",
         definition="Radiance of the scene in linear light, sky included; relative to the mean "
         "exposure of the clip, untouched by the look. Along the pixel's middle, as all labels; at "
-        "edges of who comes from elsewhere, and of new shadows in the same picture, the mean along "
-        "nine rays.",
+        "edges of who comes from elsewhere, and of new shadows, the mean along nine rays.",
         unit="relative radiance",
         dtype="float16",
         shape="h w 3",
@@ -108,7 +107,7 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         name="instance",
         definition="Which road user the surface belongs to: the ray meets its own field; or it "
         "lies in the box, grown by 0.15 m, of one that stands still. The ground under it is not "
-        "part of it, nor, in the field of somebody without limbs that was learnt from pictures, is "
+        "part of it, nor, in the field of a vehicle on wheels that was learnt from pictures, is "
         "what is lower over the foot of its box than 0.15 m, or than 0.03 m within 0.35 m of an "
         "axle (taken to be 0.3 of its length from its middle). The number is the `instance` of an "
         "object of the same frame, and the same in all frames; 0 is none.",

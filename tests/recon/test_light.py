@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from recon.light import (
+    DIFFUSE,
     LAMP_M,
     ROAD_ALBEDO,
     SUN,
@@ -123,11 +124,13 @@ def test_a_sun_behind_a_wall_still_shines_on_the_road_that_it_reaches() -> None:
     assert_close(total.mean(), torch.pi * BRIGHT.mean() / ROAD_ALBEDO)
 
 
-def under_a_clear_sky(to_sun: np.ndarray, sun: Float[Tensor, "3"]) -> tuple[Plain, Daylight]:
+def under_a_clear_sky(
+    to_sun: np.ndarray, sun: Float[Tensor, "3"], glow: float = 1.0
+) -> tuple[Plain, Daylight]:
     """The plain in the sky that is meant, and what is meant."""
     none = torch.zeros(3)
     sky, towards = 0.05 * torch.tensor([1.0, 1.1, 1.2]), torch.from_numpy(to_sun).float()
-    meant = Daylight(sky=sky, clear=True, to_sun=towards, sun=sun, beam=none)
+    meant = Daylight(sky=sky, clear=True, to_sun=towards, sun=sun, beam=none, glow=glow)
 
     @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
     class Clear(Plain):
@@ -159,6 +162,20 @@ def test_sky_and_sun_are_found_whichever_way_one_drives(azimuth: float, elevatio
     assert found.clear
     assert_close(found.sky, meant.sky, rtol=1e-3, atol=0.0)
     assert_close(found.sun, meant.sun, rtol=0.01, atol=0.0)
+
+
+@pytest.mark.parametrize("azimuth", [0.5, 1.5, 3.0])
+def test_the_less_the_sun_glows_the_brighter_is_the_rest_of_the_sky(azimuth: float) -> None:
+    """Where the whole glow were too much light, what is seen towards the sun is less of it."""
+    to_sun = np.array([0.8 * math.cos(azimuth), 0.8 * math.sin(azimuth), 0.6])
+    whole = under_a_clear_sky(to_sun, SUN)[1].on_level().mean()
+    plain_sky = under_a_clear_sky(to_sun, SUN, 0.0)[1].on_level().mean()
+    limit = plain_sky + 0.4 * (whole - plain_sky)
+    scene, meant = under_a_clear_sky(to_sun, float(limit / 0.6 * (1.0 / DIFFUSE - 1.0)) * SUN, 0.4)
+    found = daylight(scene)
+    assert found.glow == pytest.approx(0.4, abs=0.06)
+    assert_close(found.sky, meant.sky, rtol=0.05, atol=0.0)
+    assert_close(found.sun, meant.sun, rtol=0.02, atol=0.0)
 
 
 def test_a_day_without_a_view_of_the_sky_is_no_night() -> None:

@@ -65,14 +65,19 @@ class Painted(GridField):
 
 
 def lit(
-    scene: Plain, directions: Float[Tensor, "n 3"], mirror: float = 0.0, openness: float = 1.0
+    scene: Plain,
+    directions: Float[Tensor, "n 3"],
+    mirror: float = 0.0,
+    openness: float = 1.0,
+    share: float = 1.0,
 ) -> Float[Tensor, "n 3"]:
-    """The roof of somebody high up, seen along some directions from 3 m away."""
+    """The roof of somebody high up, seen along some directions from 3 m away, before white."""
     pose, size_m = box(12.0, 0.0)
     pose[2, 3] = HIGH_M
     affine = unit_from_box(size_m) @ torch.linalg.inv(pose)
     roof = pose[:3, 3] + torch.tensor([0.0, 0.0, 0.5]) * size_m
-    out = replace(seen(torch.ones(len(directions))), linear=ALBEDO.repeat(len(directions), 1))
+    behind = (1.0 - share) * torch.ones(len(directions), 3)  # materials themselves emit nothing
+    out = replace(seen(torch.full((len(directions),), share)), linear=behind)
     staged = Staged(
         instances=(
             Instance(field=Painted(mirror, openness), unit_from_world=affine[None], id=NUMBER),
@@ -132,6 +137,14 @@ def test_polish_mirrors_what_comes_from_there_and_keeps_as_much_from_its_colour(
     assert_close(found, wanted, rtol=0.02, atol=0.0)
 
 
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.7])
+def test_in_the_dark_a_rim_shows_what_is_behind_it_alone(real_sights, share: float) -> None:
+    """However little of a pixel it is, none of its albedo shines."""
+    real_sights(dim())
+    dark = plain(0.0 * GREY, 0.0 * GREY)
+    assert_close(lit(dark, STRAIGHT, mirror=0.05, share=share), torch.full((1, 3), 1.0 - share))
+
+
 @given(st.floats(0.0, 0.1), st.floats(0.0, 1.0))
 def test_no_more_is_mirrored_than_comes(mirror: float, facing: float) -> None:
     one = Material(mirror=torch.tensor([mirror]), openness=torch.ones(1), normal=torch.eye(3)[:1])
@@ -156,7 +169,18 @@ def test_outputs_of_the_network_become_what_can_be(raw: list[float]) -> None:
     assert max(map(abs, raw[2:])) < 1e-3 or math.isclose(length, 1.0, abs_tol=1e-5)
 
 
-def test_normals_are_the_worlds_and_towards_the_eye() -> None:
+@pytest.mark.parametrize(
+    ("along", "wanted"),
+    [
+        ([0.0, -1.0, 0.0], [0.0, 1.0, 0.0]),
+        ([0.0, 1.0, 0.0], [0.0, -1.0, 0.0]),  # straight from behind there is no better one
+        ([0.8, -0.6, 0.0], [0.0, 1.0, 0.0]),
+        ([0.8, 0.6, 0.0], [-0.6, 0.8, 0.0]),  # edge on
+    ],
+)
+def test_normals_are_the_worlds_and_never_face_away(
+    along: list[float], wanted: list[float]
+) -> None:
     """Its up is to the left of the world."""
     pose, size_m = box(0.0, 0.0)
     pose[:3, :3] = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -166,10 +190,9 @@ def test_normals_are_the_worlds_and_towards_the_eye() -> None:
         unit_from_world=(unit_from_box(size_m) @ torch.linalg.inv(pose))[None],
         id=NUMBER,
     )
-    along = torch.tensor([[0.0, -1.0, 0.0], [0.0, 1.0, 0.0]])
-    rays = Rays(
-        origins_m=-3.0 * along, directions=along, pixel_angle=torch.full((2,), 1e-3), moment=None
-    )
-    sight: Sight = sight_of(item, rays, torch.full((2,), 2.3), torch.zeros(2, 3), 96)
+    way = torch.tensor([along])
+    rays = Rays(origins_m=-3.0 * way, directions=way, pixel_angle=torch.full((1,), 1e-3))
+    sight: Sight = sight_of(item, rays, torch.full((1,), 2.3), torch.zeros(1, 3), 96)
     assert sight.material is not None
-    assert_close(sight.material.normal, -along)
+    assert_close(sight.material.normal, torch.tensor([wanted]), atol=2e-3, rtol=0.0)
+    assert float(-way @ sight.material.normal[0]) > 0.0

@@ -49,6 +49,20 @@ def test_what_was_seen_to_be_sky_stays_sky() -> None:
     assert stands.tolist() == [False]
 
 
+def test_what_is_ahead_is_never_taken_from_behind() -> None:
+    behind = ([-60.0, -50.0, 0.0], [-59.0, 50.0, 30.0])
+    scene = plain(GROUND, SKY, walls=(behind,), wall=WALL)
+    scene.model.support.hits.zero_()
+    x = torch.linspace(-70.0, 0.0, 400)  # only what is behind was ever looked into
+    grid = torch.cartesian_prod(x, torch.linspace(-3.0, 3.0, 9), torch.linspace(0.0, 30.0, 61))
+    scene.model.support.hits[scene.model.support.voxels(scene.model.field.block.unit(grid))] = 1.0
+    eye = torch.tensor([[1.0, 0.0, 1.5]])
+    _, stands, _ = around(scene, eye, -BACK_UP * torch.tensor([1.0, 1.0, -1.0]))
+    assert stands.tolist() == [False]
+    _, stands, _ = around(scene, eye, BACK_UP)
+    assert stands.tolist() == [True]
+
+
 def test_down_is_always_ground() -> None:
     scene = plain(GROUND, SKY)
     scene.model.support.hits.zero_()
@@ -82,3 +96,11 @@ def test_far_from_edges_and_for_nobody_it_is_the_same() -> None:
     assert soft_sun_share(scene, points[:0], up[:0], to_sun).tolist() == []
     open_sky = replace(scene, walls=())  # pyright: ignore[reportCallIssue]
     assert_close(soft_sun_share(open_sky, points, up, to_sun), torch.ones(111))
+
+
+@pytest.mark.parametrize("height", [0.001, 0.02, 0.3])
+def test_a_low_sun_is_not_looked_for_in_the_ground(height: float) -> None:
+    to_sun = torch.tensor([(1.0 - height**2) ** 0.5, 0.0, height])
+    scene = plain(GROUND, SKY, to_sun.double().numpy())
+    points, normals = torch.tensor([[0.0, 0.0, 0.6]]), torch.tensor([[1.0, 0.0, 0.0]])
+    assert soft_sun_share(scene, points, normals, to_sun).tolist() == [1.0]

@@ -1,14 +1,17 @@
 """What a vehicle's field shows under the vehicle is ground."""
 
+import numpy as np
 import pytest
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from recon.config import FieldConfig
-from recon.crowd import unit_from_box
-from recon.field import GridField, Instance
-from recon.staged import Staged
+from recon.field import GridField
+from recon.staged import Look, stage
+from scenes.actor import Actor
+from scenes.semantics import Semantic
+from scenes.trajectory import Trajectory
 from tests.light_maker import NUMBER, box
 
 SIZE_M = (4.0, 1.8, 1.5)
@@ -16,24 +19,22 @@ AXLE_M = 0.3 * SIZE_M[0]
 
 
 def underneath(
-    places: list[tuple[float, float, float]], yaw: float = 0.0, instance: int = 1, **more: object
+    places: list[tuple[float, float, float]],
+    yaw: float = 0.0,
+    instance: int = 1,
+    kind: Semantic = Semantic.CAR,
+    *,
+    material: bool = False,
 ) -> Bool[Tensor, "n"]:
-    """Of places in the frame of a car that stands on the ground, heights over its foot."""
+    """Of places in the frame of somebody who stands on the ground, heights over its foot."""
     pose, size_m = box(12.0, 3.0, SIZE_M, yaw)
-    config = FieldConfig(material=bool(more.pop("material", False)))
-    item = Instance(
-        field=GridField(config, torch.Generator().manual_seed(0)),
-        unit_from_world=(unit_from_box(size_m) @ torch.linalg.inv(pose))[None],
-        id=NUMBER,
-        **more,  # pyright: ignore[reportArgumentType]
-    )
-    staged = Staged(
-        instances=(item,),
-        moment=torch.zeros(len(places), dtype=torch.int64),
-        hits=(None,),
-        lights=(None,),
-        looks=frozenset({NUMBER}),
-    )
+    field = GridField(FieldConfig(material=material), torch.Generator().manual_seed(0))
+    poses = pose.double().numpy()[None].repeat(2, axis=0)
+    track = Trajectory(time_us=np.array([0, 1_000_000]), world_from_body=poses)
+    actor = Actor(id=NUMBER, kind=kind, size_m=size_m.double().numpy(), trajectory=track)
+    look = Look(field=field, key_us=torch.zeros(1, dtype=torch.int64), latent=None)
+    times = torch.zeros(len(places), dtype=torch.int64)
+    staged = stage({NUMBER: look}, (), (actor,), times)
     local = torch.tensor(places) - torch.tensor([0.0, 0.0, 0.5 * SIZE_M[2]])
     points = local @ pose[:3, :3].T + pose[:3, 3]
     return staged.underneath(points, torch.full((len(places),), instance))
@@ -52,7 +53,9 @@ def test_wheels_reach_down_to_the_road() -> None:
 
 def test_only_fields_that_were_learnt_from_pictures_of_vehicles() -> None:
     low = [(0.0, 0.9, 0.05)]
-    assert underneath(low).tolist() == [True]
+    for kind in (Semantic.CAR, Semantic.VAN, Semantic.TRUCK, Semantic.BUS):
+        assert underneath(low, kind=kind).tolist() == [True]
+    for kind in (Semantic.PERSON, Semantic.CYCLIST, Semantic.TRAM, Semantic.OTHER_ACTOR):
+        assert underneath(low, kind=kind).tolist() == [False]
     assert underneath(low, instance=0).tolist() == [False]
-    assert underneath(low, latent=torch.zeros(1, 4)).tolist() == [False]  # has limbs
     assert underneath(low, material=True).tolist() == [False]

@@ -1,9 +1,10 @@
-"""Edges of who comes from elsewhere are means over pixels; everything else is one ray."""
+"""Edges of strangers and of new shadows are means over pixels; everything else is one ray."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from jaxtyping import Bool, Float, Float32, Int64, UInt8
@@ -13,12 +14,20 @@ from torch.testing import assert_close
 from recon.march import MarchOutput
 from render.antialias import ACROSS, antialiased
 from scenes.actor import Actor
-from scenes.camera import Camera
+from scenes.camera import Camera, camera_rays
 from scenes.clip import Clip
+from scenes.semantics import Semantic
+from scenes.trajectory import Trajectory
 from tests.light_maker import NUMBER, drive
 from tests.scene_maker import EGO_FROM_CAMERA
 
 CAMERA = Camera(width=24, height=12, fx=20.0, fy=20.0, cx=12.0, cy=6.0, readout_us=0)
+SOMEBODY = Actor(
+    id=NUMBER,
+    kind=Semantic.CAR,
+    size_m=np.array([4.0, 2.0, 1.5]),
+    trajectory=Trajectory(time_us=np.array([0, 1]), world_from_body=np.stack([np.eye(4)] * 2)),
+)
 SLOPE = 0.37
 """Of the line, in the picture, right of which somebody is."""
 
@@ -44,10 +53,14 @@ class Who:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Halves:
-    """White somebody on the right of a line, before black."""
+    """White somebody, or else lit ground, on the right of a line; left of it is black.
+
+    Ground is lit everywhere as long as nobody throws a shadow.
+    """
 
     clip: Clip
     strangers: Collection[int]
+    ground: bool = False
 
     def staged(
         self,
@@ -67,15 +80,14 @@ class Halves:
     ) -> MarchOutput:
         assert len(pixel_angle) == len(origins)
         del staged
-        local = directions @ torch.from_numpy(EGO_FROM_CAMERA[:3, :3]).float()
-        right = local[:, 0] > SLOPE * local[:, 1]
-        share = right.float()
+        right = on_the_right(directions)
+        share = (right & (not self.ground)).float()
         return MarchOutput(
-            linear=share[:, None].repeat(1, 3),
+            linear=(right | self.ground).float()[:, None].repeat(1, 3),
             opacity=torch.ones(len(right)),
             range_m=torch.full((len(right),), 5.0),
             expected_range_m=torch.full((len(right),), 5.0),
-            instance=right.long(),
+            instance=share.long(),
             instance_weights=torch.stack([1.0 - share, share], dim=1),
         )
 
@@ -88,8 +100,9 @@ class Halves:
         boxes: Mapping[int, tuple[Tensor, Tensor]],
         moved: Collection[int],
     ) -> Float[Tensor, "n 3"]:
-        del rays, normals, staged, boxes, moved
-        return out.linear
+        del normals, staged, boxes, moved
+        lit = on_the_right(rays[1]).float()[:, None]
+        return out.linear * lit if self.ground else out.linear
 
     def display(
         self, linear: Float[Tensor, "n 3"], stream: int, time_us: int, exposure_ev: float = 0.0
@@ -98,47 +111,56 @@ class Halves:
         return linear
 
 
-def pictures(strangers: Collection[int]) -> tuple[Tensor, Tensor, Halves]:
-    """One ray a pixel, and what becomes of it."""
-    from scenes.camera import camera_rays
+def on_the_right(directions: Float[Tensor, "n 3"]) -> Bool[Tensor, "n"]:
+    local = directions @ torch.from_numpy(EGO_FROM_CAMERA[:3, :3]).float()
+    return local[:, 0] > SLOPE * local[:, 1]
 
-    scene = Halves(clip=drive(), strangers=strangers)
+
+def pictures(
+    strangers: Collection[int], *, ground: bool = False, shadow: bool = False
+) -> tuple[Tensor, Tensor]:
+    """One ray a pixel, and what becomes of it."""
+    scene = Halves(clip=drive(), strangers=strangers, ground=ground)
     pixels = CAMERA.pixel_centres().reshape(-1, 2)
     rays = (
         *(torch.from_numpy(x).float() for x in camera_rays(CAMERA, pixels, EGO_FROM_CAMERA, 0)),
         torch.full((len(pixels),), 0.05),
     )
     march = scene.render_rays(rays[0], rays[1], rays[2])
+    linear = scene.lit(rays, march, rays[1], None, {}, ()) if shadow else march.linear
     nothing = torch.full((len(pixels), 3), torch.nan)
     found = antialiased(
-        scene, CAMERA, EGO_FROM_CAMERA, 0, rays, (), {}, Who(strangers=strangers), march,
-        lambda: nothing, march.linear,
+        scene, CAMERA, EGO_FROM_CAMERA, 0, rays, (SOMEBODY,), {}, Who(strangers=strangers), march,
+        lambda: nothing, linear,
     )  # fmt: skip
-    return march.linear, found, scene
+    return linear, found
 
 
-def test_a_pixel_on_the_edge_is_the_mean_of_its_rays() -> None:
-    plain, found, scene = pictures({NUMBER})
-    from scenes.camera import camera_rays
-
+def wanted() -> Tensor:
+    """The mean of nine rays in all pixels."""
     fine = CAMERA.scaled(CAMERA.width * ACROSS, CAMERA.height * ACROSS)
-    origins, directions = (
-        torch.from_numpy(x).float()
-        for x in camera_rays(fine, fine.pixel_centres().reshape(-1, 2), EGO_FROM_CAMERA, 0)
-    )
-    many = scene.render_rays(origins, directions, torch.zeros(len(origins))).linear
+    _, directions = camera_rays(fine, fine.pixel_centres().reshape(-1, 2), EGO_FROM_CAMERA, 0)
+    many = on_the_right(torch.from_numpy(directions).float()).float()[:, None].repeat(1, 3)
     size = CAMERA.height, ACROSS, CAMERA.width, ACROSS, 3
-    assert_close(found, many.view(size).mean(dim=(1, 3)).view(-1, 3))
+    return many.view(size).mean(dim=(1, 3)).view(-1, 3)
+
+
+@pytest.mark.parametrize("shadow", [False, True])
+def test_a_pixel_on_the_edge_is_the_mean_of_its_rays(shadow: bool) -> None:
+    """Of a stranger, or of the shadow of somebody who was only moved."""
+    plain, found = pictures(() if shadow else {NUMBER}, ground=shadow, shadow=shadow)
+    assert_close(found, wanted())
     on_it = (found > 0.0) & (found < 1.0)
     assert bool(on_it.any())
     assert torch.equal(found[~on_it], plain[~on_it])
 
 
-def test_who_was_learnt_from_this_drive_is_not_touched() -> None:
-    plain, found, _ = pictures(())
+@pytest.mark.parametrize("ground", [False, True])
+def test_who_was_learnt_from_this_drive_is_not_touched(ground: bool) -> None:
+    plain, found = pictures((), ground=ground)
     assert found is plain
 
 
 def test_the_edge_lies_where_it_did() -> None:
-    plain, found, _ = pictures({NUMBER})
+    plain, found = pictures({NUMBER})
     assert float(found.mean()) == pytest.approx(float(plain.mean()), abs=0.01)

@@ -27,6 +27,7 @@ struct Field { // recon.field.GridField
     int look; // harmonics of direction that colour depends on
     int latents; // inputs of the density network besides the features
     float log_initial;
+    bool emits; // fields of materials do not: their colour network says albedo
     long entries;
     std::vector<uint16_t> table; // [entries, features], half precision
     std::vector<float> table_gradient; // [entries, features]; empty until it is needed

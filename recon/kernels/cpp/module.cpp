@@ -153,11 +153,12 @@ void bind_field(nb::module_ &m) {
     nb::class_<NativeField>(m, "Field", "A grid field: half-precision table and two networks.")
         .def("__init__", [](NativeField *self, const std::vector<std::tuple<float, uint32_t, uint32_t,
                             uint32_t, uint32_t, bool>> &levels, int features, float log_initial,
-                            int latents) {
+                            int latents, bool emits) {
             new (self) NativeField;
             Field &field = self->field;
             if (latents < 0) throw nb::value_error("latents must not be negative");
-            field.latents = latents, field.features = features, field.log_initial = log_initial, field.entries = 0;
+            field.latents = latents, field.features = features, field.log_initial = log_initial;
+            field.emits = emits, field.entries = 0;
             if (features != 2 && features != 4 && features != 8)
                 throw nb::value_error("features must be 2, 4 or 8");
             for (const auto &[scale, offset, size, step_y, step_z, dense] : levels) {
@@ -165,7 +166,8 @@ void bind_field(nb::module_ &m) {
                 field.entries += size;
             }
             field.table.resize(field.entries * features);
-        }, nb::arg("levels"), nb::arg("features"), nb::arg("log_initial"), nb::arg("latents") = 0)
+        }, nb::arg("levels"), nb::arg("features"), nb::arg("log_initial"), nb::arg("latents") = 0,
+           nb::arg("emits") = true)
         .def("set_table", [](NativeField &self, const In &table, int threads) {
             const float *from = sized(table, self.field.table.size(), "table");
             nb::gil_scoped_release free;

@@ -85,6 +85,7 @@ inline void Bundle::run(const Call &call, long first_ray, int ray_count) {
     }
     for (int p = 0; p < (int)total(); p++) {
         if (!(o_weight[p] > call.sampling.colour_threshold)) continue;
+        if (!call.fields[o_owner[p]].field->emits) continue;
         std::vector<int> &shown = owners[o_owner[p]].shown;
         o_shown[p] = (int)shown.size(), shown.push_back(order[p]);
     }

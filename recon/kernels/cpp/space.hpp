@@ -104,9 +104,16 @@ static inline Vec3 ray_points(const Rays &rays, long ray, Vec t) {
     return {o[0] + d[0] * t, o[1] + d[1] * t, o[2] + d[2] * t};
 }
 
+// Beside what a lens shows, rays go nowhere: their direction is no number.
+static inline bool goes_somewhere(const Rays &rays, long ray) {
+    const float *o = rays.origins_m + 3 * ray, *d = rays.directions + 3 * ray;
+    return std::isfinite(o[0] + o[1] + o[2] + d[0] + d[1] + d[2]);
+}
+
 // Appends the steps of ray `ray`, called `name`, that lie in occupied cells; returns the new count.
 static long find_steps(const Scene &scene, const Steps &steps, const Rays &rays, long ray, int name,
                        Places &into, long at) {
+    if (!goes_somewhere(rays, ray)) return at;
     alignas(64) float x[kLanes], y[kLanes], z[kLanes], near_m[kLanes], far_m[kLanes], foot[kLanes];
     alignas(64) int32_t cells[kLanes];
     const float width = rays.pixel_angle[ray] * kFootprintStd;
@@ -136,7 +143,7 @@ static long find_steps(const Scene &scene, const Steps &steps, const Rays &rays,
 // Appends the samples of a ray between entry to and exit from an instance's box, if it meets it.
 static long find_instance(const Instance &instance, const Rays &rays, long ray,
                           int name, Places &into, long at) {
-    if (rays.at(ray) < 0) return at;
+    if (rays.at(ray) < 0 || !goes_somewhere(rays, ray)) return at;
     const float *m = instance.unit_from_world + 12 * rays.at(ray), *o = rays.origins_m + 3 * ray,
                 *d = rays.directions + 3 * ray;
     float from[3], along[3], entry = 0.0f, leave = INFINITY, volume = 1.0f;
