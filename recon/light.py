@@ -48,9 +48,9 @@ NIGHT, NIGHT_ABOVE = 0.1, 0.04
 seen, if all that is above the horizon has the mean radiance of such a sky."""
 SUNLIT = 0.5
 """Road that more than this share of the sun's light reaches is in it."""
-DIFFUSE = 0.3
+DIFFUSE = 0.35
 """Of the light of level ground in the sun, the glow about it may make the sky's up to this share:
-on clear days it is 0.15 to 0.3 (Erbs, Klein, Duffie 1982)."""
+on fair days it is 0.15 to 0.35, down to a clearness of 0.64 (Erbs, Klein, Duffie 1982)."""
 GLOWS = 21
 """Strengths of the glow, from all of the standard sky's to none, that are tried."""
 LAMP_M, DOWN, LIT_M = 0.65, 0.05, (5.0, 15.0)
