@@ -104,7 +104,8 @@ def _glowing(light: Daylight, seen: "_Evidence", most: float) -> Daylight:
 
     The less of what was seen towards the sun is its glow, the brighter is the rest of the sky.
     """
-    tries = [_as_seen(replace(light, glow=g), seen) for g in torch.linspace(1.0, 0.0, GLOWS).tolist()]
+    glows = torch.linspace(1.0, 0.0, GLOWS).tolist()
+    tries = [_as_seen(replace(light, glow=glow), seen) for glow in glows]
     able = [each for each in tries if float(each.on_level().mean()) <= most] or tries[-1:]
     shown = ~_white(seen)
     if int(shown.sum()) < max(LEAST, len(shown) // 2):

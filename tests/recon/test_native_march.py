@@ -1,42 +1,40 @@
 """The native engine against the definition: `recon.march` in float64, on the same rounded table."""
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.testing import assert_close
 
-from recon.config import FieldConfig, SamplingConfig
-from recon.field import GridField, Instance, RadianceField
-from recon.kernels.hash_grid import HashGridSpec
+from recon.config import FieldConfig
+from recon.field import GridField
 from recon.kernels.native import native_module, native_problem
-from recon.march import MarchOutput, march, query, transmittance
+from recon.march import march, query, transmittance
 from recon.march_native import NativeScene, march_native
 from recon.rays import Rays
-from recon.space import Block
-from scenes.geometry import invert
 from tests.field_strategies import field_configs
-from tests.march_maker import at
+from tests.native_maker import (
+    DIFFERENTIABLE,
+    GROWTH,
+    RAYS,
+    SAMPLING,
+    STANDARD,
+    agree,
+    in_double,
+    make_rays,
+    make_scene,
+    parameters,
+    rounded,
+    weighed,
+)
 
 pytestmark = pytest.mark.skipif(
     native_problem() is not None, reason=f"no native backend: {native_problem()}"
 )
-PARITY = 1e-4
-"""max |a - b| / max |b|."""
-DIFFERENTIABLE = ("linear", "opacity", "range_m", "expected_range_m", "instance_weights")
-SAMPLING = SamplingConfig(
-    near_m=0.5, far_m=80.0, min_step_m=0.4, colour_threshold=0.0, instance_samples=12
-)
-GROWTH = 0.1
-RAYS = 19
-"""No multiple of any bundle or vector."""
 KINK = 3e-6
 """A neuron this close to zero may be on in one precision and off in the other."""
 SETS = native_module().instruction_sets() if native_problem() is None else []
@@ -51,78 +49,6 @@ def instruction_set(request: pytest.FixtureRequest) -> Iterator[None]:
     engine.use_instruction_set(request.param)
     yield
     engine.use_instruction_set(before)
-
-
-def rounded(part: GridField) -> None:
-    """Strong features, exact in half precision."""
-    with torch.no_grad():
-        part.table.mul_(5e3)
-        part.table.copy_(part.table.half().float())
-
-
-def make_scene(
-    config: FieldConfig, parts: int, seed: int = 0
-) -> tuple[RadianceField, list[Instance]]:
-    field = RadianceField(Block(centre_m=(1.0, 2.0, 3.0), half_size_m=10.0), config, seed)
-    rounded(field.static)
-    instances = []
-    for k in range(parts):
-        part = GridField(config, torch.Generator().manual_seed(100 + k))
-        rounded(part)
-        part.log_initial += 2.0
-        scale = np.diag([1 / 4.0, 1 / 2.0, 1 / 1.5, 1.0])
-        scale[:3, 3] = 0.5
-        place = at(6.0 + k, 2.0 + 0.4 * k, 3.0, turn=(0.1 * k, 0.2, 0.3 * k))
-        affine = torch.from_numpy((scale @ invert(place))[:3]).float()[None]
-        instances.append(Instance(field=part, unit_from_world=affine, id=k))
-    return field, instances
-
-
-def make_rays(seed: int = 0) -> Rays:
-    random = torch.Generator().manual_seed(seed)
-    along = torch.tensor([1.0, 0.0, 0.0]) + 0.8 * (torch.rand(RAYS, 3, generator=random) - 0.5)
-    return Rays(
-        origins_m=torch.rand(RAYS, 3, generator=random) + torch.tensor([0.0, 1.5, 2.5]),
-        directions=torch.nn.functional.normalize(along, dim=1),
-        pixel_angle=torch.full((RAYS,), 0.02),
-    )
-
-
-def in_double(
-    field: RadianceField, instances: list[Instance], rays: Rays
-) -> tuple[RadianceField, list[Instance], Rays]:
-    parts = [
-        replace(
-            item, field=copy.deepcopy(item.field).double(),
-            unit_from_world=item.unit_from_world.double(),
-        )
-        for item in instances
-    ]  # fmt: skip
-    names = ("origins_m", "directions", "pixel_angle")
-    wide = Rays(**{name: getattr(rays, name).double() for name in names})
-    return copy.deepcopy(field).double(), parts, wide
-
-
-def parameters(field: RadianceField, instances: list[Instance]) -> list[Tensor]:
-    return [*field.parameters(), *(p for item in instances for p in item.field.parameters())]
-
-
-def weighed(out: MarchOutput) -> Tensor:
-    """A sum in which every number that has a gradient takes part, with its own weight."""
-    random, total = torch.Generator().manual_seed(9), torch.zeros(())
-    for name in DIFFERENTIABLE:
-        value = getattr(out, name)
-        factor = torch.randn(value.shape, generator=random).to(value)
-        total = total + (torch.where(torch.isfinite(value), value, 0.0) * factor).sum()
-    return total
-
-
-def agree(found: Tensor, wanted: Tensor, least: float = 1e-6) -> None:
-    known = torch.isfinite(wanted)
-    assert torch.equal(known, torch.isfinite(found))
-    if known.any() and wanted[known].abs().max() > least:
-        error = (found.double() - wanted)[known].abs().max() / wanted[known].abs().max()
-        assert error <= PARITY
 
 
 @contextmanager
@@ -168,13 +94,6 @@ def test_values_and_gradients_are_the_definitions(
         if other is not None:
             assert mine is not None
             agree(mine, other)
-
-
-STANDARD = FieldConfig(
-    grid=HashGridSpec(log2_table=12, base_resolution=4, per_level_scale=1.6),
-    occupancy_resolution=8,
-    initial_density=0.05,
-)
 
 
 def test_rays_move_as_their_gradients_say() -> None:
@@ -237,30 +156,6 @@ def test_empty_cells_are_not_looked_at() -> None:
     assert (off < 1e-4).float().mean() > 0.9
 
 
-@pytest.mark.parametrize("parts", [0, 2])
-def test_threads_change_no_bit(parts: int) -> None:
-    field, instances = make_scene(STANDARD, parts)
-    rays, before = make_rays(), torch.get_num_threads()
-    many = Rays(
-        **{
-            name: torch.cat([getattr(rays, name)] * 40)
-            for name in ("origins_m", "directions", "pixel_angle")
-        }
-    )
-    results = []
-    try:
-        for threads in (1, 2, 5):
-            torch.set_num_threads(threads)
-            out = march_native(field, many, instances, sampling=SAMPLING, growth=GROWTH)
-            grads = torch.autograd.grad(weighed(out), parameters(field, instances))
-            results.append([out.linear, out.range_m, out.instance_weights, *grads])
-    finally:
-        torch.set_num_threads(before)
-    for other in results[1:]:
-        for mine, theirs in zip(results[0], other, strict=True):
-            assert torch.equal(mine, theirs)
-
-
 def test_query_is_the_definition() -> None:
     field, _ = make_scene(STANDARD, 0)
     random = torch.Generator().manual_seed(3)
@@ -307,50 +202,3 @@ def test_materials_emit_nothing_as_defined() -> None:
     assert torch.equal(again.linear, out.linear)
     (gradient,) = torch.autograd.grad(out.linear.sum(), [made_of.colour_layers[0]])
     assert not gradient.any()
-
-
-@pytest.mark.parametrize("name", ["origins_m", "directions"])
-def test_what_is_no_number_breaks_nothing(name: str) -> None:
-    """Pixels beside what a lens shows have no direction."""
-    field, instances = make_scene(STANDARD, 2)
-    scene, rays = NativeScene(field, instances), make_rays()
-    steps = {"sampling": SAMPLING, "growth": GROWTH}
-    broken = getattr(rays, name).clone()
-    broken[3] = torch.nan
-    there = replace(rays, **{name: broken})
-    others = torch.arange(RAYS) != 3
-    with torch.no_grad():
-        defined = (march(field, each, instances, **steps)[0] for each in (rays, there))
-    for whole, found in ((scene.march(rays, **steps), scene.march(there, **steps)), (*defined,)):
-        assert_close(found.linear[others], whole.linear[others], rtol=1e-6, atol=1e-7)
-        assert found.instance[3] == 0
-        assert not found.instance_weights[3].any()
-    points = torch.full((5, 3), torch.nan)
-    assert len(scene.query(points, torch.eye(3)[[0] * 5]).density) == 5
-
-
-def test_only_float32_is_taken() -> None:
-    field, _ = make_scene(STANDARD, 0)
-    with pytest.raises(ValueError, match="float32"):
-        NativeScene(field.double())
-
-
-def test_a_forked_child_has_threads_of_its_own() -> None:
-    import multiprocessing
-
-    field, _ = make_scene(STANDARD, 0)
-    scene, rays, before = NativeScene(field), make_rays(), torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        here = scene.march(rays, sampling=SAMPLING, growth=GROWTH).linear
-        context = multiprocessing.get_context("fork")
-        with context.Pool(1) as pool:
-            there = pool.apply_async(_in_child, (scene.field, rays)).get(timeout=60)
-    finally:
-        torch.set_num_threads(before)
-    assert_close(here, torch.from_numpy(there), rtol=0.0, atol=0.0)
-
-
-def _in_child(field: RadianceField, rays: Rays) -> np.ndarray:
-    out = NativeScene(field).march(rays, sampling=SAMPLING, growth=GROWTH)
-    return out.linear.numpy()
