@@ -194,6 +194,7 @@ def check_shadow(scene: Scene, car: Actor, aside: Actor) -> None:
         for shadow in (shadowed, lambda *given: given[3]):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("recon.relight.shadowed", shadow)
+                patch.setattr("render.view.antialiased", lambda *given: given[-1])
                 frame = render_view(scene, camera, pose, time_us=200_000, actors=(actor,))
             shots.append(frame.linear.astype(np.float32))
         assert np.all(shots[0] <= shots[1])
