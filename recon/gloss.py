@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from recon.field import Instance
-from recon.kernels.compositing import transmittance
+from recon.kernels.compositing import median_distance, transmittance
 from recon.material import Material
 from recon.parts import at_moments, cross_unit_cube, instance_part
 from recon.rays import FOOTPRINT_STD, Rays
@@ -161,13 +161,13 @@ def _straight_on(
 
 
 def _own_range(item: Instance, rays: Rays, samples: int) -> Float[Tensor, "n"]:
-    """Mean distance of what rays meet of somebody who stands alone [m]."""
+    """How far away the surface is that rays meet of somebody who stands alone [m]."""
     part = instance_part(item, _on_device(item, rays), samples)
     length = part.far_m - part.near_m
     weight = transmittance(part.density, length) * (1.0 - torch.exp(-part.density * length))
-    weight = weight + 1e-9
-    middle = 0.5 * (part.near_m + part.far_m)
-    return ((weight * middle).sum(dim=1) / weight.sum(dim=1)).cpu()
+    half = (0.5 * weight.sum(dim=1)).clamp(1e-6, 1.0 - 1e-6)
+    found = median_distance(weight, part.near_m, part.far_m, half)
+    return torch.where(torch.isfinite(found), found, part.far_m[:, -1]).cpu()
 
 
 def _on_device(item: Instance, rays: Rays) -> Rays:

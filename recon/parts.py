@@ -117,7 +117,8 @@ def instance_part(instance: Instance, rays: Rays, samples: int) -> Part:
     unit = (origins[:, None] + along[:, None] * middle[..., None]).clamp(0.0, 1.0).flatten(0, 1)
     # a box is scaled differently along its axes: the mean scale measures the footprint
     scale = linear.detach().norm(dim=2)
-    width = rays.pixel_angle * FOOTPRINT_STD * scale.prod(1) ** (1.0 / 3.0)
+    angle = rays.pixel_angle.masked_fill(blind, 0.0)
+    width = angle * FOOTPRINT_STD * scale.prod(1) ** (1.0 / 3.0)
     when = None if latent is None else latent.repeat_interleave(samples, 0)
     density, geometry = instance.field.density(unit, (middle * width[:, None]).flatten(), when)
     return Part(

@@ -41,6 +41,8 @@ MATT = 1e-3
 """Surfaces that mirror less than this mirror nothing."""
 LEAST = 0.02
 """Smaller shares of a pixel are left in the light that they bring along."""
+NEGLIGIBLE = 1e-3
+"""Smaller shares of a pixel send back no light."""
 
 
 @torch.no_grad()
@@ -65,7 +67,7 @@ def relit(
     linear = out.linear
     for k, (item, made) in enumerate(zip(staged.instances, staged.lights, strict=True)):
         share = out.instance_weights[:, k + 1]
-        mine = torch.nonzero(share > (LEAST if made is not None else 0.0))[:, 0]
+        mine = torch.nonzero(share > (NEGLIGIBLE if made is None else LEAST))[:, 0]
         if item.id not in staged.strangers or item.id not in boxes or not len(mine):
             continue
         seen, range_m, normal = _surface(rays, out, normals, staged, k, mine)

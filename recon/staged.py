@@ -80,7 +80,7 @@ class Staged:
     looks: frozenset[int]
     """Track ids of all who have a look, also of those who are not there at any of the moments."""
     wheeled: frozenset[int] = frozenset()
-    """Track ids of vehicles on wheels that look as pictures showed them."""
+    """Track ids of cars, vans, trucks and buses that look as pictures showed them."""
 
     @property
     def ids(self) -> tuple[int, ...]:

@@ -230,7 +230,7 @@ def _normals(camera: Camera, rays: tuple[Tensor, ...], march: MarchResult) -> Fl
     size = (camera.height, camera.width)
     found = surface_normals(
         rays[0].double().view(*size, 3), rays[1].double().view(*size, 3),
-        march.range_m.cpu().view(size), float(rays[2].median()),
+        march.range_m.cpu().view(size), float(rays[2].nanmedian()),
     )  # fmt: skip
     return found.view(-1, 3)
 

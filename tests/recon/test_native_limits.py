@@ -71,7 +71,9 @@ def test_what_is_no_number_breaks_nothing(name: str) -> None:
     steps = {"sampling": SAMPLING, "growth": GROWTH}
     broken = getattr(rays, name).clone()
     broken[3] = torch.nan
-    there = replace(rays, **{name: broken})
+    angle = rays.pixel_angle.clone()
+    angle[3] = torch.nan
+    there = replace(rays, pixel_angle=angle, **{name: broken})
     others = torch.arange(RAYS) != 3
     with torch.no_grad():
         defined = (march(field, each, instances, **steps)[0] for each in (rays, there))
