@@ -27,13 +27,13 @@ from render.prove.scoring import exposure_ev
 from render.prove.stages import SCENE, TRUTH
 from render.prove.target import Target, target_of
 from scenes.camera import camera_rays
-from scenes.ground import fit_ground
+from scenes.ground import Ground, fit_ground
 from scenes.worlds.light import Light
 from scenes.worlds.perturbed_actors import edited
 from scenes.worlds.recipes import RECIPES
 from scenes.worlds.sky import sun_irradiance
 from scenes.worlds.sunshine import sunlight
-from scenes.worlds.tracer import Tracer, pick_hits
+from scenes.worlds.tracer import Tracer
 from scenes.worlds.truth import read_truth
 from scenes.worlds.world import World
 
@@ -62,17 +62,16 @@ def true_light(world: World, target: Target, number: int) -> Surfaces:
     time_us = target.time_us
     origins, directions = camera_rays(target.camera, pixels, target.world_from_camera, time_us)
     when = np.full(len(pixels), time_us)
-    mine = np.flatnonzero(light.tracer.truth(origins, directions, when).instance == number)
-    hits = pick_hits(light.tracer.cast(origins, directions, when), mine)
+    mine, hits = light.tracer.cast_on(number, origins, directions, when)
     points = origins[mine] + directions[mine] * hits.range_m[:, None]
     _, around = light.finish(hits)
     sun = sunlight(light.tracer, hits.face, hits.normal, points, when[mine])
     return Surfaces(points_m=points, normals=hits.normal, sun=sun, around=around)
 
 
-def rows(name: str, scene: Scene, world: World, target: Target) -> list[str]:
+def rows(name: str, scene: Scene, ground: Ground, world: World, target: Target) -> list[str]:
     """Lines of the table for one view."""
-    cast = cast_of(target, scene.clip, fit_ground(scene.clip))
+    cast = cast_of(target, scene.clip, ground)
     gain = 2.0 ** exposure_ev(scene, target.time_us)
     gain *= float(scene.model.photometry.gain_at(0, target.time_us).detach().mean())
     found_sun = float(daylight(scene).sun.mean()) * gain
@@ -84,10 +83,11 @@ def rows(name: str, scene: Scene, world: World, target: Target) -> list[str]:
         seen = true_light(world, target, actor.id)
         turn, size_m = torch.from_numpy(pose).float(), torch.from_numpy(actor.size_m).float()
         points, normals = (torch.from_numpy(x).float() for x in (seen.points_m, seen.normals))
-        around = cube_on(surroundings(scene, turn, size_m), normals @ turn[:3, :3])
+        facing = normals @ turn[:3, :3]
+        around = cube_on(surroundings(scene, turn, size_m), facing)
         sun = sunshine(scene, points, normals)
         for side, axis in SIDES.items():
-            here = normals @ turn[:3, :3] @ torch.tensor(axis) > FACES
+            here = facing @ torch.tensor(axis) > FACES
             if int(here.sum()) < LEAST:
                 continue
             pairs = (around, seen.around), (sun, seen.sun)
@@ -118,10 +118,11 @@ def main(out: Path, /) -> None:
         if not sun_irradiance(world.lighting).any():
             continue
         scene = load_scene(folder / SCENE)
+        ground = fit_ground(scene.clip)
         for view in (each for each in views if each.axis == AXIS):
             camera = view.camera or scene.clip.cameras[0].camera
             target = target_of(view, scaled_camera(camera, scene.config.scale))
-            for line in rows(folder.name, scene, world, target):
+            for line in rows(folder.name, scene, ground, world, target):
                 print(line, flush=True)
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from recon.field import Instance
-from recon.kernels.compositing import median_distance, transmittance
+from recon.kernels.compositing import median_distance, render_weights
 from recon.material import Material
 from recon.parts import at_moments, cross_unit_cube, instance_part
 from recon.rays import FOOTPRINT_STD, Rays
@@ -120,16 +120,16 @@ def _made_of(place: _Place, samples: int) -> Sight:
     length_m = (leave_m - enter_m) / samples
     at = (BEHIND_M - enter_m).div(length_m.clamp_min(1e-9)).floor()
     footprint, towards = place.footprint(), place.turned(rays.directions)
-    depth, colours, materials = [], [], []
+    densities, colours, materials = [], [], []
     for step in ABOUT:
         middle_m = enter_m - BEHIND_M + (at + step + 0.5) * length_m
         unit = (place.unit + along * middle_m[:, None]).clamp(0.0, 1.0)
         density, geometry = field.density(unit, footprint, place.latent)
-        depth.append(density * length_m)
+        densities.append(density)
         colours.append(field.radiance(geometry, towards))
         materials.append(field.material(geometry, towards))
-    depths = torch.stack(depth, dim=1)
-    weights = transmittance(depths, torch.ones_like(depths)) * (1.0 - torch.exp(-depths)) + 1e-9
+    density = torch.stack(densities, dim=1)
+    weights = render_weights(density, length_m[:, None].expand_as(density)) + 1e-9
     weights = weights / weights.sum(dim=1, keepdim=True)
 
     def mean(values: list[Tensor]) -> Tensor:
@@ -163,8 +163,7 @@ def _straight_on(
 def _own_range(item: Instance, rays: Rays, samples: int) -> Float[Tensor, "n"]:
     """How far away the surface is that rays meet of somebody who stands alone [m]."""
     part = instance_part(item, _on_device(item, rays), samples)
-    length = part.far_m - part.near_m
-    weight = transmittance(part.density, length) * (1.0 - torch.exp(-part.density * length))
+    weight = render_weights(part.density, part.far_m - part.near_m)
     half = (0.5 * weight.sum(dim=1)).clamp(1e-6, 1.0 - 1e-6)
     found = median_distance(weight, part.near_m, part.far_m, half)
     return torch.where(torch.isfinite(found), found, part.far_m[:, -1]).cpu()

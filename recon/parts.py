@@ -104,10 +104,10 @@ def instance_part(instance: Instance, rays: Rays, samples: int) -> Part:
     """
     affine, latent = at_moments(instance, rays)
     linear, offset = affine[..., :3], affine[..., 3]
-    origins = torch.einsum("nij,nj->ni", linear, rays.origins_m) + offset
-    along = torch.einsum("nij,nj->ni", linear, rays.directions)
-    blind = ~torch.isfinite(origins + along).all(dim=1)  # see `recon.sampling.choose_steps`
-    origins, along = (x.masked_fill(blind[:, None], 0.0) for x in (origins, along))
+    blind = ~rays.somewhere
+    starts, ways = (x.masked_fill(blind[:, None], 0.0) for x in (rays.origins_m, rays.directions))
+    origins = torch.einsum("nij,nj->ni", linear, starts) + offset
+    along = torch.einsum("nij,nj->ni", linear, ways)
     entry, leave = cross_unit_cube(origins.detach(), along.detach())
     leave = torch.where(blind, entry, leave)
     share = torch.linspace(0.0, 1.0, samples + 1).to(entry)

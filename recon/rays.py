@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 
@@ -31,6 +31,11 @@ class Rays:
             pixel_angle=self.pixel_angle[index],
             moment=None if self.moment is None else self.moment[index],
         )
+
+    @property
+    def somewhere(self) -> Bool[Tensor, "rays"]:
+        """Whether each goes anywhere: beside what a lens shows, directions are no numbers."""
+        return torch.isfinite(self.origins_m + self.directions).all(dim=1)
 
     def at(self, distance_m: Float[Tensor, "rays samples"]) -> Float[Tensor, "rays samples 3"]:
         """Points at distances along the rays [m]."""

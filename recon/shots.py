@@ -26,7 +26,7 @@ from scenes.worlds.light import Light
 from scenes.worlds.paint import albedo
 from scenes.worlds.procedural import procedural
 from scenes.worlds.sunshine import SKIN_M
-from scenes.worlds.tracer import Tracer, pick_hits
+from scenes.worlds.tracer import Tracer
 from scenes.worlds.view import rays_at
 from scenes.worlds.world import Body, Limb, World, ground, street
 
@@ -182,10 +182,8 @@ def _surface(
 
     Its box is not turned, so axes of the world are those of the box.
     """
-    tracer, hits = light.tracer, light.tracer.cast(*rays)
-    met = np.flatnonzero(hits.met)
-    mine = met[tracer.mesh.instance[hits.face[met]] == actor.id]
-    hits = pick_hits(hits, mine)
+    tracer = light.tracer
+    mine, hits = tracer.cast_on(actor.id, *rays)
     mirror, around = light.finish(hits)
     colour = albedo(tracer.spots(hits, rays[1][mine], 0.0), tracer.world.road)
     normal = torch.from_numpy(hits.normal).float()

@@ -4,18 +4,25 @@ import copy
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
 from recon.config import FieldConfig, SamplingConfig
 from recon.field import GridField, Instance, RadianceField
 from recon.kernels.hash_grid import HashGridSpec
+from recon.kernels.native import native_module, native_problem
 from recon.march import MarchOutput
 from recon.rays import Rays
 from recon.space import Block
 from scenes.geometry import invert
 from tests.march_maker import at
 
+needs_native = pytest.mark.skipif(
+    native_problem() is not None, reason=f"no native backend: {native_problem()}"
+)
+SETS = native_module().instruction_sets() if native_problem() is None else []
+"""Instruction sets of the engine that this machine has."""
 PARITY = 1e-4
 """max |a - b| / max |b|."""
 DIFFERENTIABLE = ("linear", "opacity", "range_m", "expected_range_m", "instance_weights")

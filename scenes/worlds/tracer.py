@@ -149,6 +149,19 @@ class Tracer:
             along_m=across / np.maximum(facing, 0.02),
         )
 
+    def cast_on(
+        self,
+        number: int,
+        origins_m: Float64[np.ndarray, "n 3"],
+        directions: Float64[np.ndarray, "n 3"],
+        time_us: Int64[np.ndarray, "n"],
+    ) -> tuple[Int64[np.ndarray, "k"], Hits]:
+        """Which rays meet the road user of that id first, and what they meet."""
+        hits = self.cast(origins_m, directions, time_us)
+        met = np.flatnonzero(hits.met)
+        mine = met[self.mesh.instance[hits.face[met]] == number]
+        return mine, pick_hits(hits, mine)
+
     def truth(
         self,
         origins_m: Float64[np.ndarray, "n 3"],

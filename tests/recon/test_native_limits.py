@@ -1,6 +1,5 @@
 """What must not matter to the native engine: threads, forks, numbers that are none."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,6 @@ import torch
 from torch.testing import assert_close
 
 from recon.field import RadianceField
-from recon.kernels.native import native_module, native_problem
 from recon.march import march
 from recon.march_native import NativeScene, march_native
 from recon.rays import Rays
@@ -20,23 +18,12 @@ from tests.native_maker import (
     STANDARD,
     make_rays,
     make_scene,
+    needs_native,
     parameters,
     weighed,
 )
 
-pytestmark = pytest.mark.skipif(
-    native_problem() is not None, reason=f"no native backend: {native_problem()}"
-)
-SETS = native_module().instruction_sets() if native_problem() is None else []
-
-
-@pytest.fixture(params=SETS, autouse=True)
-def instruction_set(request: pytest.FixtureRequest) -> Iterator[None]:
-    engine = native_module()
-    before = engine.instruction_set()
-    engine.use_instruction_set(request.param)
-    yield
-    engine.use_instruction_set(before)
+pytestmark = [needs_native, pytest.mark.usefixtures("instruction_set")]
 
 
 @pytest.mark.parametrize("parts", [0, 2])
@@ -78,7 +65,7 @@ def test_what_is_no_number_breaks_nothing(name: str) -> None:
     with torch.no_grad():
         defined = (march(field, each, instances, **steps)[0] for each in (rays, there))
     for whole, found in ((scene.march(rays, **steps), scene.march(there, **steps)), (*defined,)):
-        assert_close(found.linear[others], whole.linear[others], rtol=1e-6, atol=1e-7)
+        assert torch.equal(found.linear[others], whole.linear[others])
         assert found.instance[3] == 0
         assert not found.instance_weights[3].any()
     points = torch.full((5, 3), torch.nan)

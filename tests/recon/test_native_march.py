@@ -12,7 +12,6 @@ from torch import Tensor
 
 from recon.config import FieldConfig
 from recon.field import GridField
-from recon.kernels.native import native_module, native_problem
 from recon.march import march, query, transmittance
 from recon.march_native import NativeScene, march_native
 from recon.rays import Rays
@@ -27,28 +26,17 @@ from tests.native_maker import (
     in_double,
     make_rays,
     make_scene,
+    needs_native,
     parameters,
     rounded,
     weighed,
 )
 
-pytestmark = pytest.mark.skipif(
-    native_problem() is not None, reason=f"no native backend: {native_problem()}"
-)
+pytestmark = [needs_native, pytest.mark.usefixtures("instruction_set")]
 KINK = 3e-6
 """A neuron this close to zero may be on in one precision and off in the other."""
-SETS = native_module().instruction_sets() if native_problem() is None else []
 
 configs = field_configs([16, 16, 20, 32, 32, 48, 64, 128], initial_density=0.05)
-
-
-@pytest.fixture(params=SETS, autouse=True)
-def instruction_set(request: pytest.FixtureRequest) -> Iterator[None]:
-    engine = native_module()
-    before = engine.instruction_set()
-    engine.use_instruction_set(request.param)
-    yield
-    engine.use_instruction_set(before)
 
 
 @contextmanager
