@@ -24,7 +24,7 @@ from recon.surroundings import cube_on, sunshine, surroundings
 from render.prove.regions import cast_of
 from render.prove.run import WORLDS
 from render.prove.scoring import exposure_ev
-from render.prove.stages import SCENE, TRUTH
+from render.prove.stages import SCENE, SCORES, TRUTH
 from render.prove.target import Target, target_of
 from scenes.camera import camera_rays
 from scenes.ground import Ground, fit_ground
@@ -113,6 +113,8 @@ def main(out: Path, /) -> None:
     torch.set_num_threads(1)
     print("found over true\n\n| world | sun | side | around | sun on it |\n|---|---|---|---|---|")
     for folder in sorted((out / WORLDS).iterdir()):
+        if not (folder / SCORES / AXIS).is_dir():
+            continue  # it was not finished, or there was no room for anybody
         recipe, seed = folder.name.rsplit("-", 1)
         world, views = RECIPES[recipe](int(seed)), read_truth(folder / TRUTH)
         if not sun_irradiance(world.lighting).any():

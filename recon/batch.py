@@ -92,7 +92,7 @@ def draw_batch(
     drawn = _drawn(data, count - depth_rays, generator, actors)
     rays = [pixels.rays(pick) for pixels, pick, _ in drawn]
     lent, colours = _lent(data, sum(len(part) for part in rays), generator)
-    known, depth_m = _known(data, depth_rays, generator)
+    known, depth_m = _known(data, depth_rays, generator, actors)
     rays = [*rays, lent, *known]
     together = {
         name: torch.cat([getattr(part, name) for part in rays])
@@ -137,22 +137,35 @@ def _drawn(
 
 
 def _known(
-    data: Data, count: int, generator: torch.Generator
+    data: Data, count: int, generator: torch.Generator, actors: ActorsConfig | None
 ) -> tuple[list[Rays], Float[Tensor, "depth"]]:
     """Rays of depth evidence, `count` and those to hidden ground, and where they end [m]."""
     beside = int(count * ROAD_SHARE) if len(data.road) else 0
-    parts = [(data.depth, count - beside), (data.road, beside)]
+    special = int(count * actors.share) if actors is not None and _shows(data.depth) else 0
+
+    def drawn(of: DepthEvidence, number: int) -> Int64[Tensor, "_"]:
+        return torch.randint(max(len(of), 1), (number,), generator=generator)
+
+    parts = [
+        (data.depth, drawn(data.depth, count - beside - special), 0),
+        (data.road, drawn(data.road, beside), 0),
+    ]
     if data.hidden is not None and len(data.hidden.rays):
-        parts.append((data.hidden.rays, int(count * HIDDEN_SHARE)))
+        hidden = data.hidden.rays
+        parts.append((hidden, drawn(hidden, int(count * HIDDEN_SHARE)), 0))
+    if actors is not None and special:
+        pick = _of_actors(data.depth, special, generator)
+        parts.append((data.depth, pick, int(actors.mirrored * special)))
     rays, ranges = [], []
-    for evidence, number in parts:
-        pick = torch.randint(max(len(evidence), 1), (number,), generator=generator)
+    for evidence, pick, mirrored in parts:
         pick = pick.to(evidence.range_m.device)
         ranges.append(evidence.range_m[pick])
         # depth evidence is a thin beam or a point: its rays have no width
         part, seen = _rays(evidence, pick, torch.zeros_like(ranges[-1])), evidence.time_us
         if data.where is not None and seen is not None:
-            part = replace(part, moment=data.where.row(seen[pick]))
+            row = data.where.row(seen[pick])
+            row[len(row) - mirrored :] += len(data.where.time_us)
+            part = replace(part, moment=row)
         rays.append(part)
     return rays, torch.cat(ranges)
 
@@ -182,8 +195,17 @@ def _rays(evidence: DepthEvidence, pick: Int64[Tensor, "n"], angle: Float[Tensor
     )
 
 
-def _of_actors(pixels: Pixels, count: int, generator: torch.Generator) -> Int64[Tensor, "count"]:
-    """Pixels around road users that move."""
-    total = pixels.actor_weight.cumsum(0)
+def _shows(evidence: DepthEvidence) -> bool:
+    """Whether any ray gets as far as somebody's box."""
+    return evidence.of_actors is not None and len(evidence.of_actors) > 0
+
+
+def _of_actors(
+    of: Pixels | DepthEvidence, count: int, generator: torch.Generator
+) -> Int64[Tensor, "count"]:
+    """Pixels or rays around road users that have fields."""
+    assert of.of_actors is not None
+    assert of.actor_weight is not None
+    total = of.actor_weight.cumsum(0)
     place = torch.rand(count, generator=generator).to(total) * total[-1]
-    return pixels.of_actors[torch.searchsorted(total, place).clamp_max(len(total) - 1)]
+    return of.of_actors[torch.searchsorted(total, place).clamp_max(len(total) - 1)]

@@ -24,6 +24,10 @@ class DepthEvidence:
     range_m: Float[Tensor, "n"]
     time_us: Int64[Tensor, "n"] | None = None
     """When each was seen [µs]; None is a time at which nothing that moves was there."""
+    of_actors: Int64[Tensor, "m"] | None = None
+    """Which get as far as boxes of road users with fields, box by box ..."""
+    actor_weight: Float[Tensor, "m"] | None = None
+    """... and how often each of these is drawn, relative to the others (`recon.crossing`)."""
 
     def __len__(self) -> int:
         return len(self.range_m)

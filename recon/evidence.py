@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from recon.config import ActorsConfig, ReconstructionConfig
+from recon.crossing import weight_of, with_crossing
 from recon.crowd import Whereabouts, whereabouts
 from recon.depth import DepthEvidence, load_depth
 from recon.hidden import HiddenGround, hidden_ground
@@ -31,8 +32,6 @@ from scenes.trajectory import Trajectory
 
 BOX_MARGIN_PX = 6.0
 """Pixels this near to the box of an actor with a field are drawn more often [px likewise]."""
-STANDING_WEIGHT = 0.1
-"""Those of one that stands are drawn so much as often as of one that moves: it is seen longer."""
 MASK_MARGIN_PX = 3.0
 """Moving actors' boxes are grown by this much [px of the recording]: labels are not exact."""
 
@@ -88,7 +87,7 @@ def load_pixels(
         held = np.logical_or.reduce([masked, *inside])
         sky.append((sky_mask(srgb, elevation) & ~held).ravel())
         found = [place * width * height + np.flatnonzero(box & ~masked) for box in inside]
-        weights += [_weight(box, actor) for box, actor in zip(found, actors, strict=True)]
+        weights += [weight_of(len(box), actor) for box, actor in zip(found, actors, strict=True)]
         boxes += found
         usable.append(place * width * height + np.flatnonzero(~masked))
     return Pixels(
@@ -106,13 +105,6 @@ def load_pixels(
         of_actors=torch.from_numpy(np.concatenate([np.zeros(0, dtype=np.int64), *boxes])),
         actor_weight=torch.from_numpy(np.concatenate(weights)).float(),
     )
-
-
-def _weight(box: Int64[np.ndarray, "n"], actor: Actor) -> Float[np.ndarray, "n"]:
-    """How often each pixel in the box of somebody is drawn, relative to others."""
-    # a box counts as the root of its size: near ones need more pixels, far ones more of theirs
-    weight = max(len(box), 1) ** -0.5
-    return np.full(len(box), weight if actor.is_moving else STANDING_WEIGHT * weight)
 
 
 def masked_pixels(
@@ -239,6 +231,7 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
     times += [] if depth.time_us is None else [depth.time_us]
     moments_us = torch.unique(torch.cat(times).div(MOMENT_US, rounding_mode="floor")) * MOMENT_US
     where = whereabouts(crowd, moments_us.numpy() + MOMENT_US // 2)
+    depth = with_crossing(depth, where, crowd)
     return Data(pixels=pixels, depth=depth, road=road, hidden=hidden, where=where)
 
 

@@ -51,6 +51,10 @@ SUNLIT = 0.5
 DIFFUSE = 0.35
 """Of the light of level ground in the sun, the glow about it may make the sky's up to this share:
 on fair days it is 0.15 to 0.35, down to a clearness of 0.64 (Erbs, Klein, Duffie 1982)."""
+OPEN, HAZY = 0.5, 0.5
+"""Road of which less than this share is in the sun never shows all of it: under leaves sun and
+shade share its pixels. There the sky says how much light there is, of which it has `DIFFUSE` at
+most, with no more glow than this (as the standard skies 7 and 10 have, 5 for 10)."""
 GLOWS = 21
 """Strengths of the glow, from all of the standard sky's to none, that are tried."""
 LAMP_M, DOWN, LIT_M = 0.65, 0.05, (5.0, 15.0)
@@ -93,9 +97,13 @@ def _clear_day(scene: Scene, seen: "_Evidence", light: Daylight) -> Daylight:
         return _as_seen(whole, seen)
     up = torch.tensor([0.0, 0.0, 1.0]).expand_as(seen.points)
     lit = sun_share(scene, seen.points, up, sun) > SUNLIT
-    total = _level(seen.road[lit] if int(lit.sum()) >= LEAST else seen.road, LIT)
-    light = _glowing(whole, seen, DIFFUSE * float(total.mean()))
-    over = float((total - light.on_level()).mean()) / max(float(sun[2]), LOWEST)
+    total = _level(seen.road[lit] if int(lit.sum()) >= LEAST else seen.road, LIT).mean()
+    if float(lit.float().mean()) < OPEN:
+        light = _glowing(whole, seen, torch.inf)
+        total = torch.maximum(total, light.on_level().mean() / DIFFUSE)
+    else:
+        light = _glowing(whole, seen, DIFFUSE * float(total))
+    over = float(total - light.on_level().mean()) / max(float(sun[2]), LOWEST)
     return replace(light, sun=max(0.0, over) * SUN)
 
 
@@ -104,7 +112,7 @@ def _glowing(light: Daylight, seen: "_Evidence", most: float) -> Daylight:
 
     The less of what was seen towards the sun is its glow, the brighter is the rest of the sky.
     """
-    glows = torch.linspace(1.0, 0.0, GLOWS).tolist()
+    glows = torch.linspace(1.0 if most < torch.inf else HAZY, 0.0, GLOWS).tolist()
     tries = [_as_seen(replace(light, glow=glow), seen) for glow in glows]
     able = [each for each in tries if float(each.on_level().mean()) <= most] or tries[-1:]
     shown = ~_white(seen)

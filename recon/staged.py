@@ -25,14 +25,10 @@ from recon.crowd import (
 )
 from recon.field import ABSENT, GridField, Instance
 from recon.masks import KNOWN_SLACK_US
-from recon.shadow import CLEARANCE_M
+from recon.underneath import under_vehicle
 from scenes.actor import Actor
 from scenes.encounters import fixtures
 from scenes.standers import VEHICLES, for_good
-
-AXLE, WHEEL_M, FOOT_M = 0.3, 0.35, 0.03
-"""How far from its middle a vehicle's axles are, in its lengths (wheelbases are about 0.6 of them);
-what is so near to one is a wheel, but for what is this low."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -106,26 +102,28 @@ class Staged:
         )
 
     def underneath(
-        self, points_m: Float[Tensor, "rays 3"], instance: Int64[Tensor, "rays"]
+        self,
+        points_m: Float[Tensor, "rays 3"],
+        directions: Float[Tensor, "rays 3"],
+        instance: Int64[Tensor, "rays"],
     ) -> Bool[Tensor, "rays"]:
         """Whether the surface at the end of each ray is ground under a vehicle, not the vehicle.
 
-        Pictures show a vehicle with its shadow, which goes where it goes, so a field that was
-        learnt from them fills what is under it with darkness. What is that low and not near an
-        axle is ground. `instance` is as in `support`.
+        `instance` is as in `support` (see `recon.underneath`).
         """
         found = torch.zeros(len(points_m), dtype=torch.bool)
         for k, item in enumerate(self.instances):
             if item.id not in self.wheeled:
                 continue
             mine = torch.nonzero(instance == k + 1)[:, 0]
+            if not len(mine):
+                continue
             unit, per_m = self._inside(k, points_m[mine], mine)
-            grown = torch.tensor(GROWN)
-            ahead = (unit[:, 0] - 0.5).abs() / per_m[:, 0]
-            height_m = (unit[:, 2] - 0.5 + 0.5 / grown[2]) / per_m[:, 2]
-            from_axle_m = (ahead - AXLE / (grown[0] * per_m[:, 0])).abs()
-            low = torch.where(from_axle_m < WHEEL_M, FOOT_M, CLEARANCE_M)
-            found[mine] = height_m < low
+            affine = item.unit_from_world.cpu()[self.moment[mine], :, :3]
+            along = torch.einsum("nij,nj->ni", affine, directions[mine]) / per_m
+            size_m = 1.0 / (per_m[0] * torch.tensor(GROWN))
+            points = (unit - 0.5) / per_m + torch.tensor([0.0, 0.0, 0.5]) * size_m
+            found[mine] = under_vehicle(points, along, size_m)
         return found
 
     def _inside(

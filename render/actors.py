@@ -65,7 +65,10 @@ class StagedRays(Protocol):
         ...
 
     def underneath(
-        self, points_m: Float32[Tensor, "n 3"], instance: Int64[Tensor, "n"]
+        self,
+        points_m: Float32[Tensor, "n 3"],
+        directions: Float32[Tensor, "n 3"],
+        instance: Int64[Tensor, "n"],
     ) -> Bool[Tensor, "n"]:
         """Whether that surface is the ground under a vehicle, in the field of the vehicle."""
         ...
@@ -190,7 +193,8 @@ def whose(
     if staged is None:
         return np.zeros(len(march.instance), dtype=np.int64)
     found = np.array([0, *(numbers[each] for each in staged.ids)])[march.instance.cpu().numpy()]
-    found[staged.underneath(*_ends(march, rays)).numpy()] = UNDERNEATH
+    points, instance = _ends(march, rays)
+    found[staged.underneath(points, rays[1], instance).numpy()] = UNDERNEATH
     return found
 
 

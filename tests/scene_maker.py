@@ -132,7 +132,7 @@ def _sparse(images: ImageStream, track: Trajectory) -> SparsePoints:
 
 
 def _sweeps(folder: Path, actors: tuple[Actor, ...]) -> LidarStream:
-    """Sweeps that hit the plain, and the middle of every actor, each at its own moment."""
+    """Sweeps that hit the plain, and the middle of every actor's rear, each at its own moment."""
     stream = LidarStream(
         name="top",
         lidar=Lidar(elevation_rad=(-0.2,), azimuth_steps=9, period_us=SWEEP_US, max_range_m=80.0),
@@ -145,7 +145,7 @@ def _sweeps(folder: Path, actors: tuple[Actor, ...]) -> LidarStream:
     for path, start in zip(stream.files, stream.time_us, strict=True):
         moments = start + offset_us.astype(np.int64)
         lidar_from_world = invert(track.at(moments))
-        targets = [lidar_targets_m()] + [actor.trajectory.at(moments)[:, :3, 3] for actor in actors]
+        targets = [lidar_targets_m(), *(_rears_m(actor, moments) for actor in actors)]
         turn, shift = lidar_from_world[:, :3, :3], lidar_from_world[:, :3, 3]
         xyz_m = [np.einsum("nij,nj->ni", turn, target) + shift for target in targets]
         np.savez(
@@ -155,6 +155,11 @@ def _sweeps(folder: Path, actors: tuple[Actor, ...]) -> LidarStream:
             intensity=np.zeros(9 * len(targets), dtype=np.float32),
         )
     return stream
+
+
+def _rears_m(actor: Actor, moments_us: np.ndarray) -> np.ndarray:
+    poses = actor.trajectory.at(moments_us)
+    return poses[:, :3, 3] - 0.5 * actor.size_m[0] * poses[:, :3, 0]
 
 
 def lidar_targets_m() -> np.ndarray:

@@ -10,8 +10,9 @@ import torch
 
 from recon.checkpoint import load_model, load_state, save_model, save_state
 from recon.config import ActorsConfig, ReconstructionConfig
+from recon.crossing import STANDING_WEIGHT
 from recon.emptied import emptied_cells
-from recon.evidence import STANDING_WEIGHT, Data, actors_to_show, load_data, load_pixels
+from recon.evidence import Data, actors_to_show, load_data, load_pixels
 from recon.field import ABSENT, GridField
 from recon.hidden import hidden_by
 from recon.kernels.backend import Backend, choose_backend

@@ -8,18 +8,23 @@ from torch import Tensor
 
 from recon.config import FieldConfig
 from recon.field import GridField
+from recon.shadow import CLEARANCE_M
 from recon.staged import Look, stage
+from recon.underneath import AXLE, BUMPER_M
 from scenes.actor import Actor
 from scenes.semantics import Semantic
 from scenes.trajectory import Trajectory
 from tests.light_maker import NUMBER, box
 
 SIZE_M = (4.0, 1.8, 1.5)
-AXLE_M = 0.3 * SIZE_M[0]
+AXLE_M = AXLE * SIZE_M[0]
+ASIDE, AHEAD = (0.0, -1.0, -0.05), (-1.0, 0.0, -0.05)
+"""One looks at it from its left, and from before it."""
 
 
 def underneath(
     places: list[tuple[float, float, float]],
+    along: tuple[float, float, float] = ASIDE,
     yaw: float = 0.0,
     instance: int = 1,
     kind: Semantic = Semantic.CAR,
@@ -37,18 +42,38 @@ def underneath(
     staged = stage({NUMBER: look}, (), (actor,), times)
     local = torch.tensor(places) - torch.tensor([0.0, 0.0, 0.5 * SIZE_M[2]])
     points = local @ pose[:3, :3].T + pose[:3, 3]
-    return staged.underneath(points, torch.full((len(places),), instance))
+    directions = (torch.tensor(along) @ pose[:3, :3].T).expand_as(points)
+    return staged.underneath(points, directions, torch.full((len(places),), instance))
 
 
 @pytest.mark.parametrize("yaw", [0.0, 0.7, 3.0])
 def test_between_the_wheels_what_is_low_is_ground(yaw: float) -> None:
-    places = [(0.0, 0.9, 0.1), (0.0, 0.9, 0.2), (-1.95, 0.0, 0.1), (0.0, 0.9, -0.05)]
-    assert underneath(places, yaw).tolist() == [True, False, True, True]
+    places = [(0.0, 0.9, 0.1), (0.0, 0.9, 0.2), (0.0, 0.9, -0.05)]
+    assert underneath(places, yaw=yaw).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("yaw", [0.0, 2.0])
+def test_bumpers_end_higher(yaw: float) -> None:
+    end = 0.5 * SIZE_M[0]
+    places = [(end, 0.0, z) for z in (CLEARANCE_M + 0.02, BUMPER_M - 0.01, BUMPER_M + 0.01)]
+    assert underneath(places, AHEAD, yaw).tolist() == [True, True, False]
+    beyond = [(end + 0.2, 0.0, BUMPER_M - 0.01), (0.0, 0.9, CLEARANCE_M + 0.02)]
+    assert underneath(beyond, AHEAD, yaw).tolist() == [True, False]
 
 
 def test_wheels_reach_down_to_the_road() -> None:
     places = [(x * AXLE_M, 0.9, z) for x in (-1.0, 1.0) for z in (0.05, 0.01)]
     assert underneath(places).tolist() == [False, True, False, True]
+
+
+def test_from_before_it_one_sees_wheels_on_the_sides_and_the_road_between() -> None:
+    end = 0.5 * SIZE_M[0]
+    places = [(end, y, 0.12) for y in (-0.8, -0.5, 0.0, 0.5, 0.8)]
+    assert underneath(places, AHEAD).tolist() == [False, True, True, True, False]
+    # who looks steeply down there sees road before the wheel
+    assert underneath([(end, 0.8, 0.12)], (-1.0, 0.0, -1.0)).tolist() == [True]
+    # what is behind a wheel is not seen through it, and one before it hides nothing
+    assert underneath([(0.0, 0.8, 0.1)], (0.0, -1.0, -0.05)).tolist() == [True]
 
 
 def test_only_fields_that_were_learnt_from_pictures_of_vehicles() -> None:

@@ -41,7 +41,10 @@ class Who:
     looks: Collection[int] = (NUMBER,)
 
     def underneath(
-        self, points_m: Float32[Tensor, "n 3"], instance: Int64[Tensor, "n"]
+        self,
+        points_m: Float32[Tensor, "n 3"],
+        directions: Float32[Tensor, "n 3"],
+        instance: Int64[Tensor, "n"],
     ) -> Bool[Tensor, "n"]:
         raise NotImplementedError
 
