@@ -8,6 +8,7 @@ shadows are those of the scene (`recon.light`).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int64
@@ -27,6 +28,7 @@ from recon.surroundings import (
     cube_on,
     lamplight,
     shade,
+    sun_past,
     sunshine,
     surroundings,
 )
@@ -37,6 +39,8 @@ UNKNOWN = 1e-6
 """Irradiance that is as good as none: where nothing is known of the light, looks stay."""
 WHOLE = 0.95
 """A pixel of which somebody has this share shows nobody else."""
+OFF_M = 0.05
+"""Somebody's own shadow on a surface is looked for from so far off it [m]."""
 MATT = 1e-3
 """Surfaces that mirror less than this mirror nothing."""
 LEAST = 0.02
@@ -75,7 +79,8 @@ def relit(
         sight = sight_of(item, seen, range_m, normal, samples)
         part = share[mine, None]
         if made is None:
-            more = part * _sent_back(scene, seen, sight, boxes[item.id])
+            there = replace(staged, moment=staged.moment[mine])
+            more = part * _sent_back(scene, seen, sight, boxes[item.id], there)
         else:
             factor = _factor(scene, seen, sight, normal, made, boxes[item.id])
             # a pixel that it shares with others changes by what it adds
@@ -85,12 +90,16 @@ def relit(
     return linear
 
 
-def _sent_back(scene: Scene, rays: Rays, sight: Sight, box: Box) -> Float[Tensor, "n 3"]:
-    """Radiance of surfaces that are made of materials."""
+def _sent_back(
+    scene: Scene, rays: Rays, sight: Sight, box: Box, casters: Staged
+) -> Float[Tensor, "n 3"]:
+    """Radiance of surfaces that are made of materials, in their own shadow and in others'."""
     material = sight.material
     assert material is not None
     normals = material.normal
-    light = _light(scene, rays, sight, normals, box, material.openness)
+    light = material.openness[:, None] * _around(scene, normals, box)
+    light += lamplight(scene, rays.origins_m[:1], sight.points_m, normals)
+    light += _sun_on(scene, rays, sight, normals, casters)
     facing = -(rays.directions * normals).sum(dim=1)
     mirror = material.mirrored(facing)[:, None]
     found = (1.0 - mirror) * sight.shown * light / torch.pi
@@ -101,19 +110,23 @@ def _sent_back(scene: Scene, rays: Rays, sight: Sight, box: Box) -> Float[Tensor
     return found
 
 
-def _light(
-    scene: Scene,
-    rays: Rays,
-    sight: Sight,
-    normals: Float[Tensor, "n 3"],
-    box: Box,
-    openness: Float[Tensor, "n"] | None = None,
+def _around(scene: Scene, normals: Float[Tensor, "n 3"], box: Box) -> Float[Tensor, "n 3"]:
+    """Irradiance by all that is around somebody but sun and lamps."""
+    return cube_on(surroundings(scene, *box), normals @ box[0][:3, :3].to(normals))
+
+
+def _sun_on(
+    scene: Scene, rays: Rays, sight: Sight, normals: Float[Tensor, "n 3"], casters: Staged
 ) -> Float[Tensor, "n 3"]:
-    """Irradiance of surfaces by sun, surroundings (as far as they are open) and headlamps."""
-    around = cube_on(surroundings(scene, *box), normals @ box[0][:3, :3].to(normals))
-    around = around if openness is None else openness[:, None] * around
-    light = sunshine(scene, sight.points_m, normals) + around
-    return light + lamplight(scene, rays.origins_m[:1], sight.points_m, normals)
+    """Irradiance by what the fields of casters leave of the sun."""
+    sun = sunshine(scene, sight.points_m, normals)
+    lit = torch.nonzero(sun.sum(dim=1) > 0.0)[:, 0]
+    to_sun = daylight(scene).to_sun
+    if len(lit) and to_sun is not None:
+        start = sight.points_m[lit] - OFF_M * rays.directions[lit]
+        there = replace(casters, moment=casters.moment[lit])
+        sun[lit] *= sun_past(scene, start, to_sun, there)[:, None]
+    return sun
 
 
 def _mirrored(
@@ -157,7 +170,8 @@ def _factor(
 ) -> Float[Tensor, "n 3"]:
     """How much brighter surfaces that were made in another light are in the light of here."""
     turn = box[0][:3, :3].to(normals)
-    light = _light(scene, rays, sight, normals, box)
+    light = sunshine(scene, sight.points_m, normals) + _around(scene, normals, box)
+    light += lamplight(scene, rays.origins_m[:1], sight.points_m, normals)
     factor = _ratio(light, _made(made, normals @ turn))
     gloss = sight.gloss
     shiny = torch.nonzero((gloss > 0.0).any(dim=1))[:, 0]

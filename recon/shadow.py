@@ -13,10 +13,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-CLEARANCE_M = 0.15
-"""What stands on wheels or feet lets this much light in under it."""
+CLEARANCE = 0.1
+"""What is on wheels or feet begins so far up, in its heights: cars at 0.15 m, lorries at 0.4."""
 GROUND_M = 0.4
 """Surfaces within this of a box's foot are the ground that it stands on."""
+ROUGH_M, GRAZING = 0.08, 0.02
+"""How well a field knows the height of the road [m], and the sine below which rays graze it."""
 REACH = 3.0
 """Ground further away than this many times the box's largest side keeps its light."""
 
@@ -54,7 +56,7 @@ def box_shadows(
         near = met & _on_the_ground(local, size)
         if not bool(near.any()):
             continue
-        foot = torch.cat([local[near][:, :2], torch.zeros_like(local[near][:, :1])], dim=-1)
+        foot = _foot(local[near], (directions @ rotation.to(points))[near], size)
         factor[near] = factor[near] * (1.0 - sky_covered(foot, size)).clamp(0.0, 1.0)
         if to_sun is not None:
             sun = to_sun.to(points) @ rotation.to(points)
@@ -69,16 +71,31 @@ def _on_the_ground(local: Float[Tensor, "*n 3"], size_m: Float[Tensor, "3"]) -> 
     return (height.abs() <= GROUND_M) & (local[..., :2].abs() <= reach).all(dim=-1)
 
 
+def _foot(
+    local: Float[Tensor, "n 3"], along: Float[Tensor, "n 3"], size_m: Float[Tensor, "3"]
+) -> Float[Tensor, "n 3"]:
+    """Where rays meet the plane that a box stands on, height 0.
+
+    Fields know the road's height to a few centimetres, which at a grazing angle is most of a car's
+    length: that far, points are moved along their rays, and straight down or up from there.
+    """
+    height = local[:, 2] + 0.5 * size_m[2]
+    down = -along[:, 2]
+    ahead_m = height.clamp(-ROUGH_M, ROUGH_M) / down.clamp_min(GRAZING)
+    moved = local[:, :2] + (ahead_m * (down > GRAZING))[:, None] * along[:, :2]
+    return torch.cat([moved, torch.zeros_like(moved[:, :1])], dim=1)
+
+
 def sky_covered(foot_m: Float[Tensor, "n 3"], size_m: Float[Tensor, "3"]) -> Float[Tensor, "n"]:
     """Share of the light of an even sky that a box keeps from level ground.
 
     Args:
         foot_m: Points on the ground in a frame whose axes are the box's and whose origin is on
             the ground under its middle [m]; their height is 0.
-        size_m: Length, width, height of the box; its underside is `CLEARANCE_M` up [m].
+        size_m: Length, width, height of the box; its underside is `CLEARANCE` up.
     """
     x, y = (0.5 * size_m[:2]).tolist()
-    low, high = CLEARANCE_M, max(float(size_m[2]), 2.0 * CLEARANCE_M)
+    low, high = CLEARANCE * float(size_m[2]), float(size_m[2])
     beyond_x, beyond_y = foot_m[:, 0].abs() > x, foot_m[:, 1].abs() > y
     ahead, left = torch.sign(foot_m[:, 0]), torch.sign(foot_m[:, 1])
     under = [(x, y, low), (-x, y, low), (-x, -y, low), (x, -y, low)]
@@ -112,8 +129,8 @@ def in_shadow(
     foot_m: Float[Tensor, "n 3"], size_m: Float[Tensor, "3"], to_sun: Float[Tensor, "3"]
 ) -> Bool[Tensor, "n"]:
     """Whether a box stands between points on the ground and the sun; frame as `sky_covered`."""
-    half = torch.stack([0.5 * size_m[0], 0.5 * size_m[1], 0.5 * (size_m[2] - CLEARANCE_M)])
-    middle = foot_m.new_tensor([0.0, 0.0, 0.5 * (float(size_m[2]) + CLEARANCE_M)])
+    half = 0.5 * size_m * size_m.new_tensor([1.0, 1.0, 1.0 - CLEARANCE])
+    middle = foot_m.new_tensor([0.0, 0.0, 0.5 * (1.0 + CLEARANCE) * float(size_m[2])])
     safe = torch.where(to_sun.abs() < 1e-9, torch.full_like(to_sun, 1e-9), to_sun)
     one, two = ((middle + sign * half - foot_m) / safe for sign in (-1.0, 1.0))
     enters = torch.minimum(one, two).amax(dim=-1)

@@ -146,16 +146,16 @@ def shade(
     behind = hidden[near]
     if casters is not None and bool(behind.any()):
         there = replace(casters, moment=casters.moment[near[behind]])
-        sun[behind] = _sun_past(scene, points[behind], light.to_sun, there)
+        sun[behind] = sun_past(scene, points[behind], light.to_sun, there)
     left = light.left_in_shadow
     factor[near] = left * factor[near] + (1.0 - left) * sun[:, None]
     return linear * factor
 
 
-def _sun_past(
+def sun_past(
     scene: Scene, points: Float[Tensor, "n 3"], to_sun: Float[Tensor, "3"], casters: Staged
 ) -> Float[Tensor, "n"]:
-    """Share of the sun that fields leave for points on the ground."""
+    """Share of the sun that fields of casters leave for points."""
     towards = to_sun.expand_as(points).contiguous()
     out = scene.render_rays(points, towards, torch.full((len(points),), SUN_RAD), casters)
     return 1.0 - out.instance_weights[:, 1:].sum(dim=1)

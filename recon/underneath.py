@@ -8,12 +8,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from recon.shadow import CLEARANCE_M
+from recon.shadow import CLEARANCE
 
-BUMPER_M = 0.2
-"""Height at which vehicles begin, at their ends: with an approach angle of 15 degrees from 0.85 m
-before the front axle 0.23 m, with one of departure of 19 degrees from 1 m behind the rear 0.34 m.
-Between their axles it is `CLEARANCE_M`."""
+BUMPER = 0.14
+"""Height over their own at which vehicles begin at their ends, 0.2 m of cars and half a metre of
+lorries (ECE R58 wants their guards no higher than that); between their axles it is `CLEARANCE`."""
 AXLE, RADIUS_M, TYRE_M, FOOT_M = 0.3, 0.33, 0.25, 0.03
 """How far from the middle axles are, in lengths (wheelbases are about 0.6 of them); half the
 diameter of wheels, and how far in from the vehicle's side they reach; below this, one sees road."""
@@ -35,7 +34,7 @@ def under_vehicle(
     length, width = size_m[:2]
     end, wheel_end = 0.5 * length, AXLE * length + RADIUS_M
     share = ((points_m[:, 0].abs() - wheel_end) / (end - wheel_end)).clamp(0.0, 1.0)
-    low = points_m[:, 2] < CLEARANCE_M + (BUMPER_M - CLEARANCE_M) * share
+    low = points_m[:, 2] < size_m[2] * (CLEARANCE + (BUMPER - CLEARANCE) * share)
     on_wheel = torch.zeros_like(low)
     for ahead in (-1.0, 1.0):
         for left in (-1.0, 1.0):

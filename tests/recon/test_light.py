@@ -125,7 +125,10 @@ def test_a_sun_behind_a_wall_still_shines_on_the_road_that_it_reaches() -> None:
 
 
 def under_a_clear_sky(
-    to_sun: np.ndarray, sun: Float[Tensor, "3"], glow: float = 1.0
+    to_sun: np.ndarray,
+    sun: Float[Tensor, "3"],
+    glow: float = 1.0,
+    walls: tuple[tuple[list[float], list[float]], ...] = (),
 ) -> tuple[Plain, Daylight]:
     """The plain in the sky that is meant, and what is meant."""
     none = torch.zeros(3)
@@ -146,7 +149,7 @@ def under_a_clear_sky(
             return replace(out, linear=torch.where(up, meant.sky_at(directions), out.linear))
 
     road = ROAD_ALBEDO / torch.pi * (meant.on_level() + sun * float(to_sun[2]))
-    made = plain(road, sky, to_sun)
+    made = plain(road, sky, to_sun, walls=walls)
     fields = {name: getattr(made, name) for name in Plain.__dataclass_fields__}
     return Clear(**fields), meant
 
@@ -179,6 +182,20 @@ def test_the_less_the_sun_glows_the_brighter_is_the_rest_of_the_sky(
     assert found.glow == pytest.approx(0.4, abs=0.06)
     assert_close(found.sky, meant.sky, rtol=0.05, atol=0.0)
     assert_close(found.sun, meant.sun, rtol=0.02, atol=0.0)
+
+
+def test_where_hardly_any_road_is_in_the_sun_the_sky_says_how_strong_it_is() -> None:
+    """Its light in the shade is what leaves let through, however much that is."""
+    to_sun = np.array([0.0, 0.6, 0.8])
+    hedge = ([-50.0, 6.0, 0.0], [500.0, 7.0, 30.0])
+    scene, meant = under_a_clear_sky(to_sun, 0.2 * SUN, 0.3, (hedge,))
+    found = daylight(scene)
+    assert found.glow == pytest.approx(0.3, abs=0.06)
+    assert_close(found.sky, meant.sky, rtol=0.05, atol=0.0)
+    sky = float(found.on_level().mean())
+    assert 0.8 * float(found.sun.mean()) == pytest.approx(sky * (1.0 / DIFFUSE - 1.0), rel=1e-3)
+    brighter, _ = under_a_clear_sky(to_sun, SUN, 0.3, (hedge,))
+    assert float(daylight(brighter).sun.mean()) > float(found.sun.mean())  # road is believed, too
 
 
 def test_a_day_without_a_view_of_the_sky_is_no_night() -> None:

@@ -115,14 +115,20 @@ def test_matt_paint_sends_back_its_albedo_of_the_light(real_sights) -> None:
 
 def test_in_the_sun_it_sends_back_that_too(real_sights) -> None:
     real_sights(dim(sky=GREY, to_sun=torch.from_numpy(TO_SUN).float(), sun=SUN))
-    found = lit(plain(GREY, GREY), STRAIGHT)
+    found = lit(plain(GREY, GREY, thickness=0.0), STRAIGHT)
     assert_close(found[0], ALBEDO * (GREY + 0.8 * SUN / torch.pi), rtol=0.02, atol=0.0)
+
+
+def test_it_gets_as_much_sun_as_it_and_others_let_pass(real_sights) -> None:
+    real_sights(dim(sky=GREY, to_sun=torch.from_numpy(TO_SUN).float(), sun=SUN))
+    found = lit(plain(GREY, GREY, thickness=0.75), STRAIGHT)
+    assert_close(found[0], ALBEDO * (GREY + 0.25 * 0.8 * SUN / torch.pi), rtol=0.02, atol=0.0)
 
 
 def test_what_is_less_open_gets_less_of_the_sky_but_all_of_the_sun(real_sights) -> None:
     sun = {"to_sun": torch.from_numpy(TO_SUN).float(), "sun": SUN}
     real_sights(dim(sky=GREY, **sun))
-    found = lit(plain(GREY, GREY), STRAIGHT, openness=0.25)
+    found = lit(plain(GREY, GREY, thickness=0.0), STRAIGHT, openness=0.25)
     assert_close(found[0], ALBEDO * (0.25 * GREY + 0.8 * SUN / torch.pi), rtol=0.02, atol=0.0)
 
 

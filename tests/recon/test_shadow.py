@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from recon.shadow import CLEARANCE_M, REACH, box_shadows, in_shadow, sky_covered
+from recon.shadow import CLEARANCE, REACH, box_shadows, in_shadow, sky_covered
 
 CAR = torch.tensor([4.2, 1.8, 1.5], dtype=torch.float64)
 
@@ -33,7 +33,7 @@ def looking_down(
 def test_under_its_middle_a_box_covers_what_a_parallel_rectangle_does(
     size_m: tuple[float, float, float],
 ) -> None:
-    a, b = (0.5 * side / CLEARANCE_M for side in size_m[:2])
+    a, b = (0.5 * side / (CLEARANCE * size_m[2]) for side in size_m[:2])
     ra, rb = math.hypot(1.0, a), math.hypot(1.0, b)
     # The view factor of a rectangle from a point under its corner, four times.
     wanted = 2.0 / math.pi * (a / ra * math.atan(b / ra) + b / rb * math.atan(a / rb))
@@ -53,8 +53,8 @@ def test_covers_as_much_as_rays_that_meet_it(foot: tuple[float, float]) -> None:
         [radius * turn.cos(), radius * turn.sin(), (1.0 - random[:, 0]).sqrt()], dim=-1
     )
     point = torch.tensor([[*foot, 0.0]], dtype=torch.float64)
-    half = torch.stack([CAR[0], CAR[1], CAR[2] - CLEARANCE_M]) * 0.5
-    middle = torch.tensor([0.0, 0.0, 0.5 * (float(CAR[2]) + CLEARANCE_M)], dtype=torch.float64)
+    half = torch.stack([CAR[0], CAR[1], (1.0 - CLEARANCE) * CAR[2]]) * 0.5
+    middle = torch.tensor([0.0, 0.0, 0.5 * (1.0 + CLEARANCE) * float(CAR[2])], dtype=torch.float64)
     near, far = (middle - half - point) / up, (middle + half - point) / up
     enters = torch.minimum(near, far).amax(dim=-1)
     leaves = torch.maximum(near, far).amin(dim=-1)
@@ -127,3 +127,19 @@ def test_what_either_box_hides_from_the_sun_is_hidden() -> None:
     boxes = [(box_at(0.0, 2.0), CAR), (box_at(0.0, -2.0), CAR)]
     hidden = box_shadows(*looking_down(torch.zeros_like(y), y), boxes, overhead)[1]
     assert hidden.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("rough_m", [-0.06, 0.05])
+def test_a_rough_road_moves_no_shadow(rough_m: float) -> None:
+    """At a grazing angle a few centimetres of height are a metre of the way."""
+    eye = torch.tensor([-12.0, 0.3, 1.5], dtype=torch.float64)
+    x = torch.linspace(-2.0, 6.0, 60, dtype=torch.float64)
+    flat = torch.stack([x, torch.full_like(x, 0.3), torch.zeros_like(x)], dim=1)
+    along = torch.nn.functional.normalize(flat - eye, dim=1)
+    eyes, boxes = eye.expand_as(along), [(box_at(2.0, 0.0, 0.0), CAR)]
+    to_sun = torch.tensor([-0.6, 0.0, 0.8], dtype=torch.float64)
+    ranges = [-(1.5 - height) / along[:, 2] for height in (0.0, rough_m)]
+    wanted, found = (box_shadows(eyes, along, far, boxes, to_sun) for far in ranges)
+    assert_close(found[0], wanted[0])
+    assert torch.equal(found[1], wanted[1])
+    assert 0 < int(wanted[1].sum()) < len(x)

@@ -8,16 +8,16 @@ from torch import Tensor
 
 from recon.config import FieldConfig
 from recon.field import GridField
-from recon.shadow import CLEARANCE_M
+from recon.shadow import CLEARANCE
 from recon.staged import Look, stage
-from recon.underneath import AXLE, BUMPER_M
+from recon.underneath import AXLE, BUMPER
 from scenes.actor import Actor
 from scenes.semantics import Semantic
 from scenes.trajectory import Trajectory
 from tests.light_maker import NUMBER, box
 
 SIZE_M = (4.0, 1.8, 1.5)
-AXLE_M = AXLE * SIZE_M[0]
+AXLE_M, BUMPER_M, CLEARANCE_M = AXLE * SIZE_M[0], BUMPER * SIZE_M[2], CLEARANCE * SIZE_M[2]
 ASIDE, AHEAD = (0.0, -1.0, -0.05), (-1.0, 0.0, -0.05)
 """One looks at it from its left, and from before it."""
 
@@ -55,9 +55,9 @@ def test_between_the_wheels_what_is_low_is_ground(yaw: float) -> None:
 @pytest.mark.parametrize("yaw", [0.0, 2.0])
 def test_bumpers_end_higher(yaw: float) -> None:
     end = 0.5 * SIZE_M[0]
-    places = [(end, 0.0, z) for z in (CLEARANCE_M + 0.02, BUMPER_M - 0.01, BUMPER_M + 0.01)]
+    places = [(end, 0.0, z) for z in (CLEARANCE_M + 0.01, BUMPER_M - 0.01, BUMPER_M + 0.01)]
     assert underneath(places, AHEAD, yaw).tolist() == [True, True, False]
-    beyond = [(end + 0.2, 0.0, BUMPER_M - 0.01), (0.0, 0.9, CLEARANCE_M + 0.02)]
+    beyond = [(end + 0.2, 0.0, BUMPER_M - 0.01), (0.0, 0.9, CLEARANCE_M + 0.01)]
     assert underneath(beyond, AHEAD, yaw).tolist() == [True, False]
 
 
