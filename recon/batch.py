@@ -16,6 +16,8 @@ from recon.rays import Rays
 
 ROAD_SHARE = 0.3
 """Share of the depth rays that look at the road from beside the path, where there are any."""
+OFTEN = 50.0
+"""Depth rays that show road users are drawn at most so many times as often as others."""
 HIDDEN_SHARE, LENT_SHARE = 0.1, 0.03
 """Rays beside the depth rays, and beside the pixels, as shares of them, that look at ground which
 vehicles hide, where there are any (`recon.hidden`)."""
@@ -141,7 +143,7 @@ def _known(
 ) -> tuple[list[Rays], Float[Tensor, "depth"]]:
     """Rays of depth evidence, `count` and those to hidden ground, and where they end [m]."""
     beside = int(count * ROAD_SHARE) if len(data.road) else 0
-    special = int(count * actors.share) if actors is not None and _shows(data.depth) else 0
+    special = 0 if actors is None else int(count * _share_of_actors(data.depth, actors.share))
 
     def drawn(of: DepthEvidence, number: int) -> Int64[Tensor, "_"]:
         return torch.randint(max(len(of), 1), (number,), generator=generator)
@@ -195,9 +197,11 @@ def _rays(evidence: DepthEvidence, pick: Int64[Tensor, "n"], angle: Float[Tensor
     )
 
 
-def _shows(evidence: DepthEvidence) -> bool:
-    """Whether any ray gets as far as somebody's box."""
-    return evidence.of_actors is not None and len(evidence.of_actors) > 0
+def _share_of_actors(evidence: DepthEvidence, wanted: float) -> float:
+    """Share of depth rays that are drawn from those that get as far as somebody's box."""
+    if evidence.of_actors is None:
+        return 0.0
+    return min(wanted, OFTEN * len(evidence.of_actors) / max(len(evidence), 1))
 
 
 def _of_actors(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from recon.batch import draw_batch
+from recon.batch import OFTEN, draw_batch
 from recon.crossing import STANDING_WEIGHT, weight_of, with_crossing
 from recon.crowd import GROWN, whereabouts
 from recon.depth import DepthEvidence
@@ -106,3 +106,24 @@ def test_a_share_of_the_depth_rays_shows_them(data: Data) -> None:
     mirrored = moment[batch.pixel_rays :] >= len(data.where.time_us)
     assert mirrored.sum() == int(ACTORS.mirrored * special)
     assert bool(mirrored[-int(ACTORS.mirrored * special) :].all())
+
+
+def test_few_rays_are_not_drawn_all_the_time(data: Data) -> None:
+    few = replace(data.depth, of_actors=torch.arange(2), actor_weight=torch.ones(2))
+    many = {name: torch.cat([getattr(few, name)] * 40) for name in ("origins_m", "directions")}
+    many |= {name: getattr(few, name).repeat(40) for name in ("range_m", "time_us")}
+    depth = replace(few, **many)
+    batch = draw_batch(
+        replace(data, depth=depth), 4000, 0.5, torch.Generator().manual_seed(1), ACTORS
+    )
+    most = int(2000 * OFTEN * 2 / len(depth))
+    assert most < ACTORS.share * 2000
+    drawn = batch.rays.directions[batch.pixel_rays :]
+    found = torch.isclose(drawn[:, None], depth.directions[:2][None], atol=1e-6).all(-1).any(-1)
+    assert bool(found[-most:].all())
+    assert not bool(found[:-most].all())
+    none = replace(depth, of_actors=torch.zeros(0, dtype=torch.int64), actor_weight=torch.zeros(0))
+    still = draw_batch(
+        replace(data, depth=none), 4000, 0.5, torch.Generator().manual_seed(1), ACTORS
+    )
+    assert len(still.depth_m) == len(batch.depth_m)
