@@ -16,8 +16,9 @@ from recon.rays import Rays
 
 ROAD_SHARE = 0.3
 """Share of the depth rays that look at the road from beside the path, where there are any."""
-OFTEN = 50.0
-"""Depth rays that show road users are drawn at most so many times as often as others."""
+ACTORS_SHARE, OFTEN = 0.15, 50.0
+"""Rays beside the depth rays, as a share of them, that show road users with fields; each is
+drawn at most so many times as often as others."""
 HIDDEN_SHARE, LENT_SHARE = 0.1, 0.03
 """Rays beside the depth rays, and beside the pixels, as shares of them, that look at ground which
 vehicles hide, where there are any (`recon.hidden`)."""
@@ -141,15 +142,15 @@ def _drawn(
 def _known(
     data: Data, count: int, generator: torch.Generator, actors: ActorsConfig | None
 ) -> tuple[list[Rays], Float[Tensor, "depth"]]:
-    """Rays of depth evidence, `count` and those to hidden ground, and where they end [m]."""
+    """Rays of depth evidence, `count` and some more, and where they end [m]."""
     beside = int(count * ROAD_SHARE) if len(data.road) else 0
-    special = 0 if actors is None else int(count * _share_of_actors(data.depth, actors.share))
+    special = 0 if actors is None else int(count * _share_of_actors(data.depth))
 
     def drawn(of: DepthEvidence, number: int) -> Int64[Tensor, "_"]:
         return torch.randint(max(len(of), 1), (number,), generator=generator)
 
     parts = [
-        (data.depth, drawn(data.depth, count - beside - special), 0),
+        (data.depth, drawn(data.depth, count - beside), 0),
         (data.road, drawn(data.road, beside), 0),
     ]
     if data.hidden is not None and len(data.hidden.rays):
@@ -197,11 +198,11 @@ def _rays(evidence: DepthEvidence, pick: Int64[Tensor, "n"], angle: Float[Tensor
     )
 
 
-def _share_of_actors(evidence: DepthEvidence, wanted: float) -> float:
-    """Share of depth rays that are drawn from those that get as far as somebody's box."""
+def _share_of_actors(evidence: DepthEvidence) -> float:
+    """How many rays, as a share of the depth rays, get as far as somebody's box beside them."""
     if evidence.of_actors is None:
         return 0.0
-    return min(wanted, OFTEN * len(evidence.of_actors) / max(len(evidence), 1))
+    return min(ACTORS_SHARE, OFTEN * len(evidence.of_actors) / max(len(evidence), 1))
 
 
 def _of_actors(

@@ -91,8 +91,7 @@ class ActorsConfig:
     most: int = 32
     """Only so many get a field: those that move first, and those that are seen the largest."""
     share: float = 0.25
-    """Share of the pixels of a step, and of the depth rays, that are drawn from those that show
-    their boxes, where there are any."""
+    """Share of the pixels of a step that are drawn from their boxes, where there are any."""
     mirrored: float = 0.2
     """Share of those on which they are seen mirrored."""
     pose_rate: float = 1e-3

@@ -110,12 +110,14 @@ def load_pixels(
 def masked_pixels(
     clip: Clip, stream: int, frame: int, scale: float, shown: tuple[int, ...] = ()
 ) -> Bool[np.ndarray, "h w"]:
-    """Pixels of a picture, at `scale`, that show moving actors: they neither train nor score.
+    """Pixels of a picture, at `scale`, that show moving actors, or that the lens shows nothing in.
 
-    Actors whose ids are `shown` are part of the scene.
+    They neither train nor score. Actors whose ids are `shown` are part of the scene.
     """
     hidden = tuple(a for a in clip.actors if a.is_moving and a.id not in shown)
-    return _box_mask(clip, stream, frame, scale, hidden, MASK_MARGIN_PX)
+    masked = _box_mask(clip, stream, frame, scale, hidden, MASK_MARGIN_PX)
+    camera = scaled_camera(clip.cameras[stream].camera, scale)
+    return masked | np.isnan(camera.unproject(camera.pixel_centres())).any(axis=-1)
 
 
 def boxes_of(

@@ -1,7 +1,7 @@
 """A reconstructed scene: the folder that `reconstruct` writes, ready to be rendered."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,6 +105,8 @@ class Scene:
                 out = march(field, rays, there, **steps)[0]
             else:
                 out = native.march(rays, there, **steps)
+            # what a lens does not show is black
+            out = replace(out, linear=torch.where(rays.somewhere[:, None], out.linear, 0.0))
             for name, parts in chunks.items():
                 parts.append(getattr(out, name).cpu())
         return MarchOutput(**{name: torch.cat(parts) for name, parts in chunks.items()})

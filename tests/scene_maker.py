@@ -64,9 +64,13 @@ def make_drive(
     actors: tuple[Actor, ...] = (),
     lidar: bool = False,
     points: bool = True,
+    lens: tuple[float, ...] | None = None,
 ) -> Clip:
-    """A drive of `FRAMES` pictures of 24x16, written into `folder`."""
-    camera = Camera(width=24, height=16, fx=20.0, fy=20.0, cx=12.0, cy=7.0, readout_us=readout_us)
+    """A drive of `FRAMES` pictures of 24x16, written into `folder`; `lens` makes it a fisheye."""
+    camera = Camera(
+        width=24, height=16, fx=20.0, fy=20.0, cx=12.0, cy=7.0, readout_us=readout_us,
+        distortion=lens or (), fisheye=lens is not None,
+    )  # fmt: skip
     ego = drive_path()
     stream = ImageStream(
         name="front",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from recon.batch import OFTEN, draw_batch
+from recon.batch import ACTORS_SHARE, OFTEN, draw_batch
 from recon.crossing import STANDING_WEIGHT, weight_of, with_crossing
 from recon.crowd import GROWN, whereabouts
 from recon.depth import DepthEvidence
@@ -88,7 +88,7 @@ def test_near_and_far_ones_have_the_root_of_their_sizes() -> None:
     assert weight_of(100, parked).sum() == pytest.approx(STANDING_WEIGHT * few.sum())
 
 
-def test_a_share_of_the_depth_rays_shows_them(data: Data) -> None:
+def test_more_rays_show_them_beside_the_others(data: Data) -> None:
     assert data.depth.of_actors is not None
     assert data.where is not None
     few = torch.arange(3)
@@ -96,11 +96,11 @@ def test_a_share_of_the_depth_rays_shows_them(data: Data) -> None:
     batch = draw_batch(
         replace(data, depth=depth), 400, 0.5, torch.Generator().manual_seed(1), ACTORS
     )
-    special = int(ACTORS.share * 200)
+    special = int(ACTORS_SHARE * 200)
     drawn = batch.rays.directions[batch.pixel_rays :][-special:]
     among = torch.isclose(drawn[:, None], depth.directions[few][None], atol=1e-6).all(-1).any(-1)
     assert bool(among.all())
-    assert len(batch.depth_m) == 200
+    assert len(batch.depth_m) == 200 + special
     moment = batch.rays.moment
     assert moment is not None
     mirrored = moment[batch.pixel_rays :] >= len(data.where.time_us)
@@ -112,18 +112,13 @@ def test_few_rays_are_not_drawn_all_the_time(data: Data) -> None:
     few = replace(data.depth, of_actors=torch.arange(2), actor_weight=torch.ones(2))
     many = {name: torch.cat([getattr(few, name)] * 40) for name in ("origins_m", "directions")}
     many |= {name: getattr(few, name).repeat(40) for name in ("range_m", "time_us")}
-    depth = replace(few, **many)
-    batch = draw_batch(
-        replace(data, depth=depth), 4000, 0.5, torch.Generator().manual_seed(1), ACTORS
-    )
-    most = int(2000 * OFTEN * 2 / len(depth))
-    assert most < ACTORS.share * 2000
-    drawn = batch.rays.directions[batch.pixel_rays :]
-    found = torch.isclose(drawn[:, None], depth.directions[:2][None], atol=1e-6).all(-1).any(-1)
-    assert bool(found[-most:].all())
-    assert not bool(found[:-most].all())
-    none = replace(depth, of_actors=torch.zeros(0, dtype=torch.int64), actor_weight=torch.zeros(0))
-    still = draw_batch(
-        replace(data, depth=none), 4000, 0.5, torch.Generator().manual_seed(1), ACTORS
-    )
-    assert len(still.depth_m) == len(batch.depth_m)
+    none = replace(few, of_actors=torch.zeros(0, dtype=torch.int64), actor_weight=torch.zeros(0))
+    counts = []
+    for depth in (none, replace(few, **many)):
+        batch = draw_batch(
+            replace(data, depth=depth), 4000, 0.5, torch.Generator().manual_seed(1), ACTORS
+        )
+        counts.append(len(batch.depth_m))
+    assert counts[0] == 2000
+    assert counts[1] - counts[0] == int(2000 * OFTEN * 2 / (40 * len(few)))
+    assert counts[1] - counts[0] < ACTORS_SHARE * 2000
