@@ -138,6 +138,8 @@ class RadianceField(nn.Module):
         self, block: Block, config: FieldConfig, seed: int, backend: Backend = Backend.TORCH
     ) -> None:
         super().__init__()
+        if config.material:
+            raise ValueError("the static scene has its light in it: only instances are materials")
         generator = torch.Generator().manual_seed(seed)  # numbers of the CPU, for every backend
         self.block = block
         self.config = config

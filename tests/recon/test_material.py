@@ -14,11 +14,12 @@ from torch.testing import assert_close
 import recon.relight
 from recon.config import FieldConfig
 from recon.crowd import unit_from_box
-from recon.field import GridField, Instance
+from recon.field import GridField, Instance, RadianceField
 from recon.gloss import Sight, sight_of
 from recon.material import POLISHED, Material, material_of
 from recon.rays import Rays
 from recon.relight import relit
+from recon.space import Block
 from recon.staged import Staged
 from tests.light_maker import NUMBER, TO_SUN, Plain, box, dim, lit_by, plain, seen
 
@@ -105,6 +106,12 @@ def real_sights(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 STRAIGHT = torch.tensor([[0.0, 0.0, -1.0]])
 SLANTED = torch.tensor([[0.8, 0.0, -0.6]])
+
+
+def test_the_static_scene_is_not_made_of_materials() -> None:
+    block = Block(centre_m=(0.0, 0.0, 0.0), half_size_m=10.0)
+    with pytest.raises(ValueError, match="only instances"):
+        RadianceField(block, FieldConfig(material=True), 0)
 
 
 def test_matt_paint_sends_back_its_albedo_of_the_light(real_sights) -> None:
