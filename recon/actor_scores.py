@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32
 
-from recon.evidence import camera_trajectory, pixel_angle, scaled_camera
+from recon.evidence import blind_pixels, camera_trajectory, pixel_angle, scaled_camera
 from recon.masks import actor_mask
 from recon.metrics import psnr_db
 from recon.scene import Scene
@@ -68,10 +68,10 @@ def score_actors(
 def box_pixels(
     scene: Scene, camera: Camera, stream: int, actor: Actor, time_us: int
 ) -> Bool[np.ndarray, "h w"]:
-    """Pixels inside the extent of an actor's box."""
+    """Pixels inside the extent of an actor's box that the lens shows something in."""
     middle_us = time_us + camera.readout_us // 2
     pose = scene.clip.world_from_camera(stream, middle_us)
-    return actor_mask(camera, pose, (actor,), middle_us, 0.0)
+    return actor_mask(camera, pose, (actor,), middle_us, 0.0) & ~blind_pixels(camera)
 
 
 def static_alone(

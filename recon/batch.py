@@ -17,8 +17,8 @@ from recon.rays import Rays
 ROAD_SHARE = 0.3
 """Share of the depth rays that look at the road from beside the path, where there are any."""
 ACTORS_SHARE, OFTEN = 0.15, 50.0
-"""Rays beside the depth rays, as a share of them, that show road users with fields; each is
-drawn at most so many times as often as others."""
+"""Rays beside the depth rays, as a share of them, that show road users with fields; but drawn no
+more than so many times as often, in the mean, as all are."""
 HIDDEN_SHARE, LENT_SHARE = 0.1, 0.03
 """Rays beside the depth rays, and beside the pixels, as shares of them, that look at ground which
 vehicles hide, where there are any (`recon.hidden`)."""

@@ -6,6 +6,7 @@ costs nothing more. Only training pictures are opened.
 
 import difflib
 from dataclasses import dataclass, fields, replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -116,8 +117,16 @@ def masked_pixels(
     """
     hidden = tuple(a for a in clip.actors if a.is_moving and a.id not in shown)
     masked = _box_mask(clip, stream, frame, scale, hidden, MASK_MARGIN_PX)
-    camera = scaled_camera(clip.cameras[stream].camera, scale)
-    return masked | np.isnan(camera.unproject(camera.pixel_centres())).any(axis=-1)
+    return masked | blind_pixels(scaled_camera(clip.cameras[stream].camera, scale))
+
+
+@cache
+def blind_pixels(camera: Camera) -> Bool[np.ndarray, "h w"]:
+    """Pixels in which a lens shows nothing."""
+    blind = np.zeros((camera.height, camera.width), dtype=bool)
+    if camera.fisheye:
+        blind |= np.isnan(camera.unproject(camera.pixel_centres())).any(axis=-1)
+    return blind
 
 
 def boxes_of(

@@ -51,10 +51,10 @@ SUNLIT = 0.5
 DIFFUSE = 0.35
 """Of the light of level ground in the sun, the glow about it may make the sky's up to this share:
 on fair days it is 0.15 to 0.35, down to a clearness of 0.64 (Erbs, Klein, Duffie 1982)."""
-OPEN, HAZY = 0.5, 0.5
-"""Road of which less than this share is in the sun never shows all of it: under leaves sun and
-shade share its pixels. There the sky says how much light there is, of which it has `DIFFUSE` at
-most, with no more glow than this (as the standard skies 7 and 10 have, 5 for 10)."""
+OPEN, MIXED, HAZY = 0.5, 1.5, 0.5
+"""Where less than this share of the road is in the sun, and is not so many times brighter than the
+rest, sun and shade of leaves share its pixels. There the sky says how much light there is: it has
+`DIFFUSE` of it at most, and no more glow than this (as the standard skies 7 and 10: 5, not 10)."""
 GLOWS = 21
 """Strengths of the glow, from all of the standard sky's to none, that are tried."""
 LAMP_M, DOWN, LIT_M = 0.65, 0.05, (5.0, 15.0)
@@ -98,13 +98,21 @@ def _clear_day(scene: Scene, seen: "_Evidence", light: Daylight) -> Daylight:
     up = torch.tensor([0.0, 0.0, 1.0]).expand_as(seen.points)
     lit = sun_share(scene, seen.points, up, sun) > SUNLIT
     total = _level(seen.road[lit] if int(lit.sum()) >= LEAST else seen.road, LIT).mean()
-    if float(lit.float().mean()) < OPEN:
+    if _dappled(seen, lit):
         light = _glowing(whole, seen, torch.inf)
         total = torch.maximum(total, light.on_level().mean() / DIFFUSE)
     else:
         light = _glowing(whole, seen, DIFFUSE * float(total))
     over = float(total - light.on_level().mean()) / max(float(sun[2]), LOWEST)
     return replace(light, sun=max(0.0, over) * SUN)
+
+
+def _dappled(seen: "_Evidence", lit: Bool[Tensor, "m"]) -> bool:
+    """Whether road under leaves is all that says how strong the sun is."""
+    if float(lit.float().mean()) >= OPEN:
+        return False
+    bright, dark = seen.road[lit].mean(dim=1), seen.road[~lit].mean(dim=1)
+    return len(bright) < LEAST or bool(bright.median() < MIXED * dark.median())
 
 
 def _glowing(light: Daylight, seen: "_Evidence", most: float) -> Daylight:

@@ -41,7 +41,7 @@ def box_extent(
 ) -> tuple[float, float, float, float] | None:
     """Left, top, right, bottom of a box's projection [px], not clipped; None if behind.
 
-    What lies less than `NEAR_M` in front of the camera does not count.
+    Neither what lies less than `NEAR_M` in front of the camera nor what its lens is blind to counts.
     """
     corners = transform_points(
         invert(world_from_camera) @ world_from_box, box_corners(np.asarray(size_m))
@@ -58,6 +58,9 @@ def box_extent(
     share = np.linspace(first[visible], last[visible], EDGE_POINTS)[..., None]
     points = start[visible] * (1.0 - share) + end[visible] * share
     pixels = camera.project(points.reshape(-1, 3))
+    pixels = pixels[np.isfinite(pixels).all(axis=1)]
+    if not len(pixels):
+        return None
     left, top = pixels.min(axis=0)
     right, bottom = pixels.max(axis=0)
     return float(left), float(top), float(right), float(bottom)

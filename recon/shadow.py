@@ -32,7 +32,7 @@ def box_shadows(
     range_m: Float[Tensor, "*n"],
     boxes: Sequence[Box],
     to_sun: Float[Tensor, "3"] | None = None,
-) -> tuple[Float[Tensor, "*n"], Bool[Tensor, "*n"]]:
+) -> tuple[Float[Tensor, "*n"], Bool[Tensor, "*n"], Float[Tensor, "*n"]]:
     """What boxes leave of the light of the ground that each ray meets.
 
     Args:
@@ -43,12 +43,13 @@ def box_shadows(
         to_sun: Direction towards the sun, where there is one.
 
     Returns:
-        What the sky's light is multiplied by, exactly 1 wherever no box is near; and whether a box
-        is between the ground and the sun.
+        What the sky's light is multiplied by, exactly 1 wherever no box is near; whether a box is
+        between the ground and the sun; and how much further along its ray that ground is [m].
     """
     met = torch.isfinite(range_m)
     points = origins + directions * torch.where(met, range_m, 0.0)[..., None]
     factor, hidden = torch.ones_like(range_m), torch.zeros_like(met)
+    further_m = torch.zeros_like(range_m)
     for world_from_box, size_m in boxes:
         rotation, middle = world_from_box[:3, :3], world_from_box[:3, 3]
         local = (points - middle.to(points)) @ rotation.to(points)
@@ -56,12 +57,14 @@ def box_shadows(
         near = met & _on_the_ground(local, size)
         if not bool(near.any()):
             continue
-        foot = _foot(local[near], (directions @ rotation.to(points))[near], size)
+        foot, ahead_m = _foot(local[near], (directions @ rotation.to(points))[near], size)
         factor[near] = factor[near] * (1.0 - sky_covered(foot, size)).clamp(0.0, 1.0)
         if to_sun is not None:
             sun = to_sun.to(points) @ rotation.to(points)
-            hidden[near] |= in_shadow(foot, size, sun)
-    return factor, hidden
+            behind = in_shadow(foot, size, sun)
+            further_m[near] = torch.where(behind, ahead_m, further_m[near])
+            hidden[near] |= behind
+    return factor, hidden, further_m
 
 
 def _on_the_ground(local: Float[Tensor, "*n 3"], size_m: Float[Tensor, "3"]) -> Bool[Tensor, "*n"]:
@@ -73,8 +76,8 @@ def _on_the_ground(local: Float[Tensor, "*n 3"], size_m: Float[Tensor, "3"]) -> 
 
 def _foot(
     local: Float[Tensor, "n 3"], along: Float[Tensor, "n 3"], size_m: Float[Tensor, "3"]
-) -> Float[Tensor, "n 3"]:
-    """Where rays meet the plane that a box stands on, height 0.
+) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
+    """Where rays meet the plane that a box stands on, height 0, and how much further that is [m].
 
     Fields know the road's height to a few centimetres, which at a grazing angle is most of a car's
     length: that far, points are moved along their rays, and straight down or up from there.
@@ -82,8 +85,9 @@ def _foot(
     height = local[:, 2] + 0.5 * size_m[2]
     down = -along[:, 2]
     ahead_m = height.clamp(-ROUGH_M, ROUGH_M) / down.clamp_min(GRAZING)
-    moved = local[:, :2] + (ahead_m * (down > GRAZING))[:, None] * along[:, :2]
-    return torch.cat([moved, torch.zeros_like(moved[:, :1])], dim=1)
+    ahead_m = torch.where(down > GRAZING, ahead_m, 0.0)
+    moved = local[:, :2] + ahead_m[:, None] * along[:, :2]
+    return torch.cat([moved, torch.zeros_like(moved[:, :1])], dim=1), ahead_m
 
 
 def sky_covered(foot_m: Float[Tensor, "n 3"], size_m: Float[Tensor, "3"]) -> Float[Tensor, "n"]:

@@ -129,7 +129,7 @@ def shade(
     """
     light = daylight(scene)
     origins, directions = rays
-    open_sky, hidden = box_shadows(origins, directions, range_m, boxes, light.to_sun)
+    open_sky, hidden, further_m = box_shadows(origins, directions, range_m, boxes, light.to_sun)
     factor = open_sky[:, None].expand(-1, 3).clone()
     if not light.shines:
         return linear * factor
@@ -146,7 +146,8 @@ def shade(
     behind = hidden[near]
     if casters is not None and bool(behind.any()):
         there = replace(casters, moment=casters.moment[near[behind]])
-        sun[behind] = sun_past(scene, points[behind], light.to_sun, there)
+        moved = points[behind] + directions[near[behind]] * further_m[near[behind], None]
+        sun[behind] = sun_past(scene, moved, light.to_sun, there)
     left = light.left_in_shadow
     factor[near] = left * factor[near] + (1.0 - left) * sun[:, None]
     return linear * factor

@@ -32,8 +32,9 @@ def under_vehicle(
         size_m: Length, width, height of the vehicle.
     """
     length, width = size_m[:2]
-    end, wheel_end = 0.5 * length, AXLE * length + RADIUS_M
-    share = ((points_m[:, 0].abs() - wheel_end) / (end - wheel_end)).clamp(0.0, 1.0)
+    wheel_end = AXLE * length + RADIUS_M
+    behind = (0.5 * length - wheel_end).clamp_min(0.01)  # quads are shorter than their wheels
+    share = ((points_m[:, 0].abs() - wheel_end) / behind).clamp(0.0, 1.0)
     low = points_m[:, 2] < size_m[2] * (CLEARANCE + (BUMPER - CLEARANCE) * share)
     on_wheel = torch.zeros_like(low)
     for ahead in (-1.0, 1.0):

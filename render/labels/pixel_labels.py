@@ -109,9 +109,9 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         "lies in the box, grown by 0.15 m, of one that stands still. The ground under it is not "
         "part of it, nor, in the field of a car, van, truck or bus that was learnt from pictures, "
         "is what is lower over the foot of its box than 0.1 of its height (0.14 at its ends), "
-        "unless the ray meets a wheel there (taken to be 0.66 m high and 0.25 m broad, 0.3 of its "
-        "length from its middle). The number is the `instance` of an "
-        "object of the same frame, and the same in all frames; 0 is none.",
+        "unless the ray meets a wheel there (taken to be 0.66 m high, to begin 0.25 m inside its "
+        "sides, and to be 0.3 of its length from its middle), or than 0.03 m. The number is the "
+        "`instance` of an object of the same frame, and the same in all frames; 0 is none.",
         unit="id",
         dtype="uint16",
         shape="h w",

@@ -7,16 +7,29 @@ import numpy as np
 import pytest
 import torch
 
+from recon.actor_scores import box_pixels
 from recon.evaluate import evaluate_scene
-from recon.evidence import load_data, masked_pixels
+from recon.evidence import blind_pixels, load_data, masked_pixels
 from recon.kernels.backend import Backend, choose_backend
+from recon.masks import actor_mask
 from recon.scene import Scene
-from recon.train import train
+from recon.train import train, train_step
+from recon.training import new_training
 from scenes.clip import Clip
-from tests.scene_maker import make_drive, tiny_config
+from tests.crowd_maker import PARKED, PARKED_CONFIG
+from tests.scene_maker import driving_car, make_drive, tiny_config
 
 LENS = (-0.35, 0.0, 0.0, 0.0)
 """It sees 0.65 focal lengths far: the picture's corners are 0.75 away."""
+
+
+def cars(folder: Path) -> Clip:
+    """With one that moves, partly where the lens is blind, and one that stands."""
+    car = driving_car()
+    near = car.trajectory.world_from_body.copy()
+    near[:, 0, 3] -= 5.0
+    moving = replace(car, trajectory=replace(car.trajectory, world_from_body=near))
+    return make_drive(folder, actors=(PARKED, moving), lidar=True, lens=LENS)
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +63,21 @@ def test_it_trains_and_is_scored_where_it_saw(clip: Clip, backend: Backend) -> N
         assert score.psnr_db > 15.0
         assert not picture.counts[0, 0]
         assert picture.render[~picture.counts].max() == 0.0
+
+
+def test_road_users_beside_what_the_lens_shows_do_no_harm(tmp_path: Path) -> None:
+    clip, settings = cars(tmp_path), replace(PARKED_CONFIG, backend=str(Backend.TORCH))
+    data = load_data(clip, settings)
+    assert data.hidden is not None
+    assert bool(torch.isfinite(data.hidden.pixel_angle).all())
+    training = new_training(clip, settings, data)
+    for step in range(3):
+        losses = train_step(training, data, settings, step)
+        assert np.isfinite(list(losses.values())).all()
+    scene = Scene(clip=clip, config=settings, model=training.model, backend=Backend.TORCH)
+    blind = blind_pixels(clip.cameras[0].camera)
+    pose, camera = clip.world_from_camera(0, 0), clip.cameras[0].camera
+    boxes = [actor_mask(camera, pose, (actor,), 0, 0.0) for actor in clip.actors]
+    assert any((box & blind).any() for box in boxes)
+    for actor in clip.actors:
+        assert not (box_pixels(scene, camera, 0, actor, 0) & blind).any()

@@ -198,6 +198,22 @@ def test_where_hardly_any_road_is_in_the_sun_the_sky_says_how_strong_it_is() -> 
     assert float(daylight(brighter).sun.mean()) > float(found.sun.mean())  # road is believed, too
 
 
+def test_beside_a_wall_what_little_road_is_in_the_sun_says_how_strong_it_is() -> None:
+    """However much of the light is the sky's."""
+    to_sun = np.array([0.0, 0.6, 0.8])
+    hedge = ([10.0, 6.0, 0.0], [500.0, 7.0, 30.0])
+    scene, meant = under_a_clear_sky(to_sun, 1.2 * SUN, 0.3, (hedge,))
+    lit = scene.ground
+
+    def ground(places: Float[Tensor, "n 3"], eyes: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        return torch.where((places[:, 0] > 10.0)[:, None], 0.3, 1.0) * lit(places, eyes)
+
+    found = daylight(replace(scene, ground=ground))
+    assert_close(found.sun, meant.sun, rtol=0.05, atol=0.0)
+    whole = daylight(replace(scene, ground=lambda *each: 0.3 * lit(*each)))
+    assert float(whole.sun.mean()) < float(found.sun.mean())  # all alike: those are leaves
+
+
 def test_a_day_without_a_view_of_the_sky_is_no_night() -> None:
     """Between walls the road alone says how much light there is."""
     around = [([-500.0, y, 0.0], [500.0, y + 1.0, 500.0]) for y in (-9.0, 8.0)]

@@ -68,7 +68,7 @@ def test_the_shadow_is_under_and_beside_the_box_and_nowhere_else() -> None:
         torch.linspace(-30.0, 30.0, 121, dtype=torch.float64),
         indexing="ij",
     )
-    factor, hidden = box_shadows(*looking_down(x, y), [(box_at(4.0, -2.0, 0.7), CAR)])
+    factor, hidden, _ = box_shadows(*looking_down(x, y), [(box_at(4.0, -2.0, 0.7), CAR)])
     assert factor.shape == hidden.shape == x.shape
     assert not hidden.any()  # without a sun
     apart = torch.hypot(x - 4.0, y + 2.0)
@@ -86,7 +86,7 @@ def test_what_is_not_ground_keeps_its_light() -> None:
     range_m = torch.tensor([8.5, 8.0, math.inf], dtype=torch.float64)  # roof, a wall, the sky
     overhead = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
     for boxes in ([(box_at(0.0, 0.0), CAR)], []):
-        factor, hidden = box_shadows(origins, down, range_m, boxes, overhead)
+        factor, hidden, _ = box_shadows(origins, down, range_m, boxes, overhead)
         assert factor.tolist() == [1.0] * 3
         assert not hidden.any()
 
@@ -99,7 +99,7 @@ def test_the_sun_throws_it_to_the_other_side() -> None:
     assert in_shadow(foot, CAR, to_sun).tolist() == [True, False, False]
     boxes = [(box_at(0.0, 0.0), CAR)]
     rays = looking_down(torch.zeros(3, dtype=torch.float64), y)
-    factor, hidden = box_shadows(*rays, boxes, to_sun)
+    factor, hidden, _ = box_shadows(*rays, boxes, to_sun)
     assert hidden.tolist() == [True, False, False]
     assert torch.equal(factor, box_shadows(*rays, boxes)[0])  # the sky knows no sun
 
@@ -142,4 +142,6 @@ def test_a_rough_road_moves_no_shadow(rough_m: float) -> None:
     wanted, found = (box_shadows(eyes, along, far, boxes, to_sun) for far in ranges)
     assert_close(found[0], wanted[0])
     assert torch.equal(found[1], wanted[1])
+    moved = along * (ranges[1] + found[2])[:, None]
+    assert_close(moved[found[1]], (along * ranges[0][:, None])[wanted[1]])
     assert 0 < int(wanted[1].sum()) < len(x)

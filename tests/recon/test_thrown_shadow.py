@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+import recon.surroundings
 from recon.march import MarchOutput
 from recon.relight import shadowed
+from recon.scene import Scene
 from tests.light_maker import NUMBER, TO_SUN, WHITE, box, dim, lit_by, plain, seen, staged_with
 
 GREY = torch.tensor([0.30, 0.25, 0.20])
@@ -72,3 +74,26 @@ def test_nobody_throws_no_shadow(monkeypatch: pytest.MonkeyPatch) -> None:
     lit_by(monkeypatch, dim(sky=GREY))
     rays, out = on_the_ground([(12.0, 0.0)], [0])
     assert shadowed(plain(GREY, GREY), rays, out, out.linear, staged_with(None), {}) is out.linear
+
+
+def test_fields_hide_the_sun_from_where_rays_meet_the_road_they_stand_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However wrong the height is that is known of it."""
+    to_sun = torch.from_numpy(TO_SUN).float()
+    lit_by(monkeypatch, dim(sky=GREY, to_sun=to_sun, sun=SUN))
+    scene, starts = plain(WHITE, GREY), []
+
+    def sun_past(_: Scene, points: Tensor, *__: object) -> Tensor:
+        starts.append(points)
+        return torch.zeros(len(points))
+
+    monkeypatch.setattr(recon.surroundings, "sun_past", sun_past)
+    eye, places = torch.tensor([2.0, -1.6, 1.5]), torch.tensor([[12.0, -1.6, 0.0]])
+    along = torch.nn.functional.normalize(places - eye, dim=1)
+    for rough_m in (0.0, 0.05, -0.06):
+        out = seen(torch.zeros(1), float(-(1.5 - rough_m) / along[0, 2]))
+        shadowed(scene, (eye[None], along), out, out.linear, staged_with(None), {NUMBER: WHO})
+    for start in starts:
+        assert_close(start, places, atol=1e-4, rtol=0.0)
+    assert len(starts) == 3

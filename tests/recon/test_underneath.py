@@ -10,7 +10,7 @@ from recon.config import FieldConfig
 from recon.field import GridField
 from recon.shadow import CLEARANCE
 from recon.staged import Look, stage
-from recon.underneath import AXLE, BUMPER
+from recon.underneath import AXLE, BUMPER, SLACK_M, TYRE_M, under_vehicle
 from scenes.actor import Actor
 from scenes.semantics import Semantic
 from scenes.trajectory import Trajectory
@@ -72,8 +72,21 @@ def test_from_before_it_one_sees_wheels_on_the_sides_and_the_road_between() -> N
     assert underneath(places, AHEAD).tolist() == [False, True, True, True, False]
     # who looks steeply down there sees road before the wheel
     assert underneath([(end, 0.8, 0.12)], (-1.0, 0.0, -1.0)).tolist() == [True]
-    # what is behind a wheel is not seen through it, and one before it hides nothing
-    assert underneath([(0.0, 0.8, 0.1)], (0.0, -1.0, -0.05)).tolist() == [True]
+
+
+def test_wheels_are_met_a_little_beside_and_before_where_a_field_has_a_surface() -> None:
+    inner = 0.5 * SIZE_M[1] - TYRE_M
+    behind = [(AXLE_M, inner - away, 0.1) for away in (0.1, SLACK_M + 0.1)]
+    assert underneath(behind, (0.0, -1.0, -0.3)).tolist() == [False, True]
+    assert underneath([(AXLE_M, 0.53 * SIZE_M[1], 0.1)], (0.0, -1.0, -2.0)).tolist() == [False]
+
+
+def test_what_is_shorter_than_its_wheels_has_no_bumpers() -> None:
+    low = torch.tensor([[0.0, 0.0, 0.13], [0.0, 0.0, 0.11]])
+    along = torch.tensor([[0.0, 0.0, -1.0]]).repeat(2, 1)
+    for length in (1.0, 1.65):
+        found = under_vehicle(low, along, torch.tensor([length, 1.5, 1.2]))
+        assert found.tolist() == [False, True]
 
 
 def test_only_fields_that_were_learnt_from_pictures_of_vehicles() -> None:
