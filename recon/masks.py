@@ -41,7 +41,7 @@ def box_extent(
 ) -> tuple[float, float, float, float] | None:
     """Left, top, right, bottom of a box's projection [px], not clipped; None if behind.
 
-    Neither what lies less than `NEAR_M` in front of the camera nor what its lens is blind to counts.
+    Nothing counts that lies less than `NEAR_M` in front of the camera, or beside what it shows.
     """
     corners = transform_points(
         invert(world_from_camera) @ world_from_box, box_corners(np.asarray(size_m))
