@@ -121,8 +121,10 @@ def test_where_others_hide_all_of_it_nothing_is_drawn(data: Data) -> None:
         srgb=data.hidden.srgb[:0],
         coloured=data.hidden.coloured[:0],
     )
+    depth = replace(data.depth, of_actors=None, actor_weight=None)
     batch = draw_batch(
-        replace(data, hidden=hidden), 400, 0.25, torch.Generator().manual_seed(0), STANDING
-    )
+        replace(data, hidden=hidden, depth=depth), 400, 0.25, torch.Generator().manual_seed(0),
+        STANDING,
+    )  # fmt: skip
     assert len(batch.lent) == 0
     assert len(batch.rays) == 400
