@@ -51,10 +51,11 @@ SUNLIT = 0.5
 DIFFUSE = 0.35
 """Of the light of level ground in the sun, the glow about it may make the sky's up to this share:
 on fair days it is 0.15 to 0.35, down to a clearness of 0.64 (Erbs, Klein, Duffie 1982)."""
-OPEN, MIXED, HAZY = 0.5, 1.5, 0.5
+OPEN, MIXED, HAZY = 0.5, 2.0, 0.5
 """Where less than this share of the road is in the sun, and is not so many times brighter than the
-rest, sun and shade of leaves share its pixels. There the sky says how much light there is: it has
-`DIFFUSE` of it at most, and no more glow than this (as the standard skies 7 and 10: 5, not 10)."""
+rest (as it should be: 1 / `DIFFUSE`), sun and shade of leaves share its pixels. There the sky says
+how much light there is: it has `DIFFUSE` of it at most, and no more glow than this (as the standard
+skies 7 and 10: 5, not 10)."""
 GLOWS = 21
 """Strengths of the glow, from all of the standard sky's to none, that are tried."""
 LAMP_M, DOWN, LIT_M = 0.65, 0.05, (5.0, 15.0)
