@@ -40,7 +40,8 @@ UNKNOWN = 1e-6
 WHOLE = 0.95
 """A pixel of which somebody has this share shows nobody else."""
 OFF_M = 0.05
-"""Somebody's own shadow on a surface is looked for from so far off it [m]."""
+"""Somebody's own shadow on a surface is looked for from so far off it [m], and as much as its pixel
+is wide, which is how well it is known where it is."""
 MATT = 1e-3
 """Surfaces that mirror less than this mirror nothing."""
 LEAST = 0.02
@@ -123,7 +124,9 @@ def _sun_on(
     lit = torch.nonzero(sun.sum(dim=1) > 0.0)[:, 0]
     to_sun = daylight(scene).to_sun
     if len(lit) and to_sun is not None:
-        start = sight.points_m[lit] - OFF_M * rays.directions[lit]
+        away_m = (sight.points_m[lit] - rays.origins_m[lit]).norm(dim=1)
+        off_m = OFF_M + away_m * rays.pixel_angle[lit]
+        start = sight.points_m[lit] - off_m[:, None] * rays.directions[lit]
         there = replace(casters, moment=casters.moment[lit])
         sun[lit] *= sun_past(scene, start, to_sun, there)[:, None]
     return sun

@@ -18,7 +18,7 @@ from recon.field import GridField, Instance, RadianceField
 from recon.gloss import Sight, sight_of
 from recon.material import POLISHED, Material, material_of
 from recon.rays import Rays
-from recon.relight import relit
+from recon.relight import OFF_M, relit
 from recon.space import Block
 from recon.staged import Staged
 from tests.light_maker import NUMBER, TO_SUN, Plain, box, dim, lit_by, plain, seen
@@ -130,6 +130,23 @@ def test_it_gets_as_much_sun_as_it_and_others_let_pass(real_sights) -> None:
     real_sights(dim(sky=GREY, to_sun=torch.from_numpy(TO_SUN).float(), sun=SUN))
     found = lit(plain(GREY, GREY, thickness=0.75), STRAIGHT)
     assert_close(found[0], ALBEDO * (GREY + 0.25 * 0.8 * SUN / torch.pi), rtol=0.02, atol=0.0)
+
+
+def test_its_own_shadow_is_looked_for_from_as_far_off_as_it_is_known(
+    real_sights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The roof is 3 m away, and a pixel there 3 mm wide."""
+    real_sights(dim(sky=GREY, to_sun=torch.from_numpy(TO_SUN).float(), sun=SUN))
+    starts = []
+
+    def sun_past(_: Plain, points: Tensor, *__: object) -> Tensor:
+        starts.append(points)
+        return torch.ones(len(points))
+
+    monkeypatch.setattr(recon.relight, "sun_past", sun_past)
+    lit(plain(GREY, GREY), SLANTED)
+    roof_m = HIGH_M + 0.5 * 1.5
+    assert float(starts[0][0, 2]) == pytest.approx(roof_m + 0.6 * (OFF_M + 3e-3), abs=1e-3)
 
 
 def test_what_is_less_open_gets_less_of_the_sky_but_all_of_the_sun(real_sights) -> None:
