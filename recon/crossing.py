@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from recon.crowd import GROWN, Whereabouts
+from recon.crowd import Whereabouts, square, unit_from_box
 from recon.depth import DepthEvidence
+from recon.parts import cross_unit_cube
 from scenes.actor import Actor
 
 STANDING_WEIGHT = 0.1
@@ -48,10 +49,9 @@ def _crossing(
     evidence: DepthEvidence, where: Whereabouts, row: Int64[Tensor, "n"], k: int, actor: Actor
 ) -> Int64[Tensor, "m"]:
     there = torch.nonzero(where.there[row, k])[:, 0]
-    maps = where.box_from_world[row[there], k]
-    half_m = 0.5 * torch.from_numpy(actor.size_m * GROWN).float()
+    size_m = torch.from_numpy(actor.size_m).float()
+    maps = unit_from_box(size_m) @ square(where.box_from_world[row[there], k])
     starts = torch.einsum("nij,nj->ni", maps[..., :3], evidence.origins_m[there]) + maps[..., 3]
     along = torch.einsum("nij,nj->ni", maps[..., :3], evidence.directions[there])
-    one, other = ((side * half_m - starts) / along for side in (-1.0, 1.0))
-    near, far = torch.minimum(one, other).amax(1), torch.maximum(one, other).amin(1)
-    return there[(far > near.clamp_min(0.0)) & (evidence.range_m[there] > near)]
+    entry_m, leave_m = cross_unit_cube(starts, along)
+    return there[(leave_m > entry_m) & (evidence.range_m[there] > entry_m)]

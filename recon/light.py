@@ -100,7 +100,7 @@ def _clear_day(scene: Scene, seen: "_Evidence", light: Daylight) -> Daylight:
     lit = sun_share(scene, seen.points, up, sun) > SUNLIT
     total = _level(seen.road[lit] if int(lit.sum()) >= LEAST else seen.road, LIT).mean()
     if _dappled(seen, lit):
-        light = _glowing(whole, seen, torch.inf)
+        light = _glowing(whole, seen, torch.inf, HAZY)
         total = torch.maximum(total, light.on_level().mean() / DIFFUSE)
     else:
         light = _glowing(whole, seen, DIFFUSE * float(total))
@@ -116,12 +116,12 @@ def _dappled(seen: "_Evidence", lit: Bool[Tensor, "m"]) -> bool:
     return len(bright) < LEAST or bool(bright.median() < MIXED * dark.median())
 
 
-def _glowing(light: Daylight, seen: "_Evidence", most: float) -> Daylight:
+def _glowing(light: Daylight, seen: "_Evidence", most: float, strongest: float = 1.0) -> Daylight:
     """That clear day with the glow that fits what was seen, if level ground gets no more than that.
 
     The less of what was seen towards the sun is its glow, the brighter is the rest of the sky.
     """
-    glows = torch.linspace(1.0 if most < torch.inf else HAZY, 0.0, GLOWS).tolist()
+    glows = torch.linspace(strongest, 0.0, GLOWS).tolist()
     tries = [_as_seen(replace(light, glow=glow), seen) for glow in glows]
     able = [each for each in tries if float(each.on_level().mean()) <= most] or tries[-1:]
     shown = ~_white(seen)

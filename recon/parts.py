@@ -10,6 +10,7 @@ from recon.field import ABSENT, GridField, Instance, RadianceField
 from recon.kernels.compositing import transmittance
 from recon.rays import FOOTPRINT_STD, Rays
 from recon.sampling import Steps
+from recon.space import cross_box
 
 STRETCH = 48
 """Steps between two looks at how much light is left."""
@@ -152,8 +153,6 @@ def cross_unit_cube(
     origins: Float[Tensor, "rays 3"], along: Float[Tensor, "rays 3"]
 ) -> tuple[Float[Tensor, "rays"], Float[Tensor, "rays"]]:
     """Distances at which rays enter and leave [0, 1]^3; equal where they miss it."""
-    safe = torch.where(along.abs() < 1e-12, torch.full_like(along, 1e-12), along)
-    first, second = -origins / safe, (1.0 - origins) / safe
-    entry = torch.minimum(first, second).amax(-1).clamp_min(0.0)
-    leave = torch.maximum(first, second).amin(-1)
+    entry, leave = cross_box(origins, along, 0.0, 1.0)
+    entry = entry.clamp_min(0.0)
     return entry, torch.maximum(leave, entry)

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from recon.space import cross_box
+
 CLEARANCE = 0.1
 """What is on wheels or feet begins so far up, in its heights: cars at 0.15 m, lorries at 0.4."""
 GROUND_M = 0.4
@@ -135,8 +137,5 @@ def in_shadow(
     """Whether a box stands between points on the ground and the sun; frame as `sky_covered`."""
     half = 0.5 * size_m * size_m.new_tensor([1.0, 1.0, 1.0 - CLEARANCE])
     middle = foot_m.new_tensor([0.0, 0.0, 0.5 * (1.0 + CLEARANCE) * float(size_m[2])])
-    safe = torch.where(to_sun.abs() < 1e-9, torch.full_like(to_sun, 1e-9), to_sun)
-    one, two = ((middle + sign * half - foot_m) / safe for sign in (-1.0, 1.0))
-    enters = torch.minimum(one, two).amax(dim=-1)
-    leaves = torch.maximum(one, two).amin(dim=-1)
+    enters, leaves = cross_box(foot_m, to_sun, middle - half, middle + half)
     return (enters <= leaves) & (leaves > 0.0)

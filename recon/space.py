@@ -58,3 +58,18 @@ def cell_index(unit: Float[Tensor, "*n 3"], side: int) -> Int64[Tensor, "*n"]:
     """Number, among `side`^3 equal cells of the unit cube, of the one each point lies in."""
     x, y, z = (unit * side).long().clamp_(0, side - 1).unbind(-1)
     return (z * side + y) * side + x
+
+
+def cross_box(
+    starts: Float[Tensor, "*#n 3"],
+    along: Float[Tensor, "*#n 3"],
+    low: Float[Tensor, "3"] | float,
+    high: Float[Tensor, "3"] | float,
+) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"]]:
+    """Where lines enter and leave a box between two corners, in lengths of `along`.
+
+    Both may lie before the start; entry > leave is a miss.
+    """
+    safe = torch.where(along.abs() < 1e-12, torch.full_like(along, 1e-12), along)
+    first, second = (low - starts) / safe, (high - starts) / safe
+    return torch.minimum(first, second).amax(-1), torch.maximum(first, second).amin(-1)

@@ -9,10 +9,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from recon.shadow import CLEARANCE
+from recon.space import cross_box
 
 BUMPER = 0.14
 """Height over their own at which vehicles begin at their ends, 0.2 m of cars and half a metre of
-lorries (ECE R58 wants their guards no higher than that); between their axles it is `CLEARANCE`."""
+lorries (where ECE R58 wants guards, 0.55 m up at most); between their axles it is `CLEARANCE`."""
 AXLE, RADIUS_M, TYRE_M, FOOT_M = 0.3, 0.33, 0.25, 0.03
 """How far from the middle axles are, in lengths (wheelbases are about 0.6 of them); half the
 diameter of wheels, and how far in from the vehicle's side they reach; below this, one sees road."""
@@ -36,22 +37,14 @@ def under_vehicle(
     behind = (0.5 * length - wheel_end).clamp_min(0.01)  # quads are shorter than their wheels
     share = ((points_m[:, 0].abs() - wheel_end) / behind).clamp(0.0, 1.0)
     low = points_m[:, 2] < size_m[2] * (CLEARANCE + (BUMPER - CLEARANCE) * share)
+    ways = torch.nn.functional.normalize(directions, dim=1)
     on_wheel = torch.zeros_like(low)
     for ahead in (-1.0, 1.0):
         for left in (-1.0, 1.0):
             inner, outer = 0.5 * width - TYRE_M, 0.5 * BULGE * width
             middle = [ahead * AXLE * length, 0.5 * left * (inner + outer), RADIUS_M + 0.5 * FOOT_M]
             half = [RADIUS_M, 0.5 * (outer - inner), RADIUS_M - 0.5 * FOOT_M]
-            on_wheel |= _meets(points_m, directions, torch.tensor([middle, half]))
+            centre, reach = torch.tensor([middle, half])
+            near, far = cross_box(points_m, ways, centre - reach, centre + reach)
+            on_wheel |= (near <= far) & (far >= -SLACK_M)
     return low & ~on_wheel
-
-
-def _meets(
-    points_m: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"], box_m: Float[Tensor, "2 3"]
-) -> Bool[Tensor, "n"]:
-    """Whether rays meet a box (middle and half sides), from shortly before points onwards."""
-    along = torch.nn.functional.normalize(directions, dim=1)
-    along = torch.where(along.abs() < 1e-9, 1e-9, along)
-    one, two = ((box_m[0] + sign * box_m[1] - points_m) / along for sign in (-1.0, 1.0))
-    near, far = torch.minimum(one, two).amax(1), torch.maximum(one, two).amin(1)
-    return (near <= far) & (far >= -SLACK_M)

@@ -78,7 +78,7 @@ def _edges(
     """Pixels at or beside strangers and new shadows, whose neighbours differ."""
     size = (camera.height, camera.width)
     strange = torch.tensor([False, *(number in staged.strangers for number in staged.ids)])
-    light, before = (each.cpu().mean(dim=1).nan_to_num() for each in (linear, march.linear))
+    light, before = (each.cpu().mean(dim=1) for each in (linear, march.linear))
     shadow = light < (1.0 - CONTRAST) * before
     near = _spread((strange[march.instance.cpu()] | shadow).view(size).float())
     light = light.view(size)

@@ -13,7 +13,7 @@ from recon.depth import DepthEvidence
 from recon.evidence import Data, load_data
 from scenes.actor import Actor
 from scenes.geometry import invert, transform_points
-from tests.crowd_maker import ACTORS, crowd_config, peopled_drive
+from tests.crowd_maker import ACTORS, crowd_config, peopled_drive, waiting_car
 from tests.scene_maker import driving_car
 
 TIMES = np.arange(0, 600_000, 50_000)
@@ -76,16 +76,7 @@ def test_near_and_far_ones_have_the_root_of_their_sizes() -> None:
     actor = driving_car()
     few, many = weight_of(100, actor), weight_of(400, actor)
     assert many.sum() == pytest.approx(2.0 * few.sum())
-    parked = replace(
-        actor,
-        trajectory=replace(
-            actor.trajectory,
-            world_from_body=np.repeat(
-                actor.trajectory.world_from_body[:1], len(actor.trajectory.time_us), axis=0
-            ),
-        ),
-    )
-    assert weight_of(100, parked).sum() == pytest.approx(STANDING_WEIGHT * few.sum())
+    assert weight_of(100, waiting_car()).sum() == pytest.approx(STANDING_WEIGHT * few.sum())
 
 
 def test_more_rays_show_them_beside_the_others(data: Data) -> None:
