@@ -16,8 +16,6 @@ import tyro
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-import recon.relight
-import recon.surroundings
 from recon import shots
 from recon.assets import load_look
 from recon.kernels.backend import Backend
@@ -30,6 +28,7 @@ from scenes.camera import camera_rays
 from scenes.worlds.light import Light
 from scenes.worlds.tracer import Tracer
 from scenes.worlds.view import photograph, true_view
+from tests.light_maker import LIT
 from tests.recon.test_relight_sunshine import Camera4, Street, empty_street, sunshine
 
 SIDE_PX, ACROSS = 64, 3
@@ -68,7 +67,7 @@ def scores(name: str, overcast: float) -> tuple[float, float, float]:
     world, actor, _ = shots.stage(name)
     world = replace(world, lighting=replace(world.lighting, overcast=overcast))
     light, truth = sunshine(world), Light(Tracer(world))
-    for module in (recon.relight, recon.surroundings):
+    for module in LIT:
         module.daylight = lambda _: light  # pyright: ignore[reportAttributeAccessIssue]
     scene, squared, iou, stops = empty_street(world), [], [], []
     for camera, box_from_camera in shots.cameras(actor.size_m, RING)[1::EVERY]:

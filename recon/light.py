@@ -19,7 +19,7 @@ from torch import Tensor
 from recon.evidence import camera_trajectory, pixel_angle, scaled_camera
 from recon.march import MarchOutput
 from recon.scene import Scene
-from recon.sightlines import nearest_pose, sun_share
+from recon.sightlines import around, nearest_pose, sun_share
 from recon.sky import Daylight, gradation
 from scenes.camera import camera_rays
 from scenes.clip import Clip
@@ -86,6 +86,15 @@ def daylight(scene: Scene) -> Daylight:
     if float(_level(seen.road, LIT).mean()) < (1.0 + OVERCAST) * torch.pi * float(even.mean()):
         return light
     return _clear_day(scene, seen, light)
+
+
+def coming(
+    scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
+    """Radiance that comes to places from directions, all but the sun itself, and from how far."""
+    linear, stands, range_m = around(scene, origins, directions)
+    sky = daylight(scene).sky_at(directions)
+    return torch.where(stands[:, None], linear, sky), range_m
 
 
 def _clear_day(scene: Scene, seen: "_Evidence", light: Daylight) -> Daylight:
@@ -174,7 +183,7 @@ def _evidence(scene: Scene) -> _Evidence:
         at.append(directions[open_sky])
         above.append(out.linear[high])
         places = origins + directions * out.range_m[:, None]
-        on_it = _on_road(places, out, scene.clip.ego)
+        on_it = on_road(places, out, scene.clip.ego)
         points.append(places[on_it])
         road.append(out.linear[on_it])
         way_m, cosine = beam_way(scene.clip, origins[:1], places[on_it])
@@ -249,8 +258,8 @@ def _looks(scene: Scene) -> list[tuple[Tensor, Tensor, MarchOutput]]:
     return found
 
 
-def _on_road(points: Float[Tensor, "n 3"], out: MarchOutput, ego: Trajectory) -> Bool[Tensor, "n"]:
-    """Points of the road that the car drove on, or beside."""
+def on_road(points: Float[Tensor, "n 3"], out: MarchOutput, ego: Trajectory) -> Bool[Tensor, "n"]:
+    """Where what rays meet is the road that the car drove on, or beside."""
     found = out.range_m < FAR_M
     near = torch.nonzero(found)[:, 0]
     there = nearest_pose(ego, points[near])

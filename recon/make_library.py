@@ -4,8 +4,8 @@
 
 Truth says how far the surface is that a pixel shows (`recon.shots`), so points are learnt from, not
 rays: nothing is before the surface, and just behind it, as deep as a step of a march may reach, it
-is solid and made of what the middle of the pixel shows. So it looks the same wherever the steps of
-a ray fall.
+is solid and made of what the middle of the pixel shows; unless it is thinner. So it looks the same
+wherever the steps of a ray fall.
 """
 
 from dataclasses import dataclass, replace
@@ -146,6 +146,7 @@ def _loss(
     # limbs pass where they were not before
     deep = torch.rand(POINTS, generator=random) < (DEEPER_SHARE if latent is None else 0.0)
     depth_m = torch.where(deep, DEEPER * diagonal_m, DEEP * diagonal_m + step_m)
+    depth_m = torch.minimum(depth_m, shots.thick_m[behind])
     solid_m = shots.range_m[behind] + depth_m * torch.rand(POINTS, generator=random)
     ray, at_m = torch.cat([before, behind]), torch.cat([empty_m, solid_m])
     unit = (shots.origins[ray] + shots.along[ray] * at_m[:, None]).clamp(0.0, 1.0)

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from recon.gloss import Sight, sight_of
-from recon.light import daylight
+from recon.light import coming, daylight
 from recon.march import MarchOutput
 from recon.rays import Rays
 from recon.scene import Scene
@@ -24,7 +24,6 @@ from recon.sightlines import SKIN_M, sun_share
 from recon.staged import Baked, Staged
 from recon.surroundings import (
     SIDES,
-    coming,
     cube_on,
     lamplight,
     shade,

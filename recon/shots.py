@@ -17,6 +17,7 @@ from recon.parts import cross_unit_cube
 from recon.rays import FOOTPRINT_STD
 from recon.sightlines import BEAM_RAD
 from recon.surroundings import Cube, cube_on, face_rays, irradiance_of_faces
+from recon.thickness import thickness_m
 from scenes.actor import Actor
 from scenes.assets import LIBRARY, LIBRARY_SEED
 from scenes.camera import Camera, camera_rays
@@ -48,6 +49,10 @@ RINGS: tuple[Ring, ...] = (
 KEYS = 8
 KEY_RINGS: tuple[Ring, ...] = ((1.0, 1.0, None), (2.0, 1.6, None), (1.0, 0.0, 0.5))
 """Moments of a swing of limbs at which there are pictures, and from where at each."""
+DEEPEST = 0.05
+"""Share of the box's diagonal: solid so far is as good as for ever."""
+EYES = 2
+"""Every which camera looks for open space behind surfaces."""
 TALLEST = 0.9
 """Share of the picture that the longest side fills."""
 
@@ -65,6 +70,8 @@ class Shots:
     leave_m: Float[Tensor, "n"]
     range_m: Float[Tensor, "n"]
     """To the surface of the one in the middle; inf where it is not what the pixel shows."""
+    thick_m: Float[Tensor, "n"]
+    """How far it is solid behind that along the ray (`recon.thickness`)."""
     albedo: Float[Tensor, "n 3"]
     """Linear, at the middle of the pixel, as the following; 0 where it is not shown."""
     mirror: Float[Tensor, "n"]
@@ -127,8 +134,11 @@ def photographed(name: str) -> tuple[Shots, Actor, int]:
     light = Light(Tracer(world))
     cube = stage_light(light, actor)
     views = cameras(actor.size_m, KEY_RINGS if limbs else RINGS)
+    there = actor.trajectory.world_from_body[0]
+    eyes_m = np.array([(there @ box_from_camera)[:3, 3] for _, box_from_camera in views[::EYES]])
+    studio = Studio(light=light, actor=actor, cube=cube, eyes_m=eyes_m)
     parts = [
-        _picture(light, actor, cube, camera, box_from_camera, key, key * period_us // KEYS)
+        _picture(studio, camera, box_from_camera, key, key * period_us // KEYS)
         for key in range(KEYS if limbs else 1)
         for camera, box_from_camera in views
     ]
@@ -141,18 +151,29 @@ def photographed(name: str) -> tuple[Shots, Actor, int]:
     return shots, actor, period_us
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Studio:
+    """Where somebody is photographed."""
+
+    light: Light
+    actor: Actor
+    cube: Cube
+    """Light on the sides of its box."""
+    eyes_m: Float64[np.ndarray, "eyes 3"]
+    """From where all around open space is looked for (world)."""
+
+
 def _picture(
-    light: Light,
-    actor: Actor,
-    cube: Cube,
+    studio: Studio,
     camera: Camera,
     box_from_camera: Float64[np.ndarray, "4 4"],
     key: int,
     time_us: int,
 ) -> Shots:
+    actor = studio.actor
     eye = actor.trajectory.world_from_body[0] @ box_from_camera
     pixels = camera.pixel_centres().reshape(-1, 2)
-    range_m, made_of = _surface(light, actor, cube, rays_at(camera, pixels, eye, time_us))
+    known = _surface(studio, rays_at(camera, pixels, eye, time_us))
     starts, directions = (
         torch.from_numpy(each).float() for each in camera_rays(camera, pixels, box_from_camera, 0)
     )
@@ -166,42 +187,42 @@ def _picture(
         directions=directions,
         enter_m=enter_m,
         leave_m=leave_m,
-        range_m=range_m,
         footprint=torch.full((len(pixels),), float(FOOTPRINT_STD / camera.fx * across)),
         key=torch.full((len(pixels),), key),
-        **made_of,
+        **known,
     )
     met = leave_m > enter_m
     return Shots(**{name: getattr(every, name)[met] for name in Shots.__dataclass_fields__})
 
 
-def _surface(
-    light: Light, actor: Actor, cube: Cube, rays: tuple[np.ndarray, np.ndarray, np.ndarray]
-) -> tuple[Float[Tensor, "n"], dict[str, Tensor]]:
+def _surface(studio: Studio, rays: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[str, Tensor]:
     """How far away the actor is, inf where rays show something else, and of what it is made.
 
     Its box is not turned, so axes of the world are those of the box.
     """
-    tracer = light.tracer
+    tracer, actor = studio.light.tracer, studio.actor
     mine, hits = tracer.cast_on(actor.id, *rays)
-    mirror, around = light.finish(hits)
+    mirror, around = studio.light.finish(hits)
     colour = albedo(tracer.spots(hits, rays[1][mine], 0.0), tracer.world.road)
     normal = torch.from_numpy(hits.normal).float()
-    openness = torch.from_numpy(around.mean(axis=1)).float() / cube_on(cube, normal).mean(dim=1)
+    openness = torch.from_numpy(around.mean(axis=1)).float()
+    to_it = rays[0][mine], rays[1][mine], rays[2][mine]
+    most_m = DEEPEST * float(np.linalg.norm(actor.size_m))
     values = {
-        "albedo": torch.from_numpy(colour).float(),
-        "mirror": torch.from_numpy(mirror).float(),
-        "openness": openness,
+        "range_m": hits.range_m,
+        "thick_m": thickness_m(tracer, actor.id, to_it, hits.range_m, studio.eyes_m, most_m),
+        "albedo": colour,
+        "mirror": mirror,
+        "openness": openness / cube_on(studio.cube, normal).mean(dim=1),
         "normal": normal,
     }
-    count, shown = len(rays[0]), torch.from_numpy(mine)
-    range_m = torch.full((count,), torch.inf)
-    range_m[shown] = torch.from_numpy(hits.range_m).float()
-    found = {
-        name: torch.zeros(count, *value.shape[1:]).index_copy(0, shown, value)
-        for name, value in values.items()
-    }
-    return range_m, found
+    shown, found = torch.from_numpy(mine), {}
+    for name, value in values.items():
+        known = torch.as_tensor(value).float()
+        nothing = torch.inf if name.endswith("_m") else 0.0
+        every = torch.full((len(rays[0]), *known.shape[1:]), nothing)
+        found[name] = every.index_copy(0, shown, known)
+    return found
 
 
 def stage_light(light: Light, actor: Actor) -> Cube:

@@ -4,7 +4,7 @@ World axes, metres; linear radiance in the scene's scale.
 """
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from recon.march import OPAQUE, MarchOutput
@@ -76,18 +76,10 @@ def sun_share(
     return torch.where(shown_surface(scene, start, towards, out), 1.0 - out.opacity, 1.0)
 
 
-def soft_sun_share(
-    scene: Scene,
-    points: Float[Tensor, "n 3"],
-    normals: Float[Tensor, "n 3"],
-    to_sun: Float[Tensor, "3"],
-) -> Float[Tensor, "n"]:
-    """The same, as far as edges of shadows are known: their mean over directions about the sun's.
-
-    Points that are near to each other, and face alike, share it.
-    """
-    if not len(points):
-        return torch.zeros(0)
+def patches(
+    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"]
+) -> tuple[Float[Tensor, "p 3"], Float[Tensor, "p 3"], Int64[Tensor, "n"]]:
+    """Points that are near to each other, and face alike: their means, unit normals, and whose."""
     face = 2 * normals.abs().argmax(dim=1) + (normals.sum(dim=1) > 0.0)
     key = torch.cat([(points / CELL_M).floor().long(), face[:, None]], dim=1)
     cells, cell = torch.unique(key, dim=0, return_inverse=True)
@@ -95,17 +87,10 @@ def soft_sun_share(
     middle, facing = (
         torch.zeros(len(cells), 3).index_add(0, cell, each) / count for each in (points, normals)
     )
-    about = _about(to_sun)
-    share = sun_share(
-        scene,
-        middle.repeat(len(about), 1),
-        torch.nn.functional.normalize(facing, dim=1).repeat(len(about), 1),
-        about.repeat_interleave(len(middle), 0),
-    )
-    return share.view(len(about), -1).mean(dim=0)[cell]
+    return middle, torch.nn.functional.normalize(facing, dim=1), cell
 
 
-def _about(to_sun: Float[Tensor, "3"]) -> Float[Tensor, "spread 3"]:
+def around_sun(to_sun: Float[Tensor, "3"]) -> Float[Tensor, "spread 3"]:
     """Directions in a cone about the sun's (Fibonacci's spiral on a disc)."""
     index = torch.arange(SPREAD) + 0.5
     reach = to_sun[2].clamp(0.0, SPREAD_RAD)

@@ -11,12 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from recon.light import INSIDE, ROAD_ALBEDO, SUNLIT, beam_way, daylight
+from recon.light import INSIDE, ROAD_ALBEDO, SUNLIT, beam_way, coming, daylight
 from recon.scene import Scene
 from recon.shadow import Box, box_shadows
-from recon.sightlines import SUN_RAD, around, soft_sun_share, sun_share
+from recon.sightlines import SUN_RAD, sun_share
 from recon.sky import hemisphere
 from recon.staged import Staged
+from recon.sunlit import sun_reaching
 
 Cube = Float[Tensor, "6 3"]
 """Irradiance of surfaces that face along the axes of a box, +x, -x, +y, -y, +z, -z, by channel.
@@ -69,15 +70,6 @@ def surroundings(
     return irradiance_of_faces(shade(scene, rays, range_m, linear, [(world_from_box, size_m)]))
 
 
-def coming(
-    scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
-) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
-    """Radiance that comes to places from directions, all but the sun itself, and from how far."""
-    linear, stands, range_m = around(scene, origins, directions)
-    sky = daylight(scene).sky_at(directions)
-    return torch.where(stands[:, None], linear, sky), range_m
-
-
 def lamplight(
     scene: Scene,
     eye_m: Float[Tensor, "1 3"],
@@ -100,11 +92,12 @@ def sunshine(
 ) -> Float[Tensor, "n 3"]:
     """Irradiance of surfaces by the sun itself."""
     light = daylight(scene)
-    if light.to_sun is None:
+    if not light.shines:
         return torch.zeros_like(points)
+    assert light.to_sun is not None
     facing = (normals @ light.to_sun).clamp_min(0.0)
     lit = torch.nonzero(facing > 0.0)[:, 0]
-    facing[lit] *= soft_sun_share(scene, points[lit], normals[lit], light.to_sun).to(facing)
+    facing[lit] *= sun_reaching(scene, points[lit], normals[lit]).to(facing)
     return facing[:, None] * light.sun
 
 

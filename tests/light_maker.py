@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+import recon.light
 import recon.relight
+import recon.sunlit
 import recon.surroundings
 from recon.field import ABSENT, GridField, Instance
 from recon.gloss import Sight
@@ -27,6 +29,8 @@ from tests.scene_maker import tiny_config
 
 Ground = Callable[[Float[Tensor, "n 3"], Float[Tensor, "n 3"]], Float[Tensor, "n 3"]]
 """Radiance of places on the plain, for eyes."""
+LIT = (recon.light, recon.relight, recon.sunlit, recon.surroundings)
+"""Modules that ask what the daylight is."""
 NUMBER = 7
 WHITE = torch.tensor([0.8, 0.8, 0.8])
 TO_SUN = np.array([0.0, 0.6, 0.8])
@@ -141,7 +145,7 @@ def dim(**changes: object) -> Daylight:
 
 def lit_by(patch: pytest.MonkeyPatch, light: Daylight, gloss: float = 0.0) -> None:
     """Have that light in all scenes; all surfaces are white, of which they mirror a share."""
-    for module in (recon.relight, recon.surroundings):
+    for module in LIT:
         patch.setattr(module, "daylight", lambda _: light)
 
     def sight(_: Instance, rays: Rays, range_m: Tensor, *__: object) -> Sight:

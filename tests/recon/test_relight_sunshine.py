@@ -9,8 +9,6 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-import recon.relight
-import recon.surroundings
 from recon.assets import load_look
 from recon.kernels.backend import Backend
 from recon.march import MarchOutput
@@ -23,7 +21,7 @@ from recon.staged import Staged, stage
 from scenes.actor import Actor
 from scenes.camera import Camera, camera_rays
 from scenes.worlds.world import World
-from tests.light_maker import drive
+from tests.light_maker import LIT, drive
 from tests.scene_maker import tiny_config
 
 if TYPE_CHECKING:
@@ -83,11 +81,14 @@ def empty_street(world: World) -> Street:
     from scenes.worlds.light import Light
     from scenes.worlds.tracer import Tracer
 
-    model = new_model(drive(), tiny_config(), Backend.TORCH)
+    # light is exact here, of what the road is made is not known: it is not asked
+    clip = drive()
+    elsewhere = replace(clip, ego=clip.ego.shifted_left(np.full(len(clip.ego), 30.0)))
+    model = new_model(clip, tiny_config(), Backend.TORCH)
     model.support.hits.fill_(1.0)
     model.field.occupancy.occupied.zero_()
     return Street(
-        clip=drive(), config=tiny_config(), model=model, backend=Backend.TORCH,
+        clip=elsewhere, config=tiny_config(), model=model, backend=Backend.TORCH,
         light=Light(Tracer(replace(world, bodies=()))),
     )  # fmt: skip
 
@@ -141,7 +142,7 @@ def test_in_sunshine_it_looks_as_it_would_there(monkeypatch: pytest.MonkeyPatch)
     world, actor, _ = shots.stage("car")
     other = replace(world, lighting=replace(world.lighting, overcast=0.0))
     light = sunshine(other)
-    for module in (recon.relight, recon.surroundings):
+    for module in LIT:
         monkeypatch.setattr(module, "daylight", lambda _: light)
     scene, sunny = empty_street(other), Light(Tracer(other))
     ring = shots.cameras(actor.size_m, ((1.2, 1.6, None), (1.0, 0.0, 0.9)))

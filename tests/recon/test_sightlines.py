@@ -1,16 +1,12 @@
-"""What comes from around, and how much of the sun gets through."""
-
-from dataclasses import replace
+"""What comes from around."""
 
 import pytest
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from torch.testing import assert_close
 
 from recon.scene import Scene
-from recon.sightlines import NEARBY_M, around, soft_sun_share, sun_share
-from tests.light_maker import TO_SUN, plain
+from recon.sightlines import NEARBY_M, around
+from tests.light_maker import plain
 
 SKY, GROUND = torch.tensor([0.3, 0.4, 0.8]), torch.tensor([0.1, 0.1, 0.1])
 WALL = torch.tensor([0.7, 0.2, 0.2])
@@ -69,38 +65,3 @@ def test_down_is_always_ground() -> None:
     linear, stands, _ = around(scene, torch.tensor([[1.0, 0.0, 1.5]]), torch.tensor([[0.0, 0, -1]]))
     assert stands.tolist() == [True]
     assert_close(linear[0], GROUND)
-
-
-def edge() -> tuple[Scene, Float[Tensor, "n 3"], Float[Tensor, "n 3"], Float[Tensor, "3"]]:
-    """Points on the ground across the edge of a wall's shadow."""
-    scene = plain(GROUND, SKY, TO_SUN, walls=(([-50.0, 6.0, 0.0], [50.0, 6.5, 8.0]),))
-    y = torch.linspace(-6.0, 5.0, 111)
-    points = torch.stack([torch.zeros(111), y, torch.zeros(111)], dim=1)
-    up = torch.tensor([0.0, 0.0, 1.0]).expand(111, 3)
-    return scene, points, up, torch.from_numpy(TO_SUN).float()
-
-
-def test_a_soft_edge_lies_where_the_sharp_one_does() -> None:
-    scene, points, up, to_sun = edge()
-    sharp, soft = (share(scene, points, up, to_sun) for share in (sun_share, soft_sun_share))
-    assert set(sharp.tolist()) == {0.0, 1.0}
-    assert bool(((soft > 0.0) & (soft < 1.0)).any())
-    assert float(soft.sum()) == pytest.approx(float(sharp.sum()), rel=0.05)
-    away = (points[:, 1] - points[sharp == 1.0][:, 1].max()).abs() > 1.2
-    assert_close(soft[away], sharp[away])
-
-
-def test_far_from_edges_and_for_nobody_it_is_the_same() -> None:
-    scene, points, up, to_sun = edge()
-    assert_close(soft_sun_share(scene, points[:5], up[:5], to_sun), torch.ones(5))
-    assert soft_sun_share(scene, points[:0], up[:0], to_sun).tolist() == []
-    open_sky = replace(scene, walls=())  # pyright: ignore[reportCallIssue]
-    assert_close(soft_sun_share(open_sky, points, up, to_sun), torch.ones(111))
-
-
-@pytest.mark.parametrize("height", [0.001, 0.02, 0.3])
-def test_a_low_sun_is_not_looked_for_in_the_ground(height: float) -> None:
-    to_sun = torch.tensor([(1.0 - height**2) ** 0.5, 0.0, height])
-    scene = plain(GROUND, SKY, to_sun.double().numpy())
-    points, normals = torch.tensor([[0.0, 0.0, 0.6]]), torch.tensor([[1.0, 0.0, 0.0]])
-    assert soft_sun_share(scene, points, normals, to_sun).tolist() == [1.0]

@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
-import recon.surroundings
 from recon.light import ROAD_ALBEDO
 from recon.sky import Daylight
 from recon.surroundings import (
@@ -18,7 +17,7 @@ from recon.surroundings import (
     shade,
     surroundings,
 )
-from tests.light_maker import TO_SUN, Plain, box, dim, plain
+from tests.light_maker import TO_SUN, Plain, box, dim, lit_by, plain
 
 GREY = torch.tensor([0.30, 0.25, 0.20])
 CUBE = torch.arange(18.0).view(6, 3)
@@ -30,10 +29,6 @@ SUNNY = ROAD_ALBEDO * (GREY + 0.8 * SUN / torch.pi)
 SHARE = GREY / (GREY + 0.8 * SUN / torch.pi)
 """Of the sky in its light."""
 FRONT, BACK, LEFT, RIGHT, TOP, UNDER = range(6)
-
-
-def lit_by(patch: pytest.MonkeyPatch, light: Daylight) -> None:
-    patch.setattr(recon.surroundings, "daylight", lambda _: light)
 
 
 def test_along_an_axis_a_surface_has_the_light_of_its_face() -> None:

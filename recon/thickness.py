@@ -1,0 +1,78 @@
+"""How thick somebody is behind the surface that a ray meets, for `recon.make_library`.
+
+Triangles of procedural road users overlap, and not all face outward, so what is between the places
+where a ray meets them is told from what can be seen: a place that some camera around has in view is
+in the open, not inside. World axes, metres.
+"""
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from scenes.worlds.tracer import Tracer
+
+SKIN_M = 1e-4
+"""Rays go on so far behind a surface."""
+BEHIND_M = 0.02
+"""It is asked whether there is open space so far behind a surface, or half as far as the next."""
+LAYERS = 4
+"""Surfaces one behind the other, at most, that are looked behind."""
+
+
+def thickness_m(
+    tracer: Tracer,
+    number: int,
+    rays: tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"], Int64[np.ndarray, "n"]],
+    range_m: Float64[np.ndarray, "n"],
+    eyes_m: Float64[np.ndarray, "eyes 3"],
+    most_m: float,
+) -> Float64[np.ndarray, "n"]:
+    """How far it is, along each ray, from the surface that it meets to where it is in the open.
+
+    Args:
+        tracer: The world.
+        number: Id of the road user.
+        rays: Origins, unit directions, times [us].
+        range_m: To the surfaces.
+        eyes_m: From where all around one looks.
+        most_m: Nobody asks about more.
+
+    Returns:
+        The thicknesses; `most_m` where it is more.
+    """
+    origins, directions, time_us = rays
+    thick_m = np.full(len(range_m), most_m)
+    live, end_m = np.arange(len(range_m)), range_m
+    for layer in range(LAYERS):
+        ahead = directions[live]
+        start = origins[live] + (end_m + SKIN_M)[:, None] * ahead
+        hits = tracer.cast(start, ahead, time_us[live])
+        gap_m = hits.range_m
+        leaves = ~hits.met | (tracer.mesh.instance[hits.face] != number)
+        if layer == 0:  # what it has no underside for ends on the road
+            thick_m[live[leaves]] = (end_m + gap_m - range_m[live])[leaves]
+        else:
+            looked_for = start + np.minimum(0.5 * gap_m, BEHIND_M)[:, None] * ahead
+            leaves |= _in_view(tracer, looked_for, time_us[live], eyes_m)
+            thick_m[live[leaves]] = (end_m - range_m[live])[leaves]
+        live, end_m, gap_m = live[~leaves], end_m[~leaves], gap_m[~leaves]
+        end_m = end_m + SKIN_M + gap_m
+        near = end_m - range_m[live] < most_m
+        live, end_m = live[near], end_m[near]
+    return np.minimum(thick_m, most_m)
+
+
+def _in_view(
+    tracer: Tracer,
+    points_m: Float64[np.ndarray, "n 3"],
+    time_us: Int64[np.ndarray, "n"],
+    eyes_m: Float64[np.ndarray, "eyes 3"],
+) -> np.ndarray:
+    """Which points some eye sees."""
+    seen = np.zeros(len(points_m), dtype=bool)
+    for eye in eyes_m:
+        rest = np.flatnonzero(~seen)
+        way = eye - points_m[rest]
+        away_m = np.linalg.norm(way, axis=1)
+        hidden = tracer.blocked(points_m[rest], way / away_m[:, None], time_us[rest], away_m)
+        seen[rest] = ~hidden
+    return seen
