@@ -3,9 +3,9 @@
     python -m recon.make_library [KIND...] [--out recon/library]
 
 Truth says how far the surface is that a pixel shows (`recon.shots`), so points are learnt from, not
-rays: nothing is before the surface, and just behind it, as deep as a step of a march may reach, it
-is solid and made of what the middle of the pixel shows; unless it is thinner. So it looks the same
-wherever the steps of a ray fall.
+rays: nothing is before the surface, nor beside it where that is in the open; and just behind it, as
+deep as a step of a march may reach, it is solid and made of what the middle of the pixel shows,
+unless it is thinner. So it looks the same wherever the steps of a ray fall.
 """
 
 from dataclasses import dataclass, replace
@@ -93,6 +93,8 @@ class Pools:
 
     shown: Int64[Tensor, "a"]
     """Pixels that show the one in the middle."""
+    beside: Int64[Tensor, "b"]
+    """Pixels that know a place beside it."""
     empty: Bool[Tensor, "cells"]
     """Cells of the unit cube that a ray to the surface went through."""
     rare: Int64[Tensor, "c"]
@@ -109,6 +111,7 @@ def pools_of(shots: Shots, random: torch.Generator) -> Pools:
     at = torch.rand(len(shown), generator=random, dtype=torch.float64) * ends[-1]
     return Pools(
         shown=shown,
+        beside=torch.nonzero(torch.isfinite(shots.beside).all(dim=1))[:, 0],
         empty=_carved(shots, random),
         rare=shown[torch.searchsorted(ends, at).clamp(max=len(shown) - 1)],
     )
@@ -133,7 +136,7 @@ def _loss(
     diagonal_m: float,
     random: torch.Generator,
 ) -> Float[Tensor, ""]:
-    """Of points before surfaces, or where there is none, and of as many just behind them."""
+    """Of points before and beside surfaces, or where there is none, and just behind them."""
     everywhere = torch.randint(len(shots.key), (POINTS // 2,), generator=random)
     before = torch.cat([everywhere, _drawn(pools.shown, POINTS // 2, random)])
     behind = torch.cat([_drawn(x, POINTS // 2, random) for x in (pools.shown, pools.rare)])
@@ -148,17 +151,21 @@ def _loss(
     depth_m = torch.where(deep, DEEPER * diagonal_m, DEEP * diagonal_m + step_m)
     depth_m = torch.minimum(depth_m, shots.thick_m[behind])
     solid_m = shots.range_m[behind] + depth_m * torch.rand(POINTS, generator=random)
-    ray, at_m = torch.cat([before, behind]), torch.cat([empty_m, solid_m])
-    unit = (shots.origins[ray] + shots.along[ray] * at_m[:, None]).clamp(0.0, 1.0)
+    beside = _drawn(pools.beside, POINTS // 2, random)
+    ray = torch.cat([beside, before, behind])
+    at_m = torch.cat([shots.range_m[beside], empty_m, solid_m])
+    unit = shots.origins[ray] + shots.along[ray] * at_m[:, None]
+    unit[: len(beside)] = shots.beside[beside]
+    unit, empties = unit.clamp(0.0, 1.0), len(beside) + POINTS
     when = None if latent is None else latent[shots.key[ray]]
     # seen from closer by and from further away than in these pictures
     blur = 2.0 ** (BLUR[0] + (BLUR[1] - BLUR[0]) * torch.rand(len(ray), generator=random))
     footprint = blur * shots.footprint[ray] * at_m
     density, geometry = field.density(unit, footprint, when)
-    inside = ~(deep & pools.empty[cell_index(unit[POINTS:], CARVED)])
-    off = (inside * _made_otherwise(field, geometry[POINTS:], shots, behind)).mean()
-    absorbed = 1.0 - torch.exp(-density[:POINTS] * CLEAR * diagonal_m)
-    passed = inside * torch.exp(-density[POINTS:] * THIN * diagonal_m)
+    inside = ~(deep & pools.empty[cell_index(unit[empties:], CARVED)])
+    off = (inside * _made_otherwise(field, geometry[empties:], shots, behind)).mean()
+    absorbed = 1.0 - torch.exp(-density[:empties] * CLEAR * diagonal_m)
+    passed = inside * torch.exp(-density[empties:] * THIN * diagonal_m)
     return off + OPACITY * (absorbed.square().mean() + passed.square().mean())
 
 

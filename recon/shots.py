@@ -16,8 +16,8 @@ from recon.crowd import unit_from_box
 from recon.parts import cross_unit_cube
 from recon.rays import FOOTPRINT_STD
 from recon.sightlines import BEAM_RAD
+from recon.solid import in_view, thickness_m
 from recon.surroundings import Cube, cube_on, face_rays, irradiance_of_faces
-from recon.thickness import thickness_m
 from scenes.actor import Actor
 from scenes.assets import LIBRARY, LIBRARY_SEED
 from scenes.camera import Camera, camera_rays
@@ -49,10 +49,15 @@ RINGS: tuple[Ring, ...] = (
 KEYS = 8
 KEY_RINGS: tuple[Ring, ...] = ((1.0, 1.0, None), (2.0, 1.6, None), (1.0, 0.0, 0.5))
 """Moments of a swing of limbs at which there are pictures, and from where at each."""
-DEEPEST = 0.05
-"""Share of the box's diagonal: solid so far is as good as for ever."""
-EYES = 2
-"""Every which camera looks for open space behind surfaces."""
+DEEPEST, NARROWEST = 0.05, 0.003
+"""Shares of the box's diagonal: solid so far is as good as for ever, and gaps narrower than this
+are as good as none: rods before doors and panes before walls would be stepped over."""
+BESIDE = 0.003
+"""Share of the diagonal: about so far from surfaces it is learnt where they end."""
+EYES: tuple[int, Ring] = (2, (1.0, 0.3, None))
+"""Every which camera looks for open space, and from where one does besides."""
+NOTHING = {"range_m": torch.inf, "beside": torch.nan}
+"""What is said of pixels that do not show the one in the middle, where it is not 0."""
 TALLEST = 0.9
 """Share of the picture that the longest side fills."""
 
@@ -71,7 +76,9 @@ class Shots:
     range_m: Float[Tensor, "n"]
     """To the surface of the one in the middle; inf where it is not what the pixel shows."""
     thick_m: Float[Tensor, "n"]
-    """How far it is solid behind that along the ray (`recon.thickness`)."""
+    """How far it is solid behind that along the ray (`recon.solid`)."""
+    beside: Float[Tensor, "n 3"]
+    """A place near that surface that is in the open; NaN where none was found."""
     albedo: Float[Tensor, "n 3"]
     """Linear, at the middle of the pixel, as the following; 0 where it is not shown."""
     mirror: Float[Tensor, "n"]
@@ -135,7 +142,8 @@ def photographed(name: str) -> tuple[Shots, Actor, int]:
     cube = stage_light(light, actor)
     views = cameras(actor.size_m, KEY_RINGS if limbs else RINGS)
     there = actor.trajectory.world_from_body[0]
-    eyes_m = np.array([(there @ box_from_camera)[:3, 3] for _, box_from_camera in views[::EYES]])
+    lookouts = [*views[:: EYES[0]], *cameras(actor.size_m, EYES[1:])]
+    eyes_m = np.array([(there @ box_from_camera)[:3, 3] for _, box_from_camera in lookouts])
     studio = Studio(light=light, actor=actor, cube=cube, eyes_m=eyes_m)
     parts = [
         _picture(studio, camera, box_from_camera, key, key * period_us // KEYS)
@@ -171,13 +179,14 @@ def _picture(
     time_us: int,
 ) -> Shots:
     actor = studio.actor
+    unit = unit_from_box(torch.from_numpy(actor.size_m).float())
     eye = actor.trajectory.world_from_body[0] @ box_from_camera
     pixels = camera.pixel_centres().reshape(-1, 2)
     known = _surface(studio, rays_at(camera, pixels, eye, time_us))
+    known["beside"] = known["beside"] @ unit[:, :3].T + unit[:, 3]
     starts, directions = (
         torch.from_numpy(each).float() for each in camera_rays(camera, pixels, box_from_camera, 0)
     )
-    unit = unit_from_box(torch.from_numpy(actor.size_m).float())
     across = unit[:, :3].norm(dim=1).prod() ** (1.0 / 3.0)  # as `recon.parts.instance_part`
     origins, along = starts @ unit[:, :3].T + unit[:, 3], directions @ unit[:, :3].T
     enter_m, leave_m = cross_unit_cube(origins, along)
@@ -207,10 +216,20 @@ def _surface(studio: Studio, rays: tuple[np.ndarray, np.ndarray, np.ndarray]) ->
     normal = torch.from_numpy(hits.normal).float()
     openness = torch.from_numpy(around.mean(axis=1)).float()
     to_it = rays[0][mine], rays[1][mine], rays[2][mine]
-    most_m = DEEPEST * float(np.linalg.norm(actor.size_m))
+    diagonal_m = float(np.linalg.norm(actor.size_m))
+    thick_m = thickness_m(
+        tracer,
+        actor.id,
+        to_it,
+        hits.range_m,
+        studio.eyes_m,
+        most_m=DEEPEST * diagonal_m,
+        narrow_m=NARROWEST * diagonal_m,
+    )
     values = {
         "range_m": hits.range_m,
-        "thick_m": thickness_m(tracer, actor.id, to_it, hits.range_m, studio.eyes_m, most_m),
+        "thick_m": thick_m,
+        "beside": _beside(studio, to_it, hits.range_m),
         "albedo": colour,
         "mirror": mirror,
         "openness": openness / cube_on(studio.cube, normal).mean(dim=1),
@@ -219,10 +238,26 @@ def _surface(studio: Studio, rays: tuple[np.ndarray, np.ndarray, np.ndarray]) ->
     shown, found = torch.from_numpy(mine), {}
     for name, value in values.items():
         known = torch.as_tensor(value).float()
-        nothing = torch.inf if name.endswith("_m") else 0.0
+        nothing = NOTHING.get(name, 0.0)
         every = torch.full((len(rays[0]), *known.shape[1:]), nothing)
         found[name] = every.index_copy(0, shown, known)
     return found
+
+
+def _beside(
+    studio: Studio,
+    rays: tuple[np.ndarray, np.ndarray, np.ndarray],
+    range_m: Float64[np.ndarray, "n"],
+) -> Float64[np.ndarray, "n 3"]:
+    """A place near each surface (box's frame); NaN where that is not in the open."""
+    origins, directions, time_us = rays
+    diagonal_m = float(np.linalg.norm(studio.actor.size_m))
+    random = np.random.default_rng(len(range_m))
+    points = origins + directions * range_m[:, None]
+    points = points + BESIDE * diagonal_m * random.standard_normal(points.shape)
+    is_open = in_view(studio.light.tracer, points, time_us, studio.eyes_m)
+    middle = studio.actor.trajectory.world_from_body[0][:3, 3]
+    return np.where(is_open[:, None], points - middle, np.nan)
 
 
 def stage_light(light: Light, actor: Actor) -> Cube:

@@ -1,4 +1,4 @@
-"""How thick somebody is behind the surface that a ray meets, for `recon.make_library`.
+"""Where somebody is solid, and where there is open space beside, for `recon.make_library`.
 
 Triangles of procedural road users overlap, and not all face outward, so what is between the places
 where a ray meets them is told from what can be seen: a place that some camera around has in view is
@@ -6,7 +6,7 @@ in the open, not inside. World axes, metres.
 """
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from scenes.worlds.tracer import Tracer
 
@@ -25,6 +25,7 @@ def thickness_m(
     range_m: Float64[np.ndarray, "n"],
     eyes_m: Float64[np.ndarray, "eyes 3"],
     most_m: float,
+    narrow_m: float,
 ) -> Float64[np.ndarray, "n"]:
     """How far it is, along each ray, from the surface that it meets to where it is in the open.
 
@@ -35,6 +36,7 @@ def thickness_m(
         range_m: To the surfaces.
         eyes_m: From where all around one looks.
         most_m: Nobody asks about more.
+        narrow_m: Gaps that are narrower than this are as good as solid.
 
     Returns:
         The thicknesses; `most_m` where it is more.
@@ -52,7 +54,8 @@ def thickness_m(
             thick_m[live[leaves]] = (end_m + gap_m - range_m[live])[leaves]
         else:
             looked_for = start + np.minimum(0.5 * gap_m, BEHIND_M)[:, None] * ahead
-            leaves |= _in_view(tracer, looked_for, time_us[live], eyes_m)
+            wide = gap_m > narrow_m
+            leaves |= wide & in_view(tracer, looked_for, time_us[live], eyes_m)
             thick_m[live[leaves]] = (end_m - range_m[live])[leaves]
         live, end_m, gap_m = live[~leaves], end_m[~leaves], gap_m[~leaves]
         end_m = end_m + SKIN_M + gap_m
@@ -61,13 +64,13 @@ def thickness_m(
     return np.minimum(thick_m, most_m)
 
 
-def _in_view(
+def in_view(
     tracer: Tracer,
     points_m: Float64[np.ndarray, "n 3"],
     time_us: Int64[np.ndarray, "n"],
     eyes_m: Float64[np.ndarray, "eyes 3"],
-) -> np.ndarray:
-    """Which points some eye sees."""
+) -> Bool[np.ndarray, "n"]:
+    """Which points some eye sees: these are in the open."""
     seen = np.zeros(len(points_m), dtype=bool)
     for eye in eyes_m:
         rest = np.flatnonzero(~seen)
