@@ -99,6 +99,16 @@ def hidden_by(actor: Actor, points_m: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n
     return ((local >= low_m) & (local <= half_m)).all(-1)
 
 
+def between(
+    actor: Actor, starts_m: Float[Tensor, "n 3"], ends_m: Float[Tensor, "n 3"]
+) -> Bool[Tensor, "n"]:
+    """Which lines between world points go through the box of a vehicle that stands."""
+    half_m = 0.5 * np.asarray(actor.size_m) * GROWN
+    ends = (each.double().numpy() for each in (starts_m, ends_m))
+    entry, leave = crossing(standing_pose(actor), half_m, *ends)
+    return torch.from_numpy((entry <= leave) & (entry <= 1.0) & (leave >= 0.0))
+
+
 def _starts(
     actor: Actor,
     ends: Float64[np.ndarray, "n 3"],

@@ -4,8 +4,8 @@
 
 Truth says how far the surface is that a pixel shows (`recon.shots`), so points are learnt from, not
 rays: nothing is before the surface, nor beside it where that is in the open; and just behind it, as
-deep as a step of a march may reach, it is solid and made of what the middle of the pixel shows,
-unless it is thinner. So it looks the same wherever the steps of a ray fall.
+deep as a step of a march may reach, it is solid and made of what the middle of the pixel shows. So
+it looks the same wherever the steps of a ray fall, unless it is thinner than that.
 """
 
 from dataclasses import dataclass, replace

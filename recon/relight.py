@@ -20,8 +20,9 @@ from recon.march import MarchOutput
 from recon.rays import Rays
 from recon.scene import Scene
 from recon.shadow import Box
-from recon.sightlines import SKIN_M, sun_share
+from recon.sightlines import SKIN_M
 from recon.staged import Baked, Staged
+from recon.sunlit import sun_reaching
 from recon.surroundings import (
     SIDES,
     cube_on,
@@ -231,9 +232,9 @@ def baked(scene: Scene, boxes: Sequence[Box], eyes_m: Float[Tensor, "boxes 3"]) 
         sides = SIDES @ turn.T
         points = middle + 0.5 * (SIDES * size_m) @ turn.T
         cubes.append(surroundings(scene, *box) + lamplight(scene, eye[None], points, sides))
-        if light.to_sun is not None:
+        if light.shines and light.to_sun is not None:
             facing = sides @ light.to_sun > 0.0
-            left = sun_share(scene, points[facing], sides[facing], light.to_sun)
+            left = sun_reaching(scene, points[facing], sides[facing])
             suns.append((turn.T @ light.to_sun, left.mean() * light.sun))
     cube = torch.stack(cubes).mean(dim=0)
     if not suns:

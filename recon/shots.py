@@ -54,8 +54,9 @@ DEEPEST, NARROWEST = 0.05, 0.003
 are as good as none: rods before doors and panes before walls would be stepped over."""
 BESIDE = 0.003
 """Share of the diagonal: about so far from surfaces it is learnt where they end."""
-EYES: tuple[int, Ring] = (2, (1.0, 0.3, None))
-"""Every which camera looks for open space, and from where one does besides."""
+EVERY = 2
+LOW: Ring = (1.0, 0.3, None)
+"""Open space is looked for from every other camera, and from these: one sees under things."""
 NOTHING = {"range_m": torch.inf, "beside": torch.nan}
 """What is said of pixels that do not show the one in the middle, where it is not 0."""
 TALLEST = 0.9
@@ -141,10 +142,13 @@ def photographed(name: str) -> tuple[Shots, Actor, int]:
     light = Light(Tracer(world))
     cube = stage_light(light, actor)
     views = cameras(actor.size_m, KEY_RINGS if limbs else RINGS)
-    there = actor.trajectory.world_from_body[0]
-    lookouts = [*views[:: EYES[0]], *cameras(actor.size_m, EYES[1:])]
-    eyes_m = np.array([(there @ box_from_camera)[:3, 3] for _, box_from_camera in lookouts])
-    studio = Studio(light=light, actor=actor, cube=cube, eyes_m=eyes_m)
+    studio = Studio(
+        light=light,
+        actor=actor,
+        cube=cube,
+        eyes_m=eyes_around(actor),
+        random=np.random.default_rng(LIBRARY_SEED),
+    )
     parts = [
         _picture(studio, camera, box_from_camera, key, key * period_us // KEYS)
         for key in range(KEYS if limbs else 1)
@@ -159,6 +163,13 @@ def photographed(name: str) -> tuple[Shots, Actor, int]:
     return shots, actor, period_us
 
 
+def eyes_around(actor: Actor) -> Float64[np.ndarray, "eyes 3"]:
+    """From where open space around somebody is looked for (world)."""
+    lookouts = [*cameras(actor.size_m, RINGS)[::EVERY], *cameras(actor.size_m, (LOW,))]
+    there = actor.trajectory.world_from_body[0]
+    return np.array([(there @ box_from_camera)[:3, 3] for _, box_from_camera in lookouts])
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Studio:
     """Where somebody is photographed."""
@@ -169,6 +180,7 @@ class Studio:
     """Light on the sides of its box."""
     eyes_m: Float64[np.ndarray, "eyes 3"]
     """From where all around open space is looked for (world)."""
+    random: np.random.Generator
 
 
 def _picture(
@@ -252,9 +264,8 @@ def _beside(
     """A place near each surface (box's frame); NaN where that is not in the open."""
     origins, directions, time_us = rays
     diagonal_m = float(np.linalg.norm(studio.actor.size_m))
-    random = np.random.default_rng(len(range_m))
     points = origins + directions * range_m[:, None]
-    points = points + BESIDE * diagonal_m * random.standard_normal(points.shape)
+    points = points + BESIDE * diagonal_m * studio.random.standard_normal(points.shape)
     is_open = in_view(studio.light.tracer, points, time_us, studio.eyes_m)
     middle = studio.actor.trajectory.world_from_body[0][:3, 3]
     return np.where(is_open[:, None], points - middle, np.nan)

@@ -15,7 +15,7 @@ SKIN_M = 1e-4
 BEHIND_M = 0.02
 """It is asked whether there is open space so far behind a surface, or half as far as the next."""
 LAYERS = 4
-"""Surfaces one behind the other, at most, that are looked behind."""
+"""Surfaces one behind the other, at most, that are looked behind: more are solid to the end."""
 
 
 def thickness_m(
@@ -45,23 +45,30 @@ def thickness_m(
     thick_m = np.full(len(range_m), most_m)
     live, end_m = np.arange(len(range_m)), range_m
     for layer in range(LAYERS):
-        ahead = directions[live]
-        start = origins[live] + (end_m + SKIN_M)[:, None] * ahead
-        hits = tracer.cast(start, ahead, time_us[live])
-        gap_m = hits.range_m
-        leaves = ~hits.met | (tracer.mesh.instance[hits.face] != number)
-        if layer == 0:  # what it has no underside for ends on the road
+        start = origins[live] + (end_m + SKIN_M)[:, None] * directions[live]
+        ahead = start, directions[live], time_us[live]
+        gap_m, ours = _next_surface(tracer, number, ahead)
+        leaves = ~ours
+        if layer == 0:  # an open sheet: it is solid behind, as far as the road
             thick_m[live[leaves]] = (end_m + gap_m - range_m[live])[leaves]
         else:
-            looked_for = start + np.minimum(0.5 * gap_m, BEHIND_M)[:, None] * ahead
-            wide = gap_m > narrow_m
-            leaves |= wide & in_view(tracer, looked_for, time_us[live], eyes_m)
+            middle = start + np.minimum(0.5 * gap_m, BEHIND_M)[:, None] * directions[live]
+            leaves |= (gap_m > narrow_m) & in_view(tracer, middle, time_us[live], eyes_m)
             thick_m[live[leaves]] = (end_m - range_m[live])[leaves]
-        live, end_m, gap_m = live[~leaves], end_m[~leaves], gap_m[~leaves]
         end_m = end_m + SKIN_M + gap_m
-        near = end_m - range_m[live] < most_m
+        near = ~leaves & (end_m - range_m[live] < most_m)
         live, end_m = live[near], end_m[near]
     return np.minimum(thick_m, most_m)
+
+
+def _next_surface(
+    tracer: Tracer,
+    number: int,
+    rays: tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"], Int64[np.ndarray, "n"]],
+) -> tuple[Float64[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
+    """How far it is to what rays meet, and whether that is the same road user."""
+    hits = tracer.cast(*rays)
+    return hits.range_m, hits.met & (tracer.mesh.instance[hits.face] == number)
 
 
 def in_view(

@@ -2,21 +2,23 @@
 
 What stands between it and the sun hides it, as far as pictures showed that. But leaves are known to
 half a metre at best, and a field of them is a wall. The road knows better: where the way from the
-sun through a place goes on to road that was recorded, whatever is above the place threw its shadow
-there. So that road says by its own light how much of the sun gets through. World axes, metres.
+sun through a place goes on to road that was seen, with nobody in between, whatever hides the sun
+from the one hides it from the other. So that road says by its own light how much gets through.
+World axes, metres.
 """
+
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from recon.light import ROAD_ALBEDO, coming, daylight, on_road
+from recon.hidden import between
+from recon.light import LOWEST, ROAD_ALBEDO, coming, daylight, on_road
 from recon.scene import Scene
 from recon.sightlines import SUN_RAD, around_sun, patches, sun_share
 from recon.sky import hemisphere
 
-TOLD = 0.25
-"""Where at least this share of the rays about the sun's direction ends on road, road is asked."""
 UNSURE = 0.15
 """Road that differs by less from what is in the way does not contradict it: some is darker or
 brighter than the rest."""
@@ -40,31 +42,54 @@ def sun_reaching(
     """
     if not len(points):
         return torch.zeros(0)
-    to_sun = daylight(scene).to_sun
-    assert to_sun is not None
+    light = daylight(scene)
+    assert light.to_sun is not None
     middle, facing, patch = patches(points, normals)
-    about = around_sun(to_sun)
+    about = around_sun(light.to_sun)
     start, towards = middle.repeat(len(about), 1), about.repeat_interleave(len(middle), 0)
     left = sun_share(scene, start, facing.repeat(len(about), 1), towards)
-    told, is_told = _told_by_road(scene, start, towards)
-    count = is_told.view(len(about), -1).sum(dim=0)
-    share = left.view(len(about), -1).mean(dim=0)
-    off = (told * is_told).view(len(about), -1).sum(dim=0) / count.clamp_min(1) - share
-    more = off.sign() * (off.abs() - UNSURE).clamp_min(0.0) / (1.0 - UNSURE)
-    return (share + torch.where(count >= TOLD * len(about), more, 0.0))[patch]
+    # as `recon.light` found how strong it is
+    sun = float(light.sun.mean() * light.to_sun[2].clamp_min(LOWEST))
+    if sun <= STRONG * float(light.on_level().mean()):
+        return left.view(len(about), -1).mean(dim=0)[patch]
+    told, is_told = _told_by_road(scene, start, towards, sun)
+    by_ray = (each.view(len(about), -1) for each in (left, told, is_told))
+    return _believed(*by_ray)[patch]
+
+
+def _believed(
+    left: Float[Tensor, "rays n"], told: Float[Tensor, "rays n"], is_told: Bool[Tensor, "rays n"]
+) -> Float[Tensor, "n"]:
+    """Mean shares by what stands in the way, as far as the road does not contradict it.
+
+    A contradiction of `UNSURE` is none, that of all the room there is, is believed as it is.
+    """
+    count = is_told.sum(dim=0)
+    stands, road = ((each * is_told).sum(dim=0) / count.clamp_min(1) for each in (left, told))
+    off = road - stands
+    room = torch.where(off > 0.0, 1.0 - stands, stands)
+    share = ((off.abs() - UNSURE) / (room - UNSURE).clamp_min(1e-6)).clamp(0.0, 1.0)
+    more = off.sign() * room * torch.where(room > UNSURE, share, 0.0)
+    return left.mean(dim=0) + more * count / len(left)
 
 
 def _told_by_road(
-    scene: Scene, points: Float[Tensor, "n 3"], towards: Float[Tensor, "n 3"]
+    scene: Scene, points: Float[Tensor, "n 3"], towards: Float[Tensor, "n 3"], sun: float
 ) -> tuple[Float[Tensor, "n"], Bool[Tensor, "n"]]:
-    """Share of the sun, in the road beyond each point; and whether there is road."""
-    light = daylight(scene)
-    assert light.to_sun is not None
-    away = -towards
-    out = scene.render_rays(points, away, torch.full((len(points),), SUN_RAD))
+    """Share of the sun, in the road beyond each point; and whether there is road that says so.
+
+    `sun` is the irradiance of level ground by all of it.
+    """
+    away, back_m = -towards, scene.config.sampling.near_m
+    # a march sees nothing that is nearer than that
+    out = scene.render_rays(points + back_m * towards, away, torch.full((len(points),), SUN_RAD))
+    out = replace(out, range_m=out.range_m - back_m)
     road = points + away * torch.where(torch.isfinite(out.range_m), out.range_m, 0.0)[:, None]
-    sun = float(light.sun.mean() * light.to_sun[2])
-    told = on_road(road, out, scene.clip.ego) & (sun > STRONG * float(light.on_level().mean()))
+    told = on_road(road, out, scene.clip.ego) & scene.observed(road)
+    for actor in scene.clip.actors:
+        # the shadow of a vehicle that can be taken away stays on the road
+        if actor.id in scene.looks and not actor.is_moving:
+            told &= ~between(actor, points, road)
     share = torch.zeros(len(points))
     level = torch.pi * out.linear[told].mean(dim=1) / ROAD_ALBEDO
     share[told] = ((level - _around_road(scene, road[told])) / sun).clamp(0.0, 1.0)

@@ -59,6 +59,8 @@ class Plain(Scene):
         assert len(pixel_angle) == len(origins)
         down = directions[:, 2] < -1e-6
         range_m = torch.where(down, -origins[:, 2] / directions[:, 2], torch.inf)
+        # as a march, it takes what is nearer for as far as it begins to look
+        range_m = range_m.clamp_min(self.config.sampling.near_m)
         places = origins + directions * torch.where(down, range_m, 0.0)[:, None]
         linear = torch.where(down[:, None], self.ground(places, origins), self.sky)
         for low, high in self.walls:

@@ -34,6 +34,8 @@ from scenes.worlds.world import World
 SMALLEST_PX = 6.0
 """Road users that are less high than this in the picture are not measured."""
 GROUND = (int(Semantic.ROAD), int(Semantic.LANE_MARKING))
+ROUNDED_RAD = 3e-7
+"""About how far from their beams returns in single precision lie."""
 _FORWARD = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
@@ -195,9 +197,24 @@ def lidar_errors_m(stage: Stage, time_us: int, firings: int = 12) -> np.ndarray:
         camera = Camera(width=9, height=400, fx=300.0, fy=300.0, cx=4.5, cy=160.0)
         pixels = camera.project(xyz @ lidar_from_camera[:3, :3])
         origins, directions = camera_rays(camera, pixels, pose)
-        met = tracer.cast(origins, directions, np.repeat(when, len(xyz))).range_m
-        errors.append(np.abs(met - np.linalg.norm(xyz, axis=1)))
+        range_m = np.linalg.norm(xyz, axis=1)
+        met = [
+            tracer.cast(origins, turned, np.repeat(when, len(xyz))).range_m
+            for turned in _turned(directions)
+        ]
+        errors.append(np.abs(np.stack(met) - range_m).min(axis=0))
     return np.concatenate(errors) if errors else np.empty(0)
+
+
+def _turned(directions: np.ndarray) -> list[np.ndarray]:
+    """Rays, and others as far beside them as returns in single precision are rounded.
+
+    At the edge of a leaf a beam passes or not: what any of them meets is what it may have met.
+    """
+    aside = ROUNDED_RAD * np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, -1.0],
+        [1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, -1.0, 0.0]])  # fmt: skip
+    near = [directions + each for each in aside]
+    return [each / np.linalg.norm(each, axis=1, keepdims=True) for each in near]
 
 
 def shadow_agreement(light: Light, rays: Rays, pose: np.ndarray, time_us: int) -> float:

@@ -266,8 +266,20 @@ def test_what_is_baked_in_is_the_mean_light_of_its_way(monkeypatch: pytest.Monke
     far = baked(scene, [WHO, box(30.0, 0.0)], EYE.expand(2, 3))
     assert_close(far.cube, made.cube, rtol=0.02, atol=1e-3)
     wall = ([-50.0, 4.0, 0.0], [60.0, 5.0, 40.0])
-    shady = baked(plain(GREY, GREY, walls=(wall,)), [WHO], EYE)
+    shady = baked(plain(ROAD_ALBEDO * GREY, GREY, walls=(wall,)), [WHO], EYE)
     assert_close(shady.sun, torch.zeros(3))
+
+
+def test_under_leaves_somebody_looks_as_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves are a wall, but the road says that more than half of the sun gets through."""
+    lit_by(monkeypatch, dim(sky=GREY, to_sun=torch.from_numpy(TO_SUN).float(), sun=SUN))
+    level = torch.pi * GREY + 0.6 * 0.8 * SUN
+    leaves = ([-50.0, 5.0, 4.0], [60.0, 12.0, 9.0])
+    scene = plain(ROAD_ALBEDO * level / torch.pi, GREY, walls=(leaves,), wall=GREY)
+    made = baked(scene, [WHO], EYE)
+    assert made.sun is not None
+    assert float(made.sun.mean()) > 0.3 * float(SUN.mean())
+    assert_close(shown(scene, [UP, LEFT], made), WHITE.expand(2, 3), rtol=0.1, atol=0.0)
 
 
 def test_at_night_headlamps_are_baked_in(monkeypatch: pytest.MonkeyPatch) -> None:

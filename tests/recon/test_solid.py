@@ -23,13 +23,8 @@ def studio() -> tuple[Tracer, Float64[np.ndarray, "3"], Float64[np.ndarray, "eye
     """The truck, the middle of its rear end on the road, and eyes around."""
     world, actor, _ = shots.stage("truck")
     there = actor.trajectory.world_from_body[0]
-    views = [
-        *shots.cameras(actor.size_m, shots.RINGS)[::2],
-        *shots.cameras(actor.size_m, shots.EYES[1:]),
-    ]
-    eyes_m = np.array([(there @ box_from_camera)[:3, 3] for _, box_from_camera in views])
     rear = there[:3, 3] - [0.5 * actor.size_m[0] - REAR_M, 0.0, 0.5 * actor.size_m[2]]
-    return Tracer(world), rear, eyes_m
+    return Tracer(world), rear, shots.eyes_around(actor)
 
 
 def behind(
@@ -109,7 +104,9 @@ def test_pictures_say_where_it_ends(studio: tuple) -> None:
     tracer, _, eyes_m = studio
     actor = shots.stage("truck")[1]
     cube = torch.ones(6, 3)
-    here = shots.Studio(light=Light(tracer), actor=actor, cube=cube, eyes_m=eyes_m)
+    here = shots.Studio(
+        light=Light(tracer), actor=actor, cube=cube, eyes_m=eyes_m, random=np.random.default_rng(0)
+    )
     camera, box_from_camera = shots.cameras(actor.size_m, shots.RINGS)[8]  # behind it
     seen = shots._picture(here, camera.scaled(64, 64), box_from_camera, 0, 0)
     diagonal_m = float(np.linalg.norm(actor.size_m))

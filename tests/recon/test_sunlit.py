@@ -1,15 +1,25 @@
 """How much sun reaches somebody, by what stands in the way, and by the road beyond."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
+from recon.field import GridField
 from recon.light import ROAD_ALBEDO
+from recon.scene import Scene
 from recon.sightlines import sun_share
-from recon.sunlit import UNSURE, sun_reaching
+from recon.staged import Look
+from recon.sunlit import UNSURE, _believed, sun_reaching
+from scenes.actor import Actor
+from scenes.semantics import Semantic
+from scenes.trajectory import Trajectory
 from tests.light_maker import TO_SUN, Ground, dim, lit_by, plain
+from tests.scene_maker import tiny_config
 
 SKY, GRASS = torch.full((3,), 0.4), torch.full((3,), 0.02)
 SUN = torch.full((3,), 5.0)
@@ -49,7 +59,7 @@ def flank(count: int = 81) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_leaves_let_as_much_through_as_the_road_beyond_has(share: float) -> None:
-    scene = plain(lambda places, _: road(share).expand(len(places), 3), SKY, walls=LEAVES)
+    scene = plain(lambda places, _: road(share).expand(len(places), 3), SKY, walls=LEAVES, wall=SKY)
     points, normals = flank()
     to_sun = torch.from_numpy(TO_SUN).float()
     assert float(sun_share(scene, points, normals, to_sun).max()) == 0.0
@@ -57,7 +67,60 @@ def test_leaves_let_as_much_through_as_the_road_beyond_has(share: float) -> None
     told = sun_reaching(scene, points, normals)
     assert float(told.std()) < 1e-6
     # of what the leaves leave, which is nothing, road has to be brighter to be believed
-    assert float(told[0]) == pytest.approx(max(0.0, share - UNSURE) / (1.0 - UNSURE), abs=0.12)
+    believed = max(0.0, share - UNSURE) / (1.0 - UNSURE)
+    assert float(told[0]) == pytest.approx(believed, abs=0.02)
+
+
+def test_what_stands_around_keeps_light_from_the_road_too() -> None:
+    """In a canyon with walls of 8 m, 8 m apart, road in its middle sees .447 of the sky."""
+    walls = tuple(([-90.0, y, 0.0], [99.0, y + 0.5, 8.0]) for y in (4.0, -4.5))
+    around = torch.pi * (0.447 * 0.4 + 0.553 * 0.1)
+    half_lit = (ROAD_ALBEDO * (around + 0.5 * 4.0) / torch.pi) * torch.ones(3)
+    scene = plain(half_lit, SKY, walls=walls, wall=torch.full((3,), 0.1))
+    share = sun_reaching(scene, *flank())
+    assert_close(share, torch.full((81,), (0.5 - UNSURE) / (1.0 - UNSURE)), atol=0.03, rtol=0.0)
+
+
+@pytest.mark.parametrize("height_m", [0.05, 0.3, 0.45, 2.0])
+def test_low_down_the_road_tells_as_well(height_m: float) -> None:
+    scene = plain(road(0.0)[0], SKY)
+    points, normals = flank()
+    points[:, 2] = height_m
+    assert_close(sun_reaching(scene, points, normals), torch.zeros(81))
+
+
+def parked(scene: Scene, fielded: bool) -> Scene:
+    """A car on the side that is turned from the sun, which can be taken away, or not."""
+    pose = np.broadcast_to(np.eye(4), (2, 4, 4)).copy()
+    pose[:, :3, 3] = [6.0, -1.2, 0.75]
+    track = Trajectory(time_us=np.array([0, 2_000_000]), world_from_body=pose)
+    car = Actor(id=3, kind=Semantic.CAR, size_m=np.array([9.0, 1.8, 1.5]), trajectory=track)
+    field = GridField(tiny_config().field, torch.Generator().manual_seed(0))
+    look = Look(field=field, key_us=torch.arange(2), latent=None)
+    clip = replace(scene.clip, actors=(car,))
+    return replace(scene, clip=clip, looks={car.id: look} if fielded else {})
+
+
+def test_the_shadow_of_a_parked_car_is_nobody_elses() -> None:
+    points, normals = flank()
+    dark = plain(road(0.0)[0], SKY)
+    assert_close(sun_reaching(parked(dark, False), points, normals), torch.zeros(81))
+    assert_close(sun_reaching(parked(dark, True), points, normals), torch.ones(81))
+
+
+def test_ground_that_nobody_saw_says_nothing() -> None:
+    scene = plain(road(0.0)[0], SKY)
+    scene.model.support.hits.zero_()
+    scene.model.support.seen_through.zero_()
+    assert_close(sun_reaching(scene, *flank()), torch.ones(81))
+
+
+def test_like_is_compared_with_like() -> None:
+    left = torch.tensor([[1.0, 0.5, 0.5, 0.5, 0.0], [0.0, 0.5, 0.5, 0.5, 0.0]])
+    told = torch.tensor([[1.0, 1.0, 0.0, 0.6, 0.3], [0.0, 1.0, 0.0, 0.6, 0.3]])
+    is_told = torch.tensor([[True, True, True, True, True], [False, True, True, True, True]])
+    wanted = torch.tensor([0.5, 1.0, 0.0, 0.5, 0.15 / 0.85])
+    assert_close(_believed(left, told, is_told), wanted)
 
 
 def test_spots_of_the_road_fall_on_who_stands_before_it() -> None:
