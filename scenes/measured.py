@@ -74,7 +74,7 @@ def on_actors(
         known = actor.trajectory.time_us[[0, -1]]
         if known[0] - SLACK_US > last or known[1] + SLACK_US < first:
             continue
-        middle = actor.trajectory.at(np.array([(first + last) // 2]))[0, :3, 3]
+        middle = actor.trajectory.place_m((first + last) // 2)
         reach_m = 0.5 * np.linalg.norm(actor.size_m) + PADDING_M
         reach_m += FASTEST_MPS * (last - first) / 2e6
         near = np.flatnonzero(np.linalg.norm(points_m - middle, axis=1) <= reach_m)

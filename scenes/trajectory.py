@@ -46,6 +46,11 @@ class Trajectory:
         """Poses at other times: straight lines and geodesics between knots, held at the ends."""
         return interpolate_rigid(self.time_us, self.world_from_body, time_us)
 
+    def place_m(self, time_us: int) -> Float64[np.ndarray, "3"]:
+        """Where it is at another time, as `at`, but some ten times sooner [m]."""
+        places = self.world_from_body[:, :3, 3].T
+        return np.array([np.interp(time_us, self.time_us, each) for each in places])
+
     def shifted_left(self, offset_m: Float64[np.ndarray, "n"]) -> "Trajectory":
         """Every pose moved along its own y axis; headings are kept."""
         moved = self.world_from_body.copy()

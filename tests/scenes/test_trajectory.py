@@ -94,3 +94,10 @@ def test_distance_is_to_the_nearest_point_of_the_path() -> None:
     for place, wanted in (([5.0, 3.0, 0.0], 3.0), ([-3.0, 4.0, 0.0], 5.0), ([4.3, 0.0, 0.0], 0.0)):
         assert path.distance_m(np.array(place)) == pytest.approx(wanted)
     assert straight(count=1).distance_m(np.array([3.0, 4.0, 0.0])) == pytest.approx(5.0)
+
+
+@given(trajectories(), st.lists(st.integers(-(2**50), 2**50), min_size=1, max_size=5))
+def test_a_place_is_that_of_the_pose(path: Trajectory, at_us: list[int]) -> None:
+    for time_us in at_us:
+        wanted = path.at(np.array([time_us]))[0, :3, 3]
+        assert_allclose(path.place_m(time_us), wanted, rtol=1e-9, atol=1e-6)
