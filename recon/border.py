@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float64
 
 from recon.crowd import GROWN
 from recon.pictures import Pixels
-from recon.road import crossing
+from recon.road import passes
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.encounters import standing_pose
@@ -116,8 +116,7 @@ def _hidden(
         pose = actor.at(time_us) if actor.is_moving else standing_pose(actor)
         if pose is None or np.linalg.norm(pose[:3, 3] - eye_m) > 2.0 * SEEN_M:
             continue
-        entry, leave = crossing(pose, 0.5 * actor.size_m + HIDES_M, eyes, places_m)
-        hidden |= (leave > entry) & (leave > 0.0) & (entry < 1.0)
+        hidden |= passes(pose, 0.5 * actor.size_m + HIDES_M, eyes, places_m)
     return hidden
 
 

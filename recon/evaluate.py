@@ -152,10 +152,9 @@ def _depth_error(scene: Scene, frame: int) -> float:
     evidence = load_depth(scene.clip, only)
     if len(evidence) == 0:
         return float("nan")
-    staged, actors = None, scene.clip.actors
-    still = [actor for actor in actors if actor.id in scene.looks and not actor.is_moving]
-    if still and evidence.time_us is not None:
-        staged = scene.staged(still, evidence.time_us)
+    staged = None
+    if scene.standing and evidence.time_us is not None:
+        staged = scene.staged(scene.standing, evidence.time_us)
     out = scene.render_rays(
         evidence.origins_m, evidence.directions, torch.zeros_like(evidence.range_m), staged
     )

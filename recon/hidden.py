@@ -20,7 +20,7 @@ from recon.border import ROAD_M, blended, border, border_colours, under
 from recon.crowd import GROWN
 from recon.depth import DepthEvidence
 from recon.pictures import Pixels
-from recon.road import crossing, meets_standing
+from recon.road import crossing, meets_standing, passes
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.encounters import standing_pose
@@ -105,8 +105,7 @@ def between(
     """Which lines between world points go through the box of a vehicle that stands."""
     half_m = 0.5 * np.asarray(actor.size_m) * GROWN
     ends = (each.double().numpy() for each in (starts_m, ends_m))
-    entry, leave = crossing(standing_pose(actor), half_m, *ends)
-    return torch.from_numpy((entry <= leave) & (entry <= 1.0) & (leave >= 0.0))
+    return torch.from_numpy(passes(standing_pose(actor), half_m, *ends))
 
 
 def _starts(

@@ -160,9 +160,19 @@ def meets_standing(
     for actor in clip.actors:
         if not actor.is_moving and actor.id not in shown:  # part of the static scene
             half_m = 0.5 * actor.size_m + BOX_MARGIN_M
-            entry, leave = crossing(actor.trajectory.world_from_body[0], half_m, origins, ends)
-            meets |= (leave > entry) & (leave > 0.0) & (entry < 1.0)
+            meets |= passes(actor.trajectory.world_from_body[0], half_m, origins, ends)
     return meets
+
+
+def passes(
+    world_from_box: Float64[np.ndarray, "4 4"],
+    half_m: Float64[np.ndarray, "3"],
+    origins: Float64[np.ndarray, "n 3"],
+    ends: Float64[np.ndarray, "n 3"],
+) -> Bool[np.ndarray, "n"]:
+    """Which lines pass a box between their ends."""
+    entry, leave = crossing(world_from_box, half_m, origins, ends)
+    return (leave > entry) & (leave > 0.0) & (entry < 1.0)
 
 
 def crossing(

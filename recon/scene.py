@@ -171,10 +171,15 @@ class Scene:
         Where a vehicle with a field stood, nobody saw the ground: what is there is made up.
         """
         seen = self.model.support.observed(self.model.field.block, points_m)
-        for actor in self.clip.actors:
-            if actor.id in self.looks and not actor.is_moving:
-                seen &= ~hidden_by(actor, points_m)
+        for actor in self.standing:
+            seen &= ~hidden_by(actor, points_m)
         return seen
+
+    @property
+    def standing(self) -> tuple[Actor, ...]:
+        """Recorded road users that stand and have fields of their own."""
+        known = (actor for actor in self.clip.actors if actor.id in self.looks)
+        return tuple(actor for actor in known if not actor.is_moving)
 
     @torch.no_grad()
     def corrected(

@@ -82,12 +82,18 @@ def patches(
     """Points that are near to each other, and face alike: their means, unit normals, and whose."""
     face = 2 * normals.abs().argmax(dim=1) + (normals.sum(dim=1) > 0.0)
     key = torch.cat([(points / CELL_M).floor().long(), face[:, None]], dim=1)
+    (middle, facing), cell = cell_means(key, points, normals)
+    return middle, torch.nn.functional.normalize(facing, dim=1), cell
+
+
+def cell_means(
+    key: Int64[Tensor, "n k"], *values: Float[Tensor, "n 3"]
+) -> tuple[list[Float[Tensor, "p 3"]], Int64[Tensor, "n"]]:
+    """Means of values over those of the same key, and whose mean is that of each."""
     cells, cell = torch.unique(key, dim=0, return_inverse=True)
     count = torch.bincount(cell, minlength=len(cells))[:, None]
-    middle, facing = (
-        torch.zeros(len(cells), 3).index_add(0, cell, each) / count for each in (points, normals)
-    )
-    return middle, torch.nn.functional.normalize(facing, dim=1), cell
+    means = [torch.zeros(len(cells), 3).index_add(0, cell, each) / count for each in values]
+    return means, cell
 
 
 def around_sun(to_sun: Float[Tensor, "3"]) -> Float[Tensor, "spread 3"]:

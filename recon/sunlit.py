@@ -16,7 +16,7 @@ from torch import Tensor
 from recon.hidden import between
 from recon.light import LOWEST, ROAD_ALBEDO, coming, daylight, on_road
 from recon.scene import Scene
-from recon.sightlines import SUN_RAD, around_sun, patches, sun_share
+from recon.sightlines import SUN_RAD, around_sun, cell_means, patches, sun_share
 from recon.sky import hemisphere
 
 UNSURE = 0.15
@@ -86,10 +86,9 @@ def _told_by_road(
     out = replace(out, range_m=out.range_m - back_m)
     road = points + away * torch.where(torch.isfinite(out.range_m), out.range_m, 0.0)[:, None]
     told = on_road(road, out, scene.clip.ego) & scene.observed(road)
-    for actor in scene.clip.actors:
-        # the shadow of a vehicle that can be taken away stays on the road
-        if actor.id in scene.looks and not actor.is_moving:
-            told &= ~between(actor, points, road)
+    asked = torch.nonzero(told)[:, 0]
+    for actor in scene.standing:  # when it is taken away, its shadow stays on the road
+        told[asked] &= ~between(actor, points[asked], road[asked])
     share = torch.zeros(len(points))
     level = torch.pi * out.linear[told].mean(dim=1) / ROAD_ALBEDO
     share[told] = ((level - _around_road(scene, road[told])) / sun).clamp(0.0, 1.0)
@@ -100,10 +99,8 @@ def _around_road(scene: Scene, road: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]
     """Irradiance of road by everything but the sun, over channels."""
     if not len(road):
         return torch.zeros(0)
-    cells, cell = torch.unique((road[:, :2] / LOOK_M).floor().long(), dim=0, return_inverse=True)
-    count = torch.bincount(cell, minlength=len(cells))[:, None]
-    middle = torch.zeros(len(cells), 3).index_add(0, cell, road) / count
+    (middle,), cell = cell_means((road[:, :2] / LOOK_M).floor().long(), road)
     middle[:, 2] += OVER_M
-    up = hemisphere(LOOKS).repeat(len(cells), 1)
+    up = hemisphere(LOOKS).repeat(len(middle), 1)
     linear, _ = coming(scene, middle.repeat_interleave(LOOKS, 0), up)
-    return torch.pi * linear.view(len(cells), LOOKS, 3).mean(dim=(1, 2))[cell]
+    return torch.pi * linear.view(len(middle), LOOKS, 3).mean(dim=(1, 2))[cell]

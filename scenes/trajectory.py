@@ -47,7 +47,7 @@ class Trajectory:
         return interpolate_rigid(self.time_us, self.world_from_body, time_us)
 
     def place_m(self, time_us: int) -> Float64[np.ndarray, "3"]:
-        """Where it is at another time, as `at`, but some ten times sooner [m]."""
+        """Where `at` says it is at another time [m]; how it is turned takes longer."""
         places = self.world_from_body[:, :3, 3].T
         return np.array([np.interp(time_us, self.time_us, each) for each in places])
 
