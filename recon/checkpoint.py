@@ -34,6 +34,7 @@ def model_tensors(model: Model) -> dict[str, Tensor]:
         "photometry": model.photometry,
         "support": model.support,
         "poses": model.poses,
+        "observation": model.observation,
         "actors": model.crowd,
     }
     return {

@@ -11,6 +11,7 @@ from recon.crowd import Crowd
 from recon.evidence import actors_to_show, select_frames
 from recon.field import RadianceField
 from recon.kernels.backend import Backend, backend_device
+from recon.observation import Observation
 from recon.photometry import Photometry
 from recon.poses import PoseCorrection
 from recon.space import Block
@@ -33,6 +34,8 @@ class Model:
     photometry: Photometry
     support: Support
     poses: PoseCorrection
+    observation: Observation
+    """What training pictures showed; filled when the training ends."""
     crowd: Crowd | None = None
     """Road users that move; None where none has a field."""
 
@@ -59,6 +62,7 @@ def new_model(clip: Clip, config: ReconstructionConfig, backend: Backend | None 
         photometry=Photometry(times, known).to(device),
         support=Support(SUPPORT_RESOLUTION).to(device),
         poses=PoseCorrection(times).to(device),
+        observation=Observation(clip, config),
         crowd=crowd,
     )
 

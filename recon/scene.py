@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
 from recon.checkpoint import load_model, save_model
@@ -16,6 +17,7 @@ from recon.hidden import hidden_by
 from recon.kernels.backend import Backend, backend_named, choose_backend
 from recon.march import MarchOutput, march
 from recon.model import Model, new_model
+from recon.observation import Surfaces, eyes
 from recon.photometry import srgb
 from recon.rays import Rays
 from recon.shadow import Box
@@ -174,6 +176,28 @@ class Scene:
         for actor in self.standing:
             seen &= ~hidden_by(actor, points_m)
         return seen
+
+    def observed_surfaces(
+        self,
+        origins_m: Float64[np.ndarray, "n 3"],
+        directions: Float64[np.ndarray, "n 3"],
+        range_m: Float64[np.ndarray, "n"],
+        forward: Float64[np.ndarray, "3"],
+    ) -> Bool[np.ndarray, "n"]:
+        """Whether some training picture showed what rays of a picture end on.
+
+        That is, the same surface of the static scene, or the sky, from a comparable side and
+        distance (`recon.observation`).
+
+        Args:
+            origins_m: Where rays start (world).
+            directions: Their unit directions (world); NaN where a lens shows nothing.
+            range_m: Distances to the first surface; inf for sky.
+            forward: Unit vector along which the picture's camera looks (world).
+        """
+        seen = Surfaces(origins_m=origins_m, directions=directions, range_m=range_m)
+        known = self.model.observation
+        return known.observed(tuple(eyes(known, self.clip)), seen, forward)
 
     @property
     def standing(self) -> tuple[Actor, ...]:

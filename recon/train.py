@@ -20,8 +20,11 @@ from recon.config import ReconstructionConfig
 from recon.emptied import emptied_cells
 from recon.engine_threads import engine_first
 from recon.evidence import Data, load_data
+from recon.kernels.backend import Backend
 from recon.model import Model
+from recon.observing import observe
 from recon.refine import refine
+from recon.scene import Scene
 from recon.sighted import count_sightings
 from recon.step import StepPlan, torch_step
 from recon.step_native import native_step
@@ -107,6 +110,7 @@ def train(
             save_state(checkpoint, training, config, step + 1, spent + now - began)
             saved = time.perf_counter()
     _finish(training, data, config)
+    observe(Scene(clip=clip, config=config, model=training.model, backend=Backend(config.backend)))
     return training.model
 
 

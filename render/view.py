@@ -22,6 +22,7 @@ from render.labels.entry import Json
 from render.labels.moment import Moment
 from render.labels.normals import surface_normals
 from render.labels.table import frame_values, object_values, pixel_values
+from render.observed import observed_pixels
 from scenes.actor import Actor
 from scenes.camera import Camera, camera_rays
 from scenes.clip import Clip
@@ -194,6 +195,8 @@ def _moment(
     shown = scene.display(linear, stream, time_us, look.exposure_ev)
     first, last = _pose_at(world_from_camera, np.array([time_us, time_us + camera.readout_us]))
     size = (camera.height, camera.width)
+    known = support(march, staged, rays)
+    middle = _pose_at(world_from_camera, np.array([time_us + camera.readout_us // 2]))[0]
     return Moment(
         clip=scene.clip,
         ground=ground,
@@ -213,7 +216,10 @@ def _moment(
         shows=torch.from_numpy(
             whose(march, staged, instance_numbers(actors, scene.clip.actors), rays)
         ).view(size),
-        support=support(march, staged, rays).view(size),
+        support=known.view(size),
+        observed=observed_pixels(scene, march, known, origins, directions, middle[:3, 2]).view(
+            size
+        ),
         ego=ego,
         origins_m=torch.from_numpy(origins).view(*size, 3),
         directions=torch.from_numpy(directions).view(*size, 3),

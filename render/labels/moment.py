@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64, UInt8
+from jaxtyping import Bool, Float, Float64, Int64, UInt8
 from torch import Tensor
 
 from render.labels.cuboids import ActorBox
@@ -47,6 +47,8 @@ class Moment:
     negative for the ground under a vehicle, in the vehicle's field."""
     support: UInt8[Tensor, "h w"]
     """Of its surface there: 2 where training pictures showed it, 1 where only its mirror image."""
+    observed: Bool[Tensor, "h w"]
+    """Whether training pictures showed the same from a comparable side and distance."""
     range_m: Float[Tensor, "h w"]
     """First surface along each ray [m]; inf for sky."""
     ego: Ego | None = None

@@ -104,6 +104,18 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         compute=_normal,
     ),
     PixelLabel(
+        name="observed",
+        definition="255 where training pictures showed what the pixel shows, else 0: the same "
+        "surface (at their distance there, within 3 % and 0.15 m), or sky in the same direction, "
+        "from within 60 degrees of the same side and at most 4 times as far away; of road users "
+        "with fields, see `observed_share`. What was not observed is made up.",
+        unit="0 or 255",
+        dtype="uint8",
+        shape="h w",
+        stored="png",
+        compute=lambda moment, _: moment.observed.to(torch.uint8) * 255,
+    ),
+    PixelLabel(
         name="instance",
         definition="Which road user the surface belongs to: the ray meets its own field; or it "
         "lies in the box, grown by 0.15 m, of one that stands still. The ground under it is not "

@@ -6,7 +6,7 @@ the sky was seen if some frame looked that way and met nothing. World coordinate
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -33,8 +33,37 @@ class Eye:
     """When its frames were taken; the time of the first row."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Likeness:
+    """How a point is looked at, and how like that a recorded frame must have looked at it."""
+
+    directions: Float64[np.ndarray, "n 3"]
+    """Unit directions in which each point is looked at."""
+    range_m: Float64[np.ndarray, "n"]
+    """From so far away."""
+    side: float
+    """Cosine of the largest angle between the two looks."""
+    further: float
+    """The frame was at most so many times as far away."""
+
+    def of(self, index: Int64[np.ndarray, "m"]) -> "Likeness":
+        """That of some of the points."""
+        return replace(self, directions=self.directions[index], range_m=self.range_m[index])
+
+    def holds(
+        self, away_m: Float64[np.ndarray, "n 3"], range_m: Float64[np.ndarray, "n"]
+    ) -> Bool[np.ndarray, "n"]:
+        """Whether looks from a frame are like these; `away_m` go from its camera to the points."""
+        near = range_m <= self.further * self.range_m
+        return near & (np.einsum("ni,ni->n", away_m, self.directions) >= self.side * range_m)
+
+
 def seen_points(
-    recorded: Tracer, eyes: Sequence[Eye], points: SurfacePoints, time_us: int
+    recorded: Tracer,
+    eyes: Sequence[Eye],
+    points: SurfacePoints,
+    time_us: int,
+    like: Likeness | None = None,
 ) -> Bool[np.ndarray, "n"]:
     """Whether some frame saw each surface point, in the world as it was recorded.
 
@@ -43,13 +72,15 @@ def seen_points(
         eyes: The recording's cameras.
         points: Points of a perturbed world; one that is new there was never seen.
         time_us: Frames near this time are looked at first; only speed depends on it.
+        like: How frames must have looked at them; anyhow when left out.
     """
     seen = np.zeros(len(points.owner), bool)
     for eye, frame_us in _frames(eyes, time_us):
         left = np.flatnonzero(~seen)
         if not len(left):
             break
-        seen[left] = _seen_in_frame(recorded, eye, frame_us, points[left])
+        alike = None if like is None else like.of(left)
+        seen[left] = _seen_in_frame(recorded, eye, frame_us, points[left], alike)
     return seen
 
 
@@ -103,7 +134,7 @@ def _row_us(
 
 
 def _seen_in_frame(
-    recorded: Tracer, eye: Eye, frame_us: int, points: SurfacePoints
+    recorded: Tracer, eye: Eye, frame_us: int, points: SurfacePoints, like: Likeness | None
 ) -> Bool[np.ndarray, "n"]:
     """Points that one frame saw, each row at its own time, whoever moves included."""
     place_m, normal = placed(recorded.world, points, frame_us)
@@ -118,6 +149,8 @@ def _seen_in_frame(
     away = place_m[inside] - start
     range_m = np.linalg.norm(away, axis=1)
     facing = np.einsum("ni,ni->n", away, normal[inside]) < 0.0
+    if like is not None:
+        facing &= like.of(inside).holds(away, range_m)
     inside, away, range_m = inside[facing], away[facing], range_m[facing]
     origins, when = start[facing].copy(), when[facing]
     first = recorded.cast(origins, away / range_m[:, None], when).range_m

@@ -1,0 +1,104 @@
+"""The label `observed` of reconstructed worlds, against what their recordings truly showed.
+
+    python -m benchmarks.observed_pixels PROVE_OUT
+
+PROVE_OUT is what `otherlane prove` wrote; the views of the ego's axes are looked at. In truth, a
+pixel was observed where some training frame saw the surface (traced exactly), or the sky, from
+within the angle and the distance that `recon.observation` asks for. Pixels of road users that
+move do not count. Recall is the share of truly observed pixels that the label calls so, precision
+the share of those it calls so that truly were.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+from jaxtyping import Bool
+
+from benchmarks.machine import machine
+from recon.evidence import scaled_camera, select_frames
+from recon.observation import FURTHER, SIDE
+from recon.scene import Scene, load_scene
+from render.prove.run import WORLDS
+from render.prove.scoring import render_target
+from render.prove.stages import SCENE, TRUTH
+from render.prove.target import Target, target_of
+from scenes.ground import fit_ground
+from scenes.worlds.material import surface_points
+from scenes.worlds.perturbations import AXES
+from scenes.worlds.recording import Recording
+from scenes.worlds.seen import Eye, Likeness, seen_points, seen_sky
+from scenes.worlds.tracer import Tracer
+from scenes.worlds.truth import ABOUT, read_truth, rig_of
+from scenes.worlds.truth_view import Rig, traced
+
+
+def truly_observed(
+    tracer: Tracer, eyes: tuple[Eye, ...], target: Target
+) -> Bool[np.ndarray, "h w"]:
+    """What training frames showed of a view's surfaces and sky."""
+    rays = traced(tracer, target.camera, target.world_from_camera, target.time_us)
+    like = Likeness(
+        directions=rays.directions[rays.met], range_m=rays.hits.range_m, side=SIDE, further=FURTHER
+    )
+    points = surface_points(tracer, rays.hits, rays.points_m, target.time_us)
+    found = np.zeros(len(rays.pixels), bool)
+    found[rays.met] = seen_points(tracer, eyes, points, target.time_us, like)
+    sky = rays.sighted.copy()
+    sky[rays.met] = False
+    found[sky] = seen_sky(tracer, eyes, rays.directions[sky], target.time_us)
+    return found.reshape(target.camera.height, target.camera.width)
+
+
+def training_eyes(scene: Scene, rig: Rig) -> tuple[Eye, ...]:
+    """The cameras of the recording, at the frames that trained."""
+    frames = (select_frames(scene.clip, scene.config, s)[0] for s in range(len(rig.eyes)))
+    return tuple(
+        replace(eye, time_us=eye.time_us[chosen])
+        for eye, chosen in zip(rig.eyes, frames, strict=True)
+    )
+
+
+def main(out: Path, /) -> None:
+    """Print a table.
+
+    Args:
+        out: Folder of `otherlane prove`.
+    """
+    torch.set_num_threads(1)
+    print(machine())
+    print("\n| world | axis | amount | observed | recall | precision |\n|---|---|---|---|---|---|")
+    pooled = np.zeros(3)
+    for folder in sorted((out / WORLDS).iterdir()):
+        about = json.loads((folder / TRUTH / ABOUT).read_text(encoding="utf-8"))
+        recording = Recording(**about["recording"])
+        scene, world = load_scene(folder / SCENE), recording.world()
+        ground, tracer = fit_ground(scene.clip), Tracer(world)
+        eyes = training_eyes(scene, rig_of(recording, world))
+        for view in (v for v in read_truth(folder / TRUTH) if AXES[v.axis or "sun"].kind == "ego"):
+            full = view.camera or scene.clip.cameras[0].camera
+            target = target_of(view, scaled_camera(full, scene.config.scale))
+            frame, shown = render_target(scene, target, ground, 0.0)
+            counts = shown.counts
+            true = truly_observed(tracer, eyes, target)[counts]
+            said = frame.pixels["observed"][counts] > 0
+            both = np.array([np.sum(true & said), np.sum(true), np.sum(said)], float)
+            pooled += both
+            share, recall, precision = (
+                true.mean(),
+                both[0] / max(both[1], 1),
+                both[0] / max(both[2], 1),
+            )
+            print(
+                f"| {folder.name} | {view.axis} | {view.amount:g} | {share:.3f} | {recall:.3f} "
+                f"| {precision:.3f} |",
+                flush=True,
+            )
+    print(f"| all | | | | {pooled[0] / pooled[1]:.3f} | {pooled[0] / pooled[2]:.3f} |")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
