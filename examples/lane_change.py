@@ -25,7 +25,7 @@ from recon.scene import Scene, load_scene
 from render.labels.gating import is_labelled
 from render.panels import grid, panels
 from render.preview import recorded_picture
-from render.selection import parse_frames, parse_size
+from render.selection import parse_frames, sized
 from render.view import Frame, render_view
 from scenes.camera import Camera
 from scenes.edits.ego import LaneChange
@@ -73,7 +73,7 @@ def lane_change(
     ego = edit.apply(drive.ego)  # edits are pure functions: the recorded drive stays as it is
 
     front = drive.cameras[0]
-    camera = front.camera.scaled(*parse_size(size))
+    camera = sized(front.camera, size)
     for index in parse_frames(frames, np.arange(len(front))):
         time_us = int(front.time_us[index])
         frame, bright = _both(scene, camera, ego.mounted(front.ego_from_camera), time_us)

@@ -23,7 +23,7 @@ from render.labels.gate import LabelGate
 from render.labels.gating import is_labelled
 from render.labels.table import LABELS, page
 from render.preview import write_preview
-from render.selection import parse_frames, parse_size
+from render.selection import parse_frames, sized
 from scenes.assets import asset_hash
 from scenes.camera import Camera
 from scenes.clip import Clip
@@ -56,6 +56,7 @@ class RenderRequest:
 
     scenario: Path | None = None
     size: str | None = None
+    stretch: bool = False
     frames: str | None = None
     formats: tuple[str, ...] = ("kitti", "coco")
     workers: int = 1
@@ -174,7 +175,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
     named = None if path is None else str(path)
     staging = resolve(scenario, clip, named, fielded=frozenset(scene.looks))
     images = clip.cameras[stream]
-    camera = _camera(request.size, scene, stream)
+    camera = _camera(request, scene, stream)
     window = (images.time_us >= staging.start_us) & (images.time_us <= staging.end_us)
     numbers = parse_frames(request.frames, np.flatnonzero(window))
     inputs = {"scene": folder_hash(scene_folder, "scene")}
@@ -231,11 +232,11 @@ def _versions(scene: "Scene") -> dict[str, str]:
     }
 
 
-def _camera(size: str | None, scene: "Scene", stream: int) -> Camera:
+def _camera(request: RenderRequest, scene: "Scene", stream: int) -> Camera:
     """At the size that was asked for, or the one trained at."""
     from recon.evidence import scaled_camera
 
     camera = scene.clip.cameras[stream].camera
-    if size is None:
+    if request.size is None:
         return scaled_camera(camera, scene.config.scale)
-    return camera.scaled(*parse_size(size))
+    return sized(camera, request.size, stretch=request.stretch)
