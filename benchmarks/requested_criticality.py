@@ -76,9 +76,10 @@ def _refused(clip: Clip, request: Path, seed: int, made: list[Path], count: int)
     """Of the refused asks, how many brute force can have."""
     numbers = sorted(set(range(count)) - {int(folder.name) for folder in made})
     some = numbers[:: max(1, len(numbers) // REFUSALS_CHECKED)][:REFUSALS_CHECKED]
-    order, drive = order_of(Request.load(request)), plain_drive(clip)
+    asked, drive = Request.load(request), plain_drive(clip)
     tried, found = Counter[str](), Counter[str]()
     for index in some:
+        order = order_of(asked, index)
         cell = cell_of(order.asked, seed, index)
         ask = ask_in(cell, order.asked, 3.0, shares(seed, index, 0), wish=False)
         tried[cell.family] += 1

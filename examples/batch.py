@@ -32,7 +32,7 @@ def batch(
     request: Path = REQUEST,
     count: int = 4,
     seed: int | None = None,
-    frames: str = "0:40:4",
+    frames: str = "::4",
     size: str = "320x96",
     budget: str = "2m",
     workers: int = 2,
@@ -46,7 +46,7 @@ def batch(
         request: TOML file: edits, with values or ranges.
         count: How many scenarios to draw.
         seed: Random seed; the request's own when left out.
-        frames: Which frames of the drive, such as 10 or 0:40:4.
+        frames: Which frames of the drive, such as 10 or 0:40:4 or ::4.
         size: Size of the pictures.
         budget: Time to train, such as 20s or 2m.
         workers: Processes; the output is the same for any number.

@@ -22,9 +22,10 @@ import tyro
 
 from recon.reconstruct import ReconstructRequest, reconstruct_clip
 from recon.scene import Scene, load_scene
+from render.labels.gating import is_labelled
 from render.panels import grid, panels
 from render.preview import recorded_picture
-from render.selection import parse_frames, parse_size
+from render.selection import parse_frames, sized
 from render.view import Frame, render_view
 from scenes.camera import Camera
 from scenes.edits.ego import LaneChange
@@ -72,7 +73,7 @@ def lane_change(
     ego = edit.apply(drive.ego)  # edits are pure functions: the recorded drive stays as it is
 
     front = drive.cameras[0]
-    camera = front.camera.scaled(*parse_size(size))
+    camera = sized(front.camera, size)
     for index in parse_frames(frames, np.arange(len(front))):
         time_us = int(front.time_us[index])
         frame, bright = _both(scene, camera, ego.mounted(front.ego_from_camera), time_us)
@@ -82,7 +83,7 @@ def lane_change(
         iio.imwrite(out / f"{name}_labels.png", _overlay(scene, frame, edit.describe()))
         labels = {**frame.labels, "objects": frame.objects, "licence": drive.licence}
         (out / f"{name}.json").write_text(json.dumps(labels) + "\n", encoding="utf-8")
-        boxes = sum(item["box_2d"] is not None for item in frame.objects)
+        boxes = sum(is_labelled(item) for item in frame.objects)
         print(f"{out / name}.png: {boxes} road users with a tight box")
 
 

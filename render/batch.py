@@ -19,9 +19,11 @@ from render.exporters import export, find_exporter
 from render.frames import DATASET, read_dataset, read_records
 from render.jobs.job import RenderJob, Shot
 from render.jobs.pool import run_job, tidy
+from render.labels.gate import LabelGate
+from render.labels.gating import is_labelled
 from render.labels.table import LABELS, page
 from render.preview import write_preview
-from render.selection import parse_frames, parse_size
+from render.selection import parse_frames, sized
 from scenes.assets import asset_hash
 from scenes.camera import Camera
 from scenes.clip import Clip
@@ -54,10 +56,12 @@ class RenderRequest:
 
     scenario: Path | None = None
     size: str | None = None
+    stretch: bool = False
     frames: str | None = None
     formats: tuple[str, ...] = ("kitti", "coco")
     workers: int = 1
     preview: bool = True
+    gate: LabelGate = LabelGate()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -115,7 +119,7 @@ def write_batch(batch: Batch, out: Path, *, workers: int = 1) -> dict[str, objec
         "rendered_now": rendered,
         "size": f"{camera.width}x{camera.height}",
         "labelled_objects": sum(
-            item["box_2d"] is not None for record in read_records(out) for item in record["objects"]
+            is_labelled(item) for record in read_records(out) for item in record["objects"]
         ),
         "formats": list(batch.formats),
         "preview": str(out / PREVIEW) if batch.preview else None,
@@ -171,7 +175,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
     named = None if path is None else str(path)
     staging = resolve(scenario, clip, named, fielded=frozenset(scene.looks))
     images = clip.cameras[stream]
-    camera = _camera(request.size, scene, stream)
+    camera = _camera(request, scene, stream)
     window = (images.time_us >= staging.start_us) & (images.time_us <= staging.end_us)
     numbers = parse_frames(request.frames, np.flatnonzero(window))
     inputs = {"scene": folder_hash(scene_folder, "scene")}
@@ -185,6 +189,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         "size": [camera.width, camera.height],
         "frames": numbers,
         "scenario": as_tables(scenario),
+        "gate": request.gate.config(),
         **_versions(scene),
     }
     job = RenderJob(
@@ -201,6 +206,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         look=staging.look,
         ego=Ego.of(staging, clip, scenario.tags),
         seed=scenario.seed,
+        gate=request.gate,
     )
     return Batch(
         job=job,
@@ -226,11 +232,11 @@ def _versions(scene: "Scene") -> dict[str, str]:
     }
 
 
-def _camera(size: str | None, scene: "Scene", stream: int) -> Camera:
+def _camera(request: RenderRequest, scene: "Scene", stream: int) -> Camera:
     """At the size that was asked for, or the one trained at."""
     from recon.evidence import scaled_camera
 
     camera = scene.clip.cameras[stream].camera
-    if size is None:
+    if request.size is None:
         return scaled_camera(camera, scene.config.scale)
-    return camera.scaled(*parse_size(size))
+    return sized(camera, request.size, stretch=request.stretch)

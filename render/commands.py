@@ -9,10 +9,13 @@ def render(
     out: Path,
     scenario: Path | None = None,
     size: str | None = None,
+    stretch: bool = False,
     frames: str | None = None,
     formats: tuple[str, ...] = ("kitti", "coco"),
     workers: int = 1,
     preview: bool = True,
+    min_px: int = 25,
+    min_visible: float = 0.0,
 ) -> dict[str, object]:
     """Render a scene, edited by a scenario, as labelled images.
 
@@ -20,21 +23,29 @@ def render(
         scene: Folder of the scene.
         out: Folder for images and labels; started again, an interrupted run goes on.
         scenario: TOML file with the edits; the drive as recorded when left out.
-        size: Image size such as 621x188; the size trained at when left out.
-        frames: Which frames, such as 10 or 0:40:2 or 3,7,20:30; all when left out.
+        size: Image size such as 621x188, in the shape of the drive's pictures; the size trained
+            at when left out.
+        stretch: Let --size have another shape: pictures are squeezed.
+        frames: Which of the drive's frames, such as 10, 0:40:2, 3,7,20:30 or ::4; with a plus
+            (+0:+9) counted from the first of the scenario's window; all when left out.
         formats: Label formats to export.
         workers: Processes; the output is the same for any number.
         preview: Whether to write a labelled preview video as well.
+        min_px: Visible pixels below which a road user is an ignore region, no label.
+        min_visible: Visible share (0 to 1) below which it is one too.
     """
     from render.batch import RenderRequest, render_folder
+    from render.selection import asked_gate
 
     request = RenderRequest(
         scenario=scenario,
         size=size,
+        stretch=stretch,
         frames=frames,
         formats=formats,
         workers=workers,
         preview=preview,
+        gate=asked_gate(min_px, min_visible),
     )
     return render_folder(scene, out, request)
 

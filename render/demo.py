@@ -32,7 +32,7 @@ start_us = 500_000
 duration_us = 3_000_000
 """
 RECIPE = "preview"
-FRAMES = "0:40:2"
+FRAMES = "::2"
 """Every second frame of the sample drive is rendered: 20."""
 
 

@@ -3,27 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
+from scenes.assets import find_asset
 from scenes.clip import Clip
 from scenes.edits import ActorEdit
 from scenes.edits.static_scene import refuse_static, standing
 from scenes.families import FAMILIES
 from scenes.families.draw import Encounter, Order, encounter, measured_ttc_s
 from scenes.families.drive import Drive
-from scenes.families.request import Asked, Cell, Criticality, cell_of
+from scenes.families.request import Asked, Cell, Criticality, cell_of, choices
+from scenes.fields import Plain
 from scenes.ground import Ground
 from scenes.infeasible import InfeasibleError
 from scenes.openscenario import as_openscenario
 from scenes.perturb import resolve
 from scenes.resolved import resolved
-from scenes.scenario import Between, OneOf, Open, Request, Scenario, sample
+from scenes.scenario import Between, Draft, OneOf, Open, Request, Scenario, sample
 from scenes.scenario_files import as_tables
 from scenes.staging import Staging
 
+RANGES = ("min_ttc_s", "closing_mps", "angle_deg")
+"""What asks are spread over."""
 TTC_CONFIRMED_S = 0.03
 """How far the least time to collision of what is rendered may be from what was asked [s]."""
 
@@ -81,10 +84,12 @@ class Drawer:
             wrong = "is given, but windows of near-collisions end at the most critical moment"
             fix = "no end_us; start_us and criticality.duration_s say when windows end"
             raise InfeasibleError(f"{self.where}: end_us", wrong, fix, "two ends")
-        player = order_of(self.request).wanted.actor
-        if player is not None:
+        held = self.request.criticality.values
+        for player in _ends(held.get("actor")):
             where = f"{self.where}: criticality.actor"
-            refuse_static(player, standing(self.clip.actors), self.clip.actors, where)
+            refuse_static(int(player), standing(self.clip.actors), self.clip.actors, where)
+        for name in _ends(held.get("asset")):  # or it would be missed when its turn comes
+            find_asset(str(name))
 
     @cached_property
     def drive(self) -> Drive:
@@ -124,7 +129,7 @@ class Drawer:
                 index=index, files=_files(as_tables(scenario), scenario, staging, self.clip)
             )
         drive = self._edited(scenario)
-        met = encounter(drive, order_of(self.request), self.request.seed, index)
+        met = encounter(drive, order_of(self.request, index), self.request.seed, index)
         scenario = replace(
             scenario, start_us=met.start_us, end_us=met.end_us,
             edits=(*scenario.edits, *met.staged.edits), tags=_tags(scenario, met),
@@ -201,8 +206,13 @@ def _polygon(request: Request) -> Float64[np.ndarray, "k 2"] | None:
     return np.array([x_m, y_m], dtype=np.float64).T if x_m else None
 
 
-def order_of(request: Request) -> Order:
+def order_of(request: Request, index: int | None = None) -> Order:
     """What a request's near-collisions are drawn from.
+
+    Args:
+        request: What is asked.
+        index: Number of one of them, for whom open values other than families and ranges are
+            drawn. When left out, the first one's, but the whole range where a range has a list.
 
     Raises:
         ValueError: It asks for none.
@@ -212,17 +222,20 @@ def order_of(request: Request) -> Order:
     held = request.criticality.values
     family = held.get("family", OneOf(values=tuple(FAMILIES)))
     families = family.values if isinstance(family, OneOf) else (family,)
-    open_ = {"family", "min_ttc_s", "closing_mps", "angle_deg"}
-    others: dict[str, Any] = {name: v for name, v in held.items() if name not in open_}
-    default = Criticality()
+    share = choices(request.seed, index or 0)
+    others = {name: value for name, value in held.items() if name not in ("family", *RANGES)}
+    wanted = Draft(of=Criticality, values=others).draw(share)
+    spans = {name: _span(held.get(name), None if index is None else share()) for name in RANGES}
+    if "min_ttc_s" not in held:
+        spans["min_ttc_s"] = (wanted.min_ttc_s, wanted.min_ttc_s)
     return Order(
-        wanted=replace(default, **others),
+        wanted=wanted,
         asked=Asked(
             families=tuple(str(name) for name in families),
-            ttc_s=_span(held.get("min_ttc_s", default.min_ttc_s)) or (0.0, 0.0),
-            closing_mps=_span(held.get("closing_mps")),
-            angle_deg=_span(held.get("angle_deg")),
-            mirrored=others.get("oncoming") == "right",
+            ttc_s=spans["min_ttc_s"] or (0.0, 0.0),
+            closing_mps=spans["closing_mps"],
+            angle_deg=spans["angle_deg"],
+            mirrored=wanted.oncoming == "right",
         ),
         start_us=request.start_us,
     )
@@ -230,13 +243,33 @@ def order_of(request: Request) -> Order:
 
 def _cell(request: Request, index: int) -> Cell | None:
     try:
-        return cell_of(order_of(request).asked, request.seed, index)
+        return cell_of(order_of(request, index).asked, request.seed, index)
     except InfeasibleError:
         return None
 
 
-def _span(value: Open | None) -> tuple[float, float] | None:
+def _ends(value: Open | None) -> tuple[Plain, ...]:
+    """All values that one field may come to have, or the ends of their range."""
     match value:
+        case None | tuple():
+            return ()
+        case Between():
+            return (value.low, value.high)
+        case OneOf():
+            return value.values
+        case _:
+            return (value,)
+
+
+def _span(value: Open | None, share: float | None) -> tuple[float, float] | None:
+    """The range of a value: of a list the one that a share picks, or from least to most."""
+    match value:
+        case OneOf() if share is not None:
+            picked = float(value.draw(share, float))
+            return (picked, picked)
+        case OneOf():
+            numbers = [float(item) for item in value.values]
+            return (min(numbers), max(numbers))
         case None:
             return None
         case Between():

@@ -125,7 +125,7 @@ def _refuse_all(drawer: Drawer, refused: list[Refused]) -> NoReturn:
     except InfeasibleError as error:
         fix = error.fix
         if drawer.request.criticality is not None:
-            order, seed = order_of(drawer.request), drawer.request.seed
+            order, seed = order_of(drawer.request, 0), drawer.request.seed
             fix = nearest(drawer.drive, order, seed, error)
         if count == 1:
             raise InfeasibleError(error.where, error.wrong, fix, error.reason) from error

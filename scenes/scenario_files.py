@@ -18,8 +18,8 @@ MOST_EDITS = 1_000
 LOOK = "look"
 EDITS = "edits"
 CRITICALITY = "criticality"
-RANGED = ("min_ttc_s", "closing_mps", "angle_deg")
-"""What of a criticality is a value or a range, but no list."""
+ONE_SIDE = "oncoming"
+"""What of a criticality is one value: on which side traffic drives belongs to the place."""
 
 What = TypeVar("What")
 
@@ -80,12 +80,9 @@ def _read(path: Path, known: Mapping[str, Rule], *, concrete: bool) -> Request:
 def _criticality(table: object, file: str) -> Draft[Criticality]:
     check_keys(table, rules(Criticality), [], file, CRITICALITY)
     assert isinstance(table, dict)
-    for name in RANGED:
-        if isinstance(table.get(name), list):
-            wrong, fix = "is a list", f"{name} = a number, or {{ min = ..., max = ... }}"
-            raise OtherlaneError(place(file, CRITICALITY, name), wrong, fix)
-    fixed = {name: value for name, value in table.items() if name not in ("family", *RANGED)}
-    _draft(Criticality, fixed, file, CRITICALITY, concrete=True)
+    if isinstance(table.get(ONE_SIDE), list | dict):
+        wrong, fix = "is open, but all traffic of a drive keeps to one side", '"left" or "right"'
+        raise OtherlaneError(place(file, CRITICALITY, ONE_SIDE), wrong, fix)
     draft = _draft(Criticality, table, file, CRITICALITY, concrete=False)
     if "asset" in table and "actor" in table:
         wrong, fix = "is given beside asset", "one of the two"

@@ -6,7 +6,9 @@
     closing_mps = { min = 3.0, max = 12.0 }    # left out: whatever a family has
     angle_deg = 90.0                           # left out: whatever a family has
     duration_s = 3.0
+    asset = ["car", "truck"]                   # one of these, equally likely
 
+Every value may be open, a range or a list, but for the side of oncoming traffic and for corners.
 Asks are stratified: every family gets its turn, and within a family every cell of (time to
 collision x closing speed x angle) does, in an order that the seed decides. Which ask has which
 number depends on (request, number) alone, never on how many are drawn.
@@ -37,6 +39,8 @@ CLOSING_EDGES_MPS = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0)
 ANGLE_EDGES_DEG = (-180.0, -150.0, -90.0, -30.0, 30.0, 90.0, 150.0, 180.0)
 """Borders of cells; times to collision are cut into `TTC_CELLS` equal parts of what is asked."""
 TTC_CELLS = 4
+CHOICES = 2**32 - 1
+"""Key of the numbers that open values are drawn by; the tries of an ask have small keys."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,6 +182,11 @@ def _order(count: int, seed: int, name: str) -> tuple[int, ...]:
     key = int.from_bytes(name.encode(), "little") % 2**63
     share = shares(seed, key, 0)
     return tuple(sorted(range(count), key=[share() for _ in range(count)].__getitem__))
+
+
+def choices(seed: int, index: int) -> Share:
+    """Numbers in [0, 1) by which the open values of the ask number `index` are drawn."""
+    return shares(seed, index, CHOICES)
 
 
 def shares(seed: int, *key: int) -> Share:

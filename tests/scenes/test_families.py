@@ -1,6 +1,8 @@
 """Near-collisions on request: every family meets what is asked, by other code than its own."""
 
 import json
+import tempfile
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -247,9 +249,12 @@ def test_coverage_tells_the_angles_of_the_side_that_is_asked(side: str, angles: 
     ("line", "place", "fix"),
     [
         ('family = "cut-inn"', "criticality.family", "cut-in"),
-        ("min_ttc_s = [1.0]", "criticality.min_ttc_s", "min ="),
+        ("min_ttc_s = []", "criticality.min_ttc_s", "a number"),
+        ('oncoming = ["left", "right"]', "criticality.oncoming", '"left" or "right"'),
+        ('asset = ["car", "cra"]', "asset cra", "one of car"),
         ("min_ttc_s = -1.0", "criticality.min_ttc_s", "from 0"),
-        ("duration_s = { min = 1.0, max = 2.0 }", "criticality.duration_s", "a number"),
+        ("duration_s = { min = 0.1, max = 2.0 }", "criticality.duration_s", "a number"),
+        ('duration_s = ["long"]', "criticality.duration_s[0]", "a number"),
         ("ttc = 1.0", "criticality.ttc", "min_ttc_s"),
         ("drivable_x_m = [0.0, 1.0]", "criticality.drivable_x_m", "three"),
         ('asset = "car"\nactor = 3', "criticality.actor", "one of the two"),
@@ -259,6 +264,52 @@ def test_a_broken_table_is_named(line: str, place: str, fix: str, tmp_path: Path
     file = tmp_path / "request.toml"
     file.write_text(f"[criticality]\n{line}\n", encoding="utf-8")
     with pytest.raises(OtherlaneError) as error:
-        Request.load(file)
+        Drawer(request=Request.load(file), clip=make_clip(ride()), where="test")
     assert place in error.value.where
     assert fix in error.value.fix
+
+
+def test_open_values_are_drawn_for_every_ask(drawer: Drawer) -> None:
+    text = """
+count = 12
+seed = 5
+[criticality]
+family = "cut-in"
+asset = ["car", "truck"]
+min_ttc_s = [0.9, 1.7]
+duration_s = { min = 2.5, max = 3.5 }
+"""
+    asked = _loaded(text)
+    orders = [order_of(asked, index) for index in range(40)]
+    assert {order.wanted.asset for order in orders} == {"car", "truck"}
+    assert {order.asked.ttc_s for order in orders} == {(0.9, 0.9), (1.7, 1.7)}
+    lengths = [order.wanted.duration_s for order in orders]
+    assert 2.5 <= min(lengths) < 2.7
+    assert 3.3 < max(lengths) <= 3.5
+    assert orders == [order_of(asked, index) for index in range(40)]
+    assert order_of(asked).asked.ttc_s == (0.9, 1.7)  # what coverage is counted over
+    other = Drawer(request=asked, clip=drawer.clip, where="test")
+    object.__setattr__(other, "drive", drawer.drive)
+    taken = []
+    for index in range(6):
+        made = other.draw(index)
+        assert isinstance(made, Drawn), made
+        told = json.loads(made.files["resolved.json"])
+        wanted = orders[index]
+        assert told["requested"]["min_ttc_s"] == wanted.asked.ttc_s[0]
+        assert told["requested"]["duration_s"] == wanted.wanted.duration_s
+        scenario = tomllib.loads(made.files["scenario.toml"])
+        (put,) = (edit for edit in scenario["edits"] if edit["kind"] == "insert-actor")
+        assert put["asset"] == wanted.wanted.asset
+        taken.append(put["asset"])
+    assert len(set(taken)) == 2
+
+
+def _loaded(text: str) -> Request:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "request.toml"
+        file.write_text(text, encoding="utf-8")
+        asked = Request.load(file)
+        file.write_text(asked.toml(), encoding="utf-8")
+        assert Request.load(file) == asked
+    return asked
