@@ -22,6 +22,7 @@ import tyro
 
 from recon.reconstruct import ReconstructRequest, reconstruct_clip
 from recon.scene import Scene, load_scene
+from render.labels.gating import is_labelled
 from render.panels import grid, panels
 from render.preview import recorded_picture
 from render.selection import parse_frames, parse_size
@@ -82,7 +83,7 @@ def lane_change(
         iio.imwrite(out / f"{name}_labels.png", _overlay(scene, frame, edit.describe()))
         labels = {**frame.labels, "objects": frame.objects, "licence": drive.licence}
         (out / f"{name}.json").write_text(json.dumps(labels) + "\n", encoding="utf-8")
-        boxes = sum(item["box_2d"] is not None for item in frame.objects)
+        boxes = sum(is_labelled(item) for item in frame.objects)
         print(f"{out / name}.png: {boxes} road users with a tight box")
 
 

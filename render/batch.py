@@ -19,6 +19,8 @@ from render.exporters import export, find_exporter
 from render.frames import DATASET, read_dataset, read_records
 from render.jobs.job import RenderJob, Shot
 from render.jobs.pool import run_job, tidy
+from render.labels.gate import LabelGate
+from render.labels.gating import is_labelled
 from render.labels.table import LABELS, page
 from render.preview import write_preview
 from render.selection import parse_frames, parse_size
@@ -58,6 +60,7 @@ class RenderRequest:
     formats: tuple[str, ...] = ("kitti", "coco")
     workers: int = 1
     preview: bool = True
+    gate: LabelGate = LabelGate()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -115,7 +118,7 @@ def write_batch(batch: Batch, out: Path, *, workers: int = 1) -> dict[str, objec
         "rendered_now": rendered,
         "size": f"{camera.width}x{camera.height}",
         "labelled_objects": sum(
-            item["box_2d"] is not None for record in read_records(out) for item in record["objects"]
+            is_labelled(item) for record in read_records(out) for item in record["objects"]
         ),
         "formats": list(batch.formats),
         "preview": str(out / PREVIEW) if batch.preview else None,
@@ -185,6 +188,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         "size": [camera.width, camera.height],
         "frames": numbers,
         "scenario": as_tables(scenario),
+        "gate": request.gate.config(),
         **_versions(scene),
     }
     job = RenderJob(
@@ -201,6 +205,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         look=staging.look,
         ego=Ego.of(staging, clip, scenario.tags),
         seed=scenario.seed,
+        gate=request.gate,
     )
     return Batch(
         job=job,

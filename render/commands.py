@@ -13,6 +13,8 @@ def render(
     formats: tuple[str, ...] = ("kitti", "coco"),
     workers: int = 1,
     preview: bool = True,
+    min_px: int = 25,
+    min_visible: float = 0.0,
 ) -> dict[str, object]:
     """Render a scene, edited by a scenario, as labelled images.
 
@@ -25,8 +27,11 @@ def render(
         formats: Label formats to export.
         workers: Processes; the output is the same for any number.
         preview: Whether to write a labelled preview video as well.
+        min_px: Visible pixels below which a road user is an ignore region, no label.
+        min_visible: Visible share (0 to 1) below which it is one too.
     """
     from render.batch import RenderRequest, render_folder
+    from render.selection import asked_gate
 
     request = RenderRequest(
         scenario=scenario,
@@ -35,6 +40,7 @@ def render(
         formats=formats,
         workers=workers,
         preview=preview,
+        gate=asked_gate(min_px, min_visible),
     )
     return render_folder(scene, out, request)
 

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from render.frames import camera_of
 from render.labels.cuboids import faces_px
+from render.labels.gating import is_ignored
 from scenes.camera import Camera
 from scenes.semantics import COLOURS, Semantic
 
@@ -113,7 +114,7 @@ def labelled(
     for item in ordered:
         layer = Image.new("RGBA", large)
         draw = ImageDraw.Draw(layer)
-        if item["rendered"]:
+        if not is_ignored(item):
             _draw_cuboid(draw, camera, item)
             if item["box_2d"] is not None:
                 _draw_box(draw, item, scale)
@@ -167,20 +168,20 @@ def _draw_tag(
     draw: "ImageDraw.ImageDraw", item: Mapping[str, Json], scale: float, size: tuple[int, int]
 ) -> None:
     """Class, track id and distance on a chip above the box."""
-    if item["box_2d"] is None and item["rendered"]:
+    if item["box_2d"] is None and not is_ignored(item):
         return
     outline = np.array(item["ignore_region"] or np.array(item["box_2d"]).reshape(2, 2)) * scale
     distance_m = float(np.linalg.norm(np.array(item["camera_from_box"])[:3, 3]))
     name = item["class"].lower().replace("_", " ")
     words = f"{name} {item['track_id']}  {distance_m:.0f} m"
-    if not item["rendered"]:
-        words = f"{name} {item['track_id']}  not rendered"
+    if is_ignored(item):
+        words = f"{name} {item['track_id']}  {item['ignored'].partition(':')[0]}"
     font = font_of(11 * SUPERSAMPLING)
     pad = 3 * SUPERSAMPLING
     wide, high = draw.textlength(words, font=font) + 2 * pad, 15 * SUPERSAMPLING
     x = float(np.clip(outline[:, 0].min(), 0, max(size[0] - wide, 0)))
     y = float(np.clip(outline[:, 1].min() - high - 2, 0, size[1] - high))
-    colour = track_colour(item["track_id"]) if item["rendered"] else (190, 194, 200)
+    colour = track_colour(item["track_id"]) if not is_ignored(item) else (190, 194, 200)
     draw.rounded_rectangle((x, y, x + wide, y + high), radius=pad, fill=colour)
     light = np.dot(colour, (0.299, 0.587, 0.114)) > 110
     ink = INK if light else PAPER

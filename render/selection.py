@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from render.labels.gate import LabelGate
 from scenes.errors import OtherlaneError
 from scenes.images import MAX_PIXELS
 
@@ -22,6 +23,23 @@ def parse_size(text: str) -> tuple[int, int]:
         fix = f"sides of {MIN_SIDE} px or more, {MAX_PIXELS} px in all or fewer"
         raise OtherlaneError("--size", f"is {text}", fix)
     return width, height
+
+
+def asked_gate(min_px: int, min_visible: float) -> LabelGate:
+    """What road users must show to be labelled.
+
+    Args:
+        min_px: Least number of visible pixels [px].
+        min_visible: Least share that nothing hides, 0 to 1.
+
+    Raises:
+        OtherlaneError: One of them is impossible.
+    """
+    if min_px < 0:
+        raise OtherlaneError("--min-px", f"is {min_px}", "0 or more visible pixels")
+    if not 0.0 <= min_visible <= 1.0:
+        raise OtherlaneError("--min-visible", f"is {min_visible:g}", "a share from 0 to 1")
+    return LabelGate(min_px=min_px, min_visible=min_visible)
 
 
 def parse_frames(text: str | None, known: Sequence[int] | np.ndarray) -> list[int]:

@@ -9,6 +9,8 @@ import msgspec
 import numpy as np
 
 from render.frames import camera_of, read_pixels, read_records
+from render.labels.gate import LabelGate
+from render.labels.gating import is_labelled
 from render.labels.objects import tight_box_px
 from render.labels.pixel_labels import PIXEL_LABELS
 from scenes.errors import OtherlaneError
@@ -47,8 +49,9 @@ def verify_folder(folder: Path) -> dict[str, object]:
     if manifest["kind"] == "frames" and not problems:
         records = read_records(folder)
         frames = len(records)
+        gate = _gate(manifest)
         for record in records:
-            problems += frame_problems(folder, record)
+            problems += frame_problems(folder, record, gate)
     return {
         "ok": not problems,
         "folder": str(folder),
@@ -75,13 +78,22 @@ def _kind(folder: Path) -> str:
     return kind
 
 
-def frame_problems(folder: Path, record: Mapping[str, Json]) -> list[Problem]:
-    """Laws of labels that one picture breaks."""
+def _gate(manifest: Mapping[str, Json]) -> LabelGate | None:
+    """What labels had to show, as far as the manifest says."""
+    said = manifest["config"].get("gate")
+    return None if said is None else LabelGate(**said)
+
+
+def frame_problems(
+    folder: Path, record: Mapping[str, Json], gate: LabelGate | None = None
+) -> list[Problem]:
+    """Laws of labels that one picture breaks; `gate` is what its labels had to show, if known."""
     try:
         pixels = read_pixels(folder, record["key"])
         laws = (_poses, _depth, _sky_and_classes, _instances, _boxes)
         found = list(_shapes(record, pixels))
         found = found or [wrong for law in laws for wrong in law(record, pixels)]
+        found = found or list(_gated(record, gate or LabelGate(min_px=0)))
     except OtherlaneError as error:
         return [Problem(where=error.where, wrong=error.wrong)]
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -156,6 +168,14 @@ def _instances(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
             yield f"object {item['track_id']} is not rendered but has pixels"
 
 
+def _gated(record: Mapping[str, Json], gate: LabelGate) -> Iterator[str]:
+    for item in filter(is_labelled, record["objects"]):
+        shown, share = item["visible_px"], item["visible_fraction"]
+        if shown < gate.min_px or share < gate.min_visible:
+            name, least = f"object {item['track_id']}", f"{gate.min_px} px and {gate.min_visible:g}"
+            yield f"{name} is a label with {shown} px, {share:g} visible, of {least}"
+
+
 def _boxes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
     for item in record["objects"]:
         name = f"object {item['track_id']}"
@@ -164,8 +184,10 @@ def _boxes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
             yield f"{name}: box_2d is not the extent of its mask"
         if item["visible_px"] != (int(mask.sum()) if item["rendered"] else None):
             yield f"{name}: visible_px is not the size of its mask"
-        if item["rendered"] == bool(item["ignore_region"]):
-            yield f"{name}: has an ignore region if and only if it is not rendered"
+        if not item["rendered"] and item["ignored"] is None:
+            yield f"{name}: is not rendered but not ignored"
+        if (item["ignored"] is None) == bool(item["ignore_region"]):
+            yield f"{name}: has an ignore region if and only if it is ignored"
         corners = box_corners(np.array(item["size_m"]))
         camera_from_box = np.array(item["camera_from_box"])
         if transform_points(camera_from_box, corners)[:, 2].max() <= 0:

@@ -19,6 +19,7 @@ from render.actors import MarchResult, march_people, row_times, shaded, support,
 from render.antialias import antialiased
 from render.labels.cuboids import boxes_in_view, instance_numbers
 from render.labels.entry import Json
+from render.labels.gate import LabelGate
 from render.labels.moment import Moment
 from render.labels.normals import surface_normals
 from render.labels.table import frame_values, object_values, pixel_values
@@ -128,6 +129,7 @@ def render_view(
     assets: Mapping[int, str] | None = None,
     ground: Ground | None = None,
     ego: Ego | None = None,
+    gate: LabelGate | None = None,
 ) -> Frame:
     """Render one picture with all its labels.
 
@@ -142,6 +144,7 @@ def render_view(
         assets: Which asset an actor looks like, by id; like itself when left out.
         ground: Road height, for those who render many; fitted to the clip when left out.
         ego: How the ego moves, for labels of safety, which are null when left out.
+        gate: What road users must show to be labelled; `LabelGate()` when left out.
     """
     moment = _moment(
         scene,
@@ -154,6 +157,7 @@ def render_view(
         assets or {},
         fit_ground(scene.clip) if ground is None else ground,
         ego,
+        gate or LabelGate(),
     )
     values = pixel_values(moment)
     return Frame(
@@ -177,6 +181,7 @@ def _moment(
     assets: Mapping[int, str],
     ground: Ground,
     ego: Ego | None,
+    gate: LabelGate,
 ) -> Moment:
     """One march, and all that labels are computed from."""
     pixels = camera.pixel_centres().reshape(-1, 2)
@@ -215,6 +220,7 @@ def _moment(
         ).view(size),
         support=support(march, staged, rays).view(size),
         ego=ego,
+        gate=gate,
         origins_m=torch.from_numpy(origins).view(*size, 3),
         directions=torch.from_numpy(directions).view(*size, 3),
         cosine=torch.from_numpy(_cosine(camera, pixels)).view(size),

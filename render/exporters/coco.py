@@ -1,7 +1,7 @@
 """COCO's detection and instance segmentation, one JSON file.
 
 Boxes are [left, top, width, height] with pixel edges on whole numbers, as ours. Masks are
-run-length encoded. A road user that is not rendered is a crowd region (`iscrowd` 1), which COCO's
+run-length encoded. A road user that is ignored is a crowd region (`iscrowd` 1), which COCO's
 evaluators leave out of every score; one that no pixel shows is left out. The licence is the
 drive's own. Pictures are referred to by their place in the folder of frames.
 """
@@ -16,6 +16,7 @@ from jaxtyping import Bool
 
 from render.exporters.rle import encode
 from render.frames import FRAMES, read_dataset, read_pixels, read_records
+from render.labels.gating import is_ignored
 from render.labels.objects import tight_box_px
 from scenes.semantics import ACTOR_KINDS, Semantic
 
@@ -72,7 +73,7 @@ def _group(kind: Semantic) -> str:
 
 
 def _mask(item: Mapping[str, Json], instance: np.ndarray) -> Bool[np.ndarray, "h w"]:
-    if item["rendered"]:
+    if not is_ignored(item):
         return instance == item["instance"]
     return polygon_mask(item["ignore_region"], instance.shape)
 
@@ -102,7 +103,7 @@ def _annotation(item: Mapping[str, Json], mask: Bool[np.ndarray, "h w"]) -> dict
         "bbox": [left, top, right - left, bottom - top],
         "area": int(mask.sum()),
         "segmentation": encode(mask),
-        "iscrowd": 0 if item["rendered"] else 1,
+        "iscrowd": int(is_ignored(item)),
         "track_id": item["track_id"],
         "truncation": item["truncation"],
         "occlusion": item["occlusion"],

@@ -4,7 +4,7 @@ What is converted, from our conventions to KITTI's: pixel centres lie on whole n
 subtracted from boxes and principal points); `location` is the middle of the box's bottom; a box
 turns about the camera's y axis only, so pitch and roll are lost; dimensions are height, width,
 length. KITTI's camera already is x right, y down, z forward. Classes that KITTI lacks are `Misc`.
-A road user that is not rendered is a `DontCare` region; one that no pixel shows is left out.
+A road user that is ignored is a `DontCare` region; one that no pixel shows is left out.
 Calibration: P2 is the camera, Tr_velo_to_cam takes the car's frame (as a lidar's: x forward, y
 left, z up) to the camera.
 """
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from render.frames import FRAMES, read_dataset, read_records
+from render.labels.gating import is_ignored, is_labelled
 from scenes.errors import OtherlaneError
 from scenes.geometry import invert
 
@@ -64,8 +65,8 @@ def export(frames_folder: Path, out: Path) -> Path:
 def label_text(record: Mapping[str, Json]) -> str:
     """One line for each object, DontCare regions last."""
     camera = record["camera"]
-    shown = [_shown(item, camera) for item in record["objects"] if item["box_2d"] is not None]
-    ignored = [_ignored(item, camera) for item in record["objects"] if item["ignore_region"]]
+    shown = [_shown(item, camera) for item in record["objects"] if is_labelled(item)]
+    ignored = [_ignored(item, camera) for item in record["objects"] if is_ignored(item)]
     return "".join(line + "\n" for line in (*shown, *ignored))
 
 

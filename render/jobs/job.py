@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from render.labels.entry import Json
+from render.labels.gate import LabelGate
 from render.view import Frame, RenderableScene, render_view
 from scenes.actor import Actor
 from scenes.camera import Camera
@@ -58,6 +59,8 @@ class RenderJob:
     """Key of everything random (see `random_of`)."""
     assets: Mapping[int, str] = field(default_factory=dict)
     """Which asset an actor looks like, by id; like itself when left out."""
+    gate: LabelGate = LabelGate()
+    """What road users must show to be labelled."""
 
     def __post_init__(self) -> None:
         keys = [shot.key for shot in self.shots]
@@ -86,6 +89,7 @@ def render_shot(job: RenderJob, scene: RenderableScene, shot: Shot) -> Frame:
             assets=job.assets,
             ground=job.ground,
             ego=job.ego,
+            gate=job.gate,
         )
 
 

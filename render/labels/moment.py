@@ -7,6 +7,7 @@ from jaxtyping import Float, Float64, Int64, UInt8
 from torch import Tensor
 
 from render.labels.cuboids import ActorBox
+from render.labels.gate import LabelGate
 from scenes.camera import Camera
 from scenes.clip import Clip
 from scenes.encounters import Ego
@@ -51,3 +52,5 @@ class Moment:
     """First surface along each ray [m]; inf for sky."""
     ego: Ego | None = None
     """How the car that carries the camera moves, where that is known."""
+    gate: LabelGate = LabelGate()
+    """What road users must show to be labelled."""

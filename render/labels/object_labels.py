@@ -2,6 +2,7 @@
 
 from render.labels import objects
 from render.labels.entry import FrameLabel, Json, ObjectLabel
+from render.labels.gating import ignore_region, why_ignored
 from render.labels.moment import Moment
 
 
@@ -152,13 +153,23 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         compute=lambda seen: seen.box.camera_from_box.tolist(),
     ),
     ObjectLabel(
+        name="ignored",
+        definition="Why it is an ignore region and no label, in words: it is not rendered, or "
+        "shows too little (`render --min-px`, `--min-visible`); null when it is a label. Its other "
+        "labels are said all the same. One that no pixel shows is neither.",
+        unit="",
+        dtype="str or null",
+        shape="",
+        compute=why_ignored,
+    ),
+    ObjectLabel(
         name="ignore_region",
-        definition="Convex outline of its projected box inside the image when it is not rendered: "
-        "detections and errors in there say nothing; null when it is rendered.",
+        definition="Convex outline of its projected box inside the image, and of its pixels, when "
+        "it is `ignored`: detections and errors in there say nothing; null when it is not.",
         unit="px",
         dtype="float or null",
         shape="corners 2",
-        compute=objects.ignore_region,
+        compute=ignore_region,
     ),
 )
 

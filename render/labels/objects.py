@@ -78,11 +78,6 @@ def occlusion(seen: Sighting) -> Json:
     return 0 if fraction >= PARTLY_HIDDEN else 1 if fraction >= LARGELY_HIDDEN else 2
 
 
-def ignore_region(seen: Sighting) -> Json:
-    """See the table."""
-    return None if seen.box.rendered else seen.box.outline_px.tolist()
-
-
 def ego_from_box(seen: Sighting) -> Json:
     """See the table."""
     return (invert(world_from_ego(seen.moment)) @ seen.box.world_from_box).tolist()

@@ -51,8 +51,9 @@ def test_kitti_boxes_are_ours(frames_folder: Path) -> None:
     for record in read_records(frames_folder):
         text = (frames_folder / f"exports/kitti/label_2/{record['key']}.txt").read_text()
         labels = parsed(text)
-        shown = [item for item in record["objects"] if item["box_2d"] is not None]
-        ignored = [item for item in record["objects"] if not item["rendered"]]
+        ignored = [item for item in record["objects"] if item["ignored"] is not None]
+        drawn = [item for item in record["objects"] if item["box_2d"] is not None]
+        shown = [item for item in drawn if item["ignored"] is None]
         assert [x["type"] for x in labels][len(shown) :] == ["DontCare"] * len(ignored)
         for label, item in zip(labels, shown, strict=False):
             box = np.array([label[name] for name in ("left", "top", "right", "bottom")])
@@ -125,6 +126,8 @@ def test_kitti_turns_against_our_yaw(yaw: float) -> None:
         "class": "BUS",
         "truncation": 0.0,
         "occlusion": 0,
+        "rendered": True,
+        "ignored": None,
         "ignore_region": None,
     }
     record = {"objects": [item], "camera": {"width": 100, "height": 50}}
@@ -178,7 +181,7 @@ def test_coco_says_what_we_say(frames_folder: Path) -> None:
         record = read_records(frames_folder)[note["image_id"] - 1]
         (item,) = (x for x in record["objects"] if x["track_id"] == note["track_id"])
         crowds += note["iscrowd"]
-        assert note["iscrowd"] == (not item["rendered"])
+        assert note["iscrowd"] == (item["ignored"] is not None)
         if not note["iscrowd"]:
             ours = read_pixels(frames_folder, key, ["instance"])["instance"] == item["instance"]
             assert np.array_equal(mask, ours)
@@ -235,6 +238,8 @@ def test_kitti_labels_of_a_real_drive_come_back(drives: Path) -> None:
             "class": actor.kind.name,
             "truncation": 0.0,
             "occlusion": 0,
+            "rendered": True,
+            "ignored": None,
             "ignore_region": None,
         }
         (label,) = parsed(kitti.label_text({"objects": [item], "camera": CAMERA_SAYS}))

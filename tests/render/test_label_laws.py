@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from render.labels.gate import LabelGate
 from render.labels.table import FRAME_LABELS, OBJECT_LABELS, PAGE, PIXEL_LABELS, page
 from render.view import Frame, RenderableScene, render_view
 from scenes.actor import Actor
@@ -81,7 +82,9 @@ def check_objects(frame: Frame) -> None:
         )
         assert item["box_2d"] == extent
         assert item["visible_px"] == (len(rows) if item["rendered"] else None)
-        assert (item["ignore_region"] is None) == item["rendered"]
+        small = 0 < len(rows) < LabelGate().min_px
+        assert (item["ignored"] is None) == (item["rendered"] and not small)
+        assert (item["ignore_region"] is None) == (item["ignored"] is None)
         corners = transform_points(
             np.array(item["camera_from_box"]), box_corners(np.array(item["size_m"]))
         )

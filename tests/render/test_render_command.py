@@ -134,6 +134,8 @@ def test_finished_frames_outlive_a_failed_export(
     ("wrong", "said"),
     [
         ({"workers": 0}, "--workers"),
+        ({"min_px": -1}, "--min-px"),
+        ({"min_visible": 1.5}, "--min-visible"),
         ({"formats": ("kity",)}, "no exporter has that name"),
         ({"size": "12"}, "--size"),
         ({"frames": "7"}, "--frames"),

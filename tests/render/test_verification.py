@@ -10,6 +10,7 @@ import pytest
 
 import render.commands
 from render.frames import encode_frame, read_pixels, read_records
+from render.labels.gate import LabelGate
 from render.verification import frame_problems
 from scenes.errors import OtherlaneError
 from tests.render.analytic import street
@@ -114,6 +115,17 @@ def _no_objects(record: dict, pixels: Pixels) -> None:
     del record["objects"]
 
 
+def _label_of_a_few_pixels(record: dict, pixels: Pixels) -> None:
+    del pixels
+    item = next(item for item in record["objects"] if item["ignored"] and item["box_2d"])
+    item["ignored"], item["ignore_region"] = None, None
+
+
+def _ignored_without_a_region(record: dict, pixels: Pixels) -> None:
+    del pixels
+    next(item for item in record["objects"] if item["box_2d"])["ignored"] = "for no reason"
+
+
 def _twice(record: dict, pixels: Pixels) -> None:
     del pixels
     record["objects"][1]["instance"] = record["objects"][0]["instance"]
@@ -135,6 +147,8 @@ def _twice(record: dict, pixels: Pixels) -> None:
         (_other_size, "rgb is not uint8 of 95x48 pixels"),
         (_no_objects, "record cannot be read"),
         (_twice, "share an instance"),
+        (_label_of_a_few_pixels, "is a label with"),
+        (_ignored_without_a_region, "if and only if it is ignored"),
     ],
 )
 def test_broken_laws_are_named(
@@ -146,7 +160,7 @@ def test_broken_laws_are_named(
     (tmp_path / "frames").mkdir()
     for name, content in encode_frame(record["key"], pixels).items():
         (tmp_path / name).write_bytes(content)
-    problems = frame_problems(tmp_path, json.loads(json.dumps(record)))
+    problems = frame_problems(tmp_path, json.loads(json.dumps(record)), LabelGate())
     assert any(said in problem.wrong for problem in problems), problems
     assert all(problem.where == "000000" for problem in problems)
 
