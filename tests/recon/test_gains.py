@@ -20,6 +20,8 @@ from recon.metrics import psnr_db
 from recon.reconstruct import reconstruct_clip
 from recon.scene import Scene, load_scene
 from recon.train import train
+from render.labels.gate import LabelGate
+from render.view import render_view
 from scenes.camera import camera_rays
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
@@ -124,6 +126,30 @@ def test_evaluate_lists_everybody(scene: Scene) -> None:
     assert [row["why"] for row in road_users(nobody)] == [
         "it moves, and has no field of its own"
     ] * 2
+
+
+def test_who_is_in_doubt_is_an_ignore_region_wherever_it_walks_but_not_as_an_asset(
+    scene: Scene,
+) -> None:
+    doubting = without_field(scene, WALKER)
+    doubting = replace(doubting, actor_gains=measure_gains(doubting))
+    why = doubting.doubtful_actors[WALKER]
+    walker = next(actor for actor in scene.clip.actors if actor.id == WALKER)
+    poses = walker.trajectory.world_from_body.copy()
+    poses[:, 1, 3] += 1.0
+    aside = replace(walker, trajectory=replace(walker.trajectory, world_from_body=poses))
+    others = [actor for actor in scene.clip.actors if actor.id != WALKER]
+    for actors, assets, wanted in (
+        ((*others, walker), {}, why),
+        ((*others, aside), {}, why),
+        ((*others, walker), {WALKER: "cyclist"}, None),
+    ):
+        frame = render_view(
+            doubting, scene.clip.cameras[0].camera, scene.clip.world_from_camera(0, 200_000),
+            time_us=200_000, actors=actors, assets=assets, gate=LabelGate(min_px=0),
+        )  # fmt: skip
+        ignored = {item["track_id"]: item["ignored"] for item in frame.objects}
+        assert ignored == {CAR: None, WALKER: wanted}
 
 
 def test_gains_are_part_of_the_scene(
