@@ -39,8 +39,10 @@ def too_hidden(seen: Sighting) -> str | None:
 
 
 def not_explained(seen: Sighting) -> str | None:
-    """Its own field does not show it: in the recording the static scene does as well, or nobody
-    knows. Its pixels may be a fringe, or none, beside what one sees."""
+    """Its own field does not show it: in the recording the static scene does as well.
+
+    Its pixels may be a fringe, or none, beside what one sees.
+    """
     return seen.moment.doubtful.get(seen.box.actor.id)
 
 
