@@ -109,6 +109,39 @@ def actors_summary(scores: list[ActorScore]) -> dict[str, object] | None:
     }
 
 
+def road_users(scene: Scene) -> list[dict[str, object]]:
+    """How well the field of each road user of a drive shows it, and what becomes of its labels.
+
+    One record for each, by id: `gain_db` is how much better its pixels are explained with all
+    fields than by the static scene alone, in so many `boxes` of the pictures that `measured_on`
+    says (`recon.gains`); `labels` says what rendered pictures tell of it where it looks as it was
+    recorded, and `why`.
+    """
+    return [_road_user(scene, actor) for actor in sorted(scene.clip.actors, key=lambda a: a.id)]
+
+
+def _road_user(scene: Scene, actor: Actor) -> dict[str, object]:
+    gain = scene.actor_gains.get(actor.id)
+    doubt = None if gain is None else gain.doubt
+    if actor.id in scene.looks:
+        why = doubt or "its field shows it"
+    elif actor.is_moving:
+        why = doubt = "it moves, and has no field of its own"
+    else:
+        why = "it stands: part of the static scene"
+    pictures = "held-out pictures" if gain is not None and gain.held_out else "training pictures"
+    return {
+        "actor": actor.id,
+        "class": actor.kind.name,
+        "moves": actor.is_moving,
+        "gain_db": None if gain is None else gain.gain_db,
+        "boxes": 0 if gain is None else gain.boxes,
+        "measured_on": None if gain is None else pictures,
+        "labels": "labelled" if doubt is None else "ignore region",
+        "why": why,
+    }
+
+
 def _means(scores: list[ActorScore]) -> dict[str, object]:
     return {
         "psnr_db": float(np.mean([score.psnr_db for score in scores])),

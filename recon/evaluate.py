@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32
 
-from recon.actor_scores import ActorScore, actors_summary, score_actors
+from recon.actor_scores import ActorScore, actors_summary, road_users, score_actors
 from recon.evidence import (
     camera_trajectory,
     load_depth,
@@ -179,7 +179,7 @@ def result(scene: Scene, scores: list[FrameScore]) -> dict[str, object]:
 
     The numbers at the top are means over the interpolated pictures, where there are any;
     extrapolated ones stand apart, and so do cameras that did not train (`beside`); `all` holds
-    the mean over everything.
+    the mean over everything. `road_users` lists whose field shows them, and who is in doubt.
     """
     inside = [s for s in scores if not s.extrapolated and s.beside_m is None]
     outside = [s for s in scores if s.extrapolated and s.beside_m is None]
@@ -196,6 +196,7 @@ def result(scene: Scene, scores: list[FrameScore]) -> dict[str, object]:
         "all": {**summary(scores), "frames": len(scores)},
         "beside": _beside(scores),
         "actors": actors_summary([row for s in inside or scores for row in s.actors]),
+        "road_users": road_users(scene),
         "per_frame": [asdict(score) for score in scores],
     }
     cleaned = without_nan(values)

@@ -12,10 +12,11 @@ import torch
 
 from recon.config import ReconstructionConfig
 from recon.evidence import Data, load_data, select_frames
-from recon.kernels.backend import backend_named, choose_backend
+from recon.kernels.backend import Backend, backend_named, choose_backend
+from recon.measured_gains import measure_gains
 from recon.progress import reporting
 from recon.recipes import recipe
-from recon.scene import CONFIG, write_scene
+from recon.scene import CONFIG, scene_of, write_scene
 from recon.train import steps_within, train
 from scenes.clip import Clip
 from scenes.edits.static_scene import OWN_FIELDS
@@ -76,7 +77,8 @@ def reconstruct_clip(folder: Path, out: Path, request: ReconstructRequest) -> Pa
         with reporting(partial / LOG, f"reconstruct {clip.name}") as report:
             checkpoint = partial / CHECKPOINT
             model = train(clip, config, checkpoint=checkpoint, report=report, data=data)
-        write_scene(partial, out, clip, config, model)
+        gains = measure_gains(scene_of(clip, config, model, Backend(config.backend), {}))
+        write_scene(partial, out, clip, config, model, gains)
         fields = () if model.crowd is None else model.crowd.ids
         about |= {OWN_FIELDS: list(fields)}
         about |= {"resolved": msgspec.to_builtins(config), **_machine()}

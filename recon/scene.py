@@ -13,6 +13,7 @@ from torch import Tensor
 
 from recon.checkpoint import load_model, save_model
 from recon.config import ReconstructionConfig
+from recon.gains import GAINS, ActorGain, doubts, read_gains, write_gains
 from recon.hidden import hidden_by
 from recon.kernels.backend import Backend, backend_named, choose_backend
 from recon.march import MarchOutput, march
@@ -55,6 +56,9 @@ class Scene:
     backend: Backend
     looks: Mapping[int, Look] = field(default_factory=dict)
     """What road users that move look like, by id: those of the model."""
+    actor_gains: Mapping[int, ActorGain] = field(default_factory=dict)
+    """How much better those of the model explain their pixels than the static scene, by id, as
+    measured when the scene was made; nothing in a scene that is in the making."""
     native: "NativeScene | None" = None
     """The engine's copy of the field, on the native backend: made when none is given, which would
     be one that a training keeps up to date."""
@@ -205,6 +209,11 @@ class Scene:
         known = (actor for actor in self.clip.actors if actor.id in self.looks)
         return tuple(actor for actor in known if not actor.is_moving)
 
+    @property
+    def doubtful_actors(self) -> dict[int, str]:
+        """Whose own field does not show it as recorded, by id, and why in words."""
+        return doubts(self.actor_gains)
+
     @torch.no_grad()
     def corrected(
         self,
@@ -233,10 +242,19 @@ class Scene:
 
 
 def write_scene(
-    into: Path, folder: Path, clip: Clip, config: ReconstructionConfig, model: Model
+    into: Path,
+    folder: Path,
+    clip: Clip,
+    config: ReconstructionConfig,
+    model: Model,
+    gains: Mapping[int, ActorGain],
 ) -> None:
-    """Write a scene's files into `into`, which will later be called `folder`."""
+    """Write a scene's files into `into`, which will later be called `folder`.
+
+    `gains` are those of all road users with fields (`recon.measured_gains`).
+    """
     save_model(into / FIELD, model)
+    write_gains(into, gains)
     write_json(into / CONFIG, msgspec.to_builtins(config))
     write_clip(clip, into, folder)
 
@@ -254,13 +272,25 @@ def load_scene(folder: Path, backend: str | None = None) -> Scene:
     except (msgspec.DecodeError, OSError) as error:
         fix = "reconstruct the scene again"
         raise OtherlaneError(folder / CONFIG, f"cannot be read ({error})", fix) from error
-    if damaged := set(damaged_files(folder, manifest)) & {FIELD, CONFIG}:
+    if damaged := set(damaged_files(folder, manifest)) & {FIELD, CONFIG, GAINS}:
         wrong = "is not what was written (its hash differs)"
         raise OtherlaneError(folder / min(damaged), wrong, "reconstruct the scene again")
+    gains = read_gains(folder)
     chosen = choose_backend(None if backend is None else backend_named(backend))
     model = new_model(clip, config, chosen)
     load_model(folder / FIELD, model)
+    return scene_of(clip, config, model, chosen, gains)
+
+
+def scene_of(
+    clip: Clip,
+    config: ReconstructionConfig,
+    model: Model,
+    backend: Backend,
+    gains: Mapping[int, ActorGain],
+) -> Scene:
+    """A trained model as a scene; all of it but its fields goes to the CPU."""
     model.photometry.cpu()
     model.support.cpu()
     model.poses.cpu()
-    return Scene(clip=clip, config=config, model=model, backend=chosen)
+    return Scene(clip=clip, config=config, model=model, backend=backend, actor_gains=gains)

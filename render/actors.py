@@ -112,6 +112,24 @@ class PeopledScene(Protocol):
         ...
 
 
+@runtime_checkable
+class DoubtingScene(Protocol):
+    """What a scene offers besides that knows how well its fields show road users."""
+
+    @property
+    def doubtful_actors(self) -> Mapping[int, str]:
+        """Whose own field does not show it as recorded, by track id, and why in words."""
+        ...
+
+
+def doubtful(scene: "RenderableScene", assets: Mapping[int, str]) -> dict[int, str]:
+    """Who is in doubt, by track id, and why; not who looks like an asset, wherever it drives."""
+    if not isinstance(scene, DoubtingScene):
+        return {}
+    found = cast(DoubtingScene, scene).doubtful_actors
+    return {number: why for number, why in found.items() if number not in assets}
+
+
 def march_people(
     scene: "RenderableScene",
     rays: tuple[Tensor, ...],

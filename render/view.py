@@ -15,7 +15,7 @@ from jaxtyping import Float, Float16, Float32, Float64, Int64, UInt8, UInt16
 from torch import Tensor
 
 from recon.evidence import pixel_angle
-from render.actors import MarchResult, march_people, row_times, shaded, support, whose
+from render.actors import MarchResult, doubtful, march_people, row_times, shaded, support, whose
 from render.antialias import antialiased
 from render.labels.cuboids import boxes_in_view, instance_numbers
 from render.labels.entry import Json
@@ -226,6 +226,7 @@ def _moment(
             size
         ),
         ego=ego,
+        doubtful=doubtful(scene, assets),
         gate=gate,
         origins_m=torch.from_numpy(origins).view(*size, 3),
         directions=torch.from_numpy(directions).view(*size, 3),

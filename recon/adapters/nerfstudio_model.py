@@ -27,6 +27,7 @@ from recon.kernels.backend import (
     choose_backend,
     usable_backends,
 )
+from recon.measured_gains import measure_gains
 from recon.metrics import affine_fit, psnr_db, ssim
 from recon.model import Model, new_model
 from recon.photometry import srgb
@@ -193,4 +194,5 @@ class OtherlaneModel(HostModel):
             config={"host": "nerfstudio", **msgspec.to_builtins(settings)},
         )
         with writing(out, recipe) as partial:
-            write_scene(partial, out, source.clip, settings, self.scene.model)
+            gains = measure_gains(self.scene)
+            write_scene(partial, out, source.clip, settings, self.scene.model, gains)

@@ -38,7 +38,15 @@ def too_hidden(seen: Sighting) -> str | None:
     return f"hidden: {share:.2f} visible of {least:g}" if share < least else None
 
 
-RULES: tuple[Rule, ...] = (not_rendered, too_small, too_hidden)
+def not_explained(seen: Sighting) -> str | None:
+    """Its own field does not show it: in the recording the static scene does as well.
+
+    Its pixels may be a fringe, or none, beside what one sees.
+    """
+    return seen.moment.doubtful.get(seen.box.actor.id)
+
+
+RULES: tuple[Rule, ...] = (not_rendered, not_explained, too_small, too_hidden)
 """In the order in which they are asked."""
 
 

@@ -1,6 +1,7 @@
 """What every label is computed from: one march through the scene, for one picture."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, UInt8
@@ -54,5 +55,7 @@ class Moment:
     """First surface along each ray [m]; inf for sky."""
     ego: Ego | None = None
     """How the car that carries the camera moves, where that is known."""
+    doubtful: Mapping[int, str] = field(default_factory=dict)
+    """Whose own field does not show it as recorded, by track id, and why in words."""
     gate: LabelGate = LabelGate()
     """What road users must show to be labelled."""

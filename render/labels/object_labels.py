@@ -154,9 +154,10 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
     ),
     ObjectLabel(
         name="ignored",
-        definition="Why it is an ignore region and no label, in words: it is not rendered, or "
-        "shows too little (`render --min-px`, `--min-visible`); null when it is a label. Its other "
-        "labels are said all the same. One that no pixel shows is neither.",
+        definition="Why it is an ignore region and no label, in words: it is not rendered, its own "
+        "field explains its recorded pixels no better than the static scene does (by less than 1 "
+        "dB, see `evaluate`), or it shows too little (`render --min-px`, `--min-visible`); null "
+        "when it is a label. Its other labels are said all the same.",
         unit="",
         dtype="str or null",
         shape="",

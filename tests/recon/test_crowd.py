@@ -245,7 +245,7 @@ def test_an_asset_is_a_folder_like_any_other(scene: Scene, tmp_path: Path) -> No
     """Whole, verified, made once; and it takes nobody's place."""
     home = tmp_path / "scene"
     with writing(home, Recipe(kind="scene", inputs={}, config={})) as into:
-        write_scene(into, home, scene.clip, scene.config, scene.model)
+        write_scene(into, home, scene.clip, scene.config, scene.model, {})
     out = tmp_path / "car"
     told = extract_actor(home, 7, out)
     assert told["kind"] == "CAR"

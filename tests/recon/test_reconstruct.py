@@ -34,8 +34,8 @@ def names(folder: Path) -> list[str]:
 
 def test_a_scene_is_a_whole_folder(made: tuple[Path, Path]) -> None:
     _, out = made
-    expected = ["arrays.npz", "clip.json", "config.json", "field.safetensors", LOG, "manifest.json"]
-    assert names(out) == sorted(expected)
+    expected = ["actors.json", "arrays.npz", "clip.json", "config.json", "field.safetensors"]
+    assert names(out) == sorted([*expected, LOG, "manifest.json"])
     manifest = read_manifest(out, "scene")
     assert not damaged_files(out, manifest)
     config = manifest["config"]

@@ -63,7 +63,7 @@ def scene_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scene") / "scene"
     clip = street().clip
     with writing(folder, Recipe(kind="scene", inputs={}, config={})) as partial:
-        write_scene(partial, folder, clip, CONFIG, new_model(clip, CONFIG))
+        write_scene(partial, folder, clip, CONFIG, new_model(clip, CONFIG), {})
     return folder
 
 

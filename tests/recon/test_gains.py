@@ -1,0 +1,176 @@
+"""Whose field explains its pixels, and whose pixels the static scene explains as well."""
+
+import json
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import recon.recipes
+from recon.actor_scores import box_pixels, road_users
+from recon.evaluate import compare, evaluate_scene, result
+from recon.evidence import load_data, scaled_camera
+from recon.gains import GAINS, LEAST_GAIN_DB, ActorGain, doubts, read_gains, write_gains
+from recon.kernels.backend import choose_backend
+from recon.measured_gains import measure_gains
+from recon.metrics import psnr_db
+from recon.reconstruct import reconstruct_clip
+from recon.scene import Scene, load_scene
+from recon.train import train
+from render.labels.gate import LabelGate
+from render.view import render_view
+from scenes.camera import camera_rays
+from scenes.clip import Clip
+from scenes.errors import OtherlaneError
+from scenes.folders import read_manifest
+from tests.crowd_maker import crowd_config, meets, peopled_drive
+from tests.scene_maker import TINY
+
+CAR, WALKER = 7, 9
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    return peopled_drive(tmp_path_factory.mktemp("gains"))
+
+
+@pytest.fixture(scope="module")
+def scene(clip: Clip) -> Scene:
+    backend = choose_backend(None)
+    settings = replace(crowd_config(steps=150), backend=str(backend))
+    model = train(clip, settings, data=load_data(clip, settings))
+    assert model.crowd is not None
+    with torch.no_grad():
+        model.crowd.corrections.zero_()
+    return Scene(clip=clip, config=settings, model=model, backend=backend)
+
+
+def without_field(scene: Scene, number: int) -> Scene:
+    """The same, where the field of somebody is empty: only the static scene shows it."""
+    look = scene.looks[number]
+    dark = replace(look, field=deepcopy(look.field))
+    dark.field.log_initial = -100.0
+    return replace(scene, looks={**scene.looks, number: dark}, native=None)
+
+
+def test_the_gain_is_that_of_the_pixels_of_the_box(scene: Scene, clip: Clip) -> None:
+    """Against whole pictures: those of the training pictures that show the car."""
+    gain = measure_gains(scene)[CAR]
+    camera = scaled_camera(clip.cameras[0].camera, 1.0)
+    rows = []
+    for frame in (1, 2, 3, 5):  # 0 and 4 are held out
+        time_us = int(clip.cameras[0].time_us[frame])
+        rays = camera_rays(
+            camera, camera.pixel_centres().reshape(-1, 2), clip.world_from_camera(0, time_us)
+        )
+        inside = meets(*rays, clip.actors[0], time_us).reshape(camera.height, camera.width)
+        inside &= ~meets(*rays, clip.actors[1], time_us).reshape(inside.shape)
+        inside &= box_pixels(scene, camera, 0, clip.actors[0], time_us)
+        picture = compare(scene, 0, frame)
+        origins, along = (torch.from_numpy(x).float() for x in rays)
+        out = scene.render_rays(origins, along, torch.full((len(origins),), 1.0 / 20.0))
+        alone = scene.display(out.linear, 0, time_us).numpy().reshape(picture.photo.shape)
+        rows.append((inside, picture.render, alone, picture.photo))
+    inside, shown, alone, photo = (np.concatenate(part) for part in zip(*rows, strict=True))
+    assert (gain.held_out, gain.boxes) == (False, 4)
+    assert gain.pixels == pytest.approx(inside.sum(), abs=0.05 * inside.sum())
+    assert gain.psnr_db == pytest.approx(psnr_db(shown, photo, inside), abs=0.3)
+    assert gain.without_psnr_db == pytest.approx(psnr_db(alone, photo, inside), abs=0.3)
+    assert gain.gain_db is not None
+    assert gain.gain_db > 3.0  # a red car on a plain
+    assert gain.doubt is None
+
+
+def test_whom_the_static_scene_shows_as_well_gains_nothing(scene: Scene) -> None:
+    gains = measure_gains(without_field(scene, WALKER))
+    assert gains[WALKER].gain_db == pytest.approx(0.0, abs=1e-6)
+    assert gains[WALKER].doubt is not None
+    assert gains[CAR].doubt is None
+    assert measure_gains(scene) == measure_gains(scene)
+
+
+def test_who_is_in_doubt_and_why() -> None:
+    def gain(number: int, more_db: float | None) -> ActorGain:
+        known = None if more_db is None else 20.0 + more_db
+        alone = None if more_db is None else 20.0
+        return ActorGain(
+            id=number, held_out=True, boxes=3, pixels=90, psnr_db=known, without_psnr_db=alone
+        )
+
+    found = doubts({1: gain(1, LEAST_GAIN_DB), 2: gain(2, 0.3), 3: gain(3, -1.1), 4: gain(4, None)})
+    assert found == {
+        2: "its field explains its pixels only 0.30 dB better than the static scene",
+        3: "its field explains its pixels 1.10 dB worse than the static scene",
+        4: "no recorded picture tells whether its field shows it",
+    }
+
+
+def test_evaluate_lists_everybody(scene: Scene) -> None:
+    gains = measure_gains(without_field(scene, WALKER))
+    known = replace(scene, actor_gains=gains)
+    assert list(known.doubtful_actors) == [WALKER]
+    rows = road_users(known)
+    assert [(row["actor"], row["class"], row["labels"]) for row in rows] == [
+        (CAR, "CAR", "labelled"),
+        (WALKER, "PERSON", "ignore region"),
+    ]
+    assert rows[1]["why"] == known.doubtful_actors[WALKER]
+    assert rows[0]["gain_db"] == gains[CAR].gain_db
+    assert rows[0]["measured_on"] == "training pictures"
+    said = result(known, evaluate_scene(known)[0])
+    assert said["road_users"] == rows
+    nobody = replace(known, looks={5: known.looks[CAR]}, actor_gains={})
+    assert [row["why"] for row in road_users(nobody)] == [
+        "it moves, and has no field of its own"
+    ] * 2
+
+
+def test_who_is_in_doubt_is_an_ignore_region_wherever_it_walks_but_not_as_an_asset(
+    scene: Scene,
+) -> None:
+    doubting = without_field(scene, WALKER)
+    doubting = replace(doubting, actor_gains=measure_gains(doubting))
+    why = doubting.doubtful_actors[WALKER]
+    walker = next(actor for actor in scene.clip.actors if actor.id == WALKER)
+    poses = walker.trajectory.world_from_body.copy()
+    poses[:, 1, 3] += 1.0
+    aside = replace(walker, trajectory=replace(walker.trajectory, world_from_body=poses))
+    others = [actor for actor in scene.clip.actors if actor.id != WALKER]
+    for actors, assets, wanted in (
+        ((*others, walker), {}, why),
+        ((*others, aside), {}, why),
+        ((*others, walker), {WALKER: "cyclist"}, None),
+    ):
+        frame = render_view(
+            doubting, scene.clip.cameras[0].camera, scene.clip.world_from_camera(0, 200_000),
+            time_us=200_000, actors=actors, assets=assets, gate=LabelGate(min_px=0),
+        )  # fmt: skip
+        ignored = {item["track_id"]: item["ignored"] for item in frame.objects}
+        assert ignored == {CAR: None, WALKER: wanted}
+
+
+def test_gains_are_part_of_the_scene(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recon.recipes.RECIPES, "tiny", lambda _: crowd_config(steps=20))
+    clip.save(tmp_path / "clip")
+    folders = [reconstruct_clip(tmp_path / "clip", tmp_path / name, TINY) for name in "ab"]
+    assert GAINS in read_manifest(folders[0], "scene")["files"]  # pyright: ignore[reportOperatorIssue]
+    assert len({(folder / GAINS).read_bytes() for folder in folders}) == 1
+    scene = load_scene(folders[0])
+    assert scene.actor_gains.keys() == {CAR, WALKER}
+    assert scene.actor_gains == measure_gains(scene)
+    write_gains(tmp_path, scene.actor_gains)
+    assert read_gains(tmp_path) == scene.actor_gains
+    (folders[1] / GAINS).write_text(json.dumps([]))
+    with pytest.raises(OtherlaneError, match=r"actors\.json: is not what was written"):
+        load_scene(folders[1])
+    (tmp_path / GAINS).write_text("[{")
+    with pytest.raises(OtherlaneError, match="cannot be read"):
+        read_gains(tmp_path)
+    (tmp_path / GAINS).unlink()
+    with pytest.raises(OtherlaneError, match="nobody measured"):
+        read_gains(tmp_path)
