@@ -44,9 +44,7 @@ LOOKED_AT = 64
 
 def pixel_angle(camera: Camera) -> Float[np.ndarray, "pixels"]:
     """Angle that each pixel spans [rad]: the side of a square of the same solid angle."""
-    rays = camera.unproject(camera.pixel_centres().reshape(-1, 2))
-    # solid angle of a pixel on the plane z = 1 is area * cos^3
-    return (1.0 / (camera.fx * camera.fy) * np.linalg.norm(rays, axis=1) ** -3.0) ** 0.5
+    return camera.solid_angle_sr(camera.pixel_centres().reshape(-1, 2)) ** 0.5
 
 
 def scaled_camera(camera: Camera, scale: float) -> Camera:
@@ -71,8 +69,7 @@ def load_pixels(
     camera = scaled_camera(images.camera, scale)
     width, height = camera.width, camera.height
     centres = camera.pixel_centres().reshape(-1, 2)
-    directions = camera.unproject(centres)
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    directions = camera.directions(centres)
     track = camera_trajectory(clip, stream)
     rows_us = np.round(camera.row_offset_us(np.arange(height) + 0.5)).astype(np.int64)
     poses = np.stack([track.at(images.time_us[i] + rows_us) for i in frames])
@@ -125,7 +122,7 @@ def blind_pixels(camera: Camera) -> Bool[np.ndarray, "h w"]:
     """Pixels in which a lens shows nothing."""
     blind = np.zeros((camera.height, camera.width), dtype=bool)
     if camera.fisheye:
-        blind |= np.isnan(camera.unproject(camera.pixel_centres())).any(axis=-1)
+        blind |= np.isnan(camera.directions(camera.pixel_centres())).any(axis=-1)
     return blind
 
 

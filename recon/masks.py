@@ -41,7 +41,8 @@ def box_extent(
 ) -> tuple[float, float, float, float] | None:
     """Left, top, right, bottom of a box's projection [px], not clipped; None if behind.
 
-    Nothing counts that lies less than `NEAR_M` in front of the camera, or beside what it shows.
+    Nothing counts that lies less than `NEAR_M` in front of the camera (a fisheye sees what is
+    beside and behind it, too), or beside what it shows.
     """
     corners = transform_points(
         invert(world_from_camera) @ world_from_box, box_corners(np.asarray(size_m))
@@ -50,9 +51,10 @@ def box_extent(
     # a box that passes the camera reaches furthest where it is cut: each edge begins there
     with np.errstate(divide="ignore", invalid="ignore"):
         cut = (NEAR_M - start[:, 2]) / (end[:, 2] - start[:, 2])
-    first = np.where(start[:, 2] < NEAR_M, cut, 0.0)
-    last = np.where(end[:, 2] < NEAR_M, cut, 1.0)
-    visible = (start[:, 2] >= NEAR_M) | (end[:, 2] >= NEAR_M)
+    near_m = -np.inf if camera.fisheye else NEAR_M
+    first = np.where(start[:, 2] < near_m, cut, 0.0)
+    last = np.where(end[:, 2] < near_m, cut, 1.0)
+    visible = (start[:, 2] >= near_m) | (end[:, 2] >= near_m)
     if not visible.any():
         return None
     share = np.linspace(first[visible], last[visible], EDGE_POINTS)[..., None]

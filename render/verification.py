@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from jaxtyping import Float64
 
 from render.frames import camera_of, read_pixels, read_records
 from render.labels.gate import LabelGate
 from render.labels.gating import is_labelled
 from render.labels.objects import tight_box_px
 from render.labels.pixel_labels import PIXEL_LABELS
+from scenes.camera import Camera
 from scenes.errors import OtherlaneError
 from scenes.folders import MANIFEST, damaged_files, read_manifest, stray_files
 from scenes.geometry import box_corners, rigid_problem, transform_points
@@ -23,6 +25,10 @@ MAX_NAMED = 20
 """How many problems are named; all are counted."""
 DEPTH_TOLERANCE = 1e-5
 """Relative: z_m and range_m are float32, each rounded once."""
+
+
+BACK_PX = 1e-3
+"""How far from its pixel's centre a surface may project."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,19 +139,33 @@ def _depth(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
     if not np.array_equal(solid, np.isfinite(z_m)):
         yield "z_m and range_m disagree about the sky"
         return
-    cosine = 1.0 / np.linalg.norm(camera.unproject(camera.pixel_centres()), axis=-1)
-    if not np.allclose(z_m[solid], (range_m * cosine)[solid], rtol=DEPTH_TOLERANCE, atol=0.0):
+    centres = camera.pixel_centres()[solid]
+    points = camera.directions(centres) * range_m[solid][:, None]
+    # What a pixel shows is where the lens, forwards, puts it there: a wrong ray is found out.
+    if (
+        np.isnan(points).any()
+        or np.abs(camera.project(points) - centres).max(initial=0.0) > BACK_PX
+    ):
+        yield "surfaces do not project to the pixels that show them"
+    length_m = np.sqrt(np.sum(points**2, axis=-1))
+    if not np.allclose(length_m, range_m[solid], rtol=DEPTH_TOLERANCE, atol=0.0):
+        yield "rays are not of unit length"
+    wrong_m = np.abs(z_m[solid] - points[:, 2])
+    if np.any(wrong_m > DEPTH_TOLERANCE * range_m[solid]):
         yield "z_m is not range_m times the cosine of ray and axis"
 
 
 def _sky_and_classes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
-    del record
     semantic, instance = pixels["semantic"], pixels["instance"]
     unknown = set(np.unique(semantic).tolist()) - {int(kind) for kind in Semantic}
     if unknown:
         yield f"semantic holds ids that the table lacks: {sorted(unknown)}"
-    if not np.array_equal(semantic == Semantic.SKY, np.isinf(pixels["range_m"])):
+    camera = camera_of(record)
+    sighted = np.isfinite(camera.directions(camera.pixel_centres())[..., 2])
+    if not np.array_equal(semantic == Semantic.SKY, np.isinf(pixels["range_m"]) & sighted):
         yield "SKY and infinite range_m differ"
+    if np.any(semantic[~sighted] != Semantic.UNKNOWN):
+        yield "semantic says what the lens does not see"
     road_user = np.isin(semantic, [int(kind) for kind in ACTOR_KINDS])
     if not np.array_equal(road_user, instance > 0):
         yield "pixels of road users in semantic and in instance differ"
@@ -177,6 +197,7 @@ def _gated(record: Mapping[str, Json], gate: LabelGate) -> Iterator[str]:
 
 
 def _boxes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
+    camera = camera_of(record)
     for item in record["objects"]:
         name = f"object {item['track_id']}"
         mask = pixels["instance"] == item["instance"]
@@ -188,7 +209,18 @@ def _boxes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
             yield f"{name}: is not rendered but not ignored"
         if (item["ignored"] is None) == bool(item["ignore_region"]):
             yield f"{name}: has an ignore region if and only if it is ignored"
-        corners = box_corners(np.array(item["size_m"]))
-        camera_from_box = np.array(item["camera_from_box"])
-        if transform_points(camera_from_box, corners)[:, 2].max() <= 0:
+        if _unseen(camera, np.array(item["camera_from_box"]), np.array(item["size_m"])):
             yield f"{name}: lies behind the camera"
+
+
+def _unseen(
+    camera: Camera, camera_from_box: Float64[np.ndarray, "4 4"], size_m: Float64[np.ndarray, "3"]
+) -> bool:
+    """Whether a box lies wholly where no picture of the camera could show it."""
+    corners = transform_points(camera_from_box, box_corners(size_m))
+    if not camera.fisheye:
+        return bool(corners[:, 2].max() <= 0)
+    # a fisheye may see behind itself, up to an angle that a line between corners may lead under
+    share = np.linspace(0.0, 1.0, 9)[:, None, None, None]
+    between = corners[:, None] * (1.0 - share) + corners[None] * share
+    return bool(np.isnan(camera.project(between.reshape(-1, 3))).any(axis=1).all())

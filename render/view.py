@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float16, Float32, Float64, Int64, UInt8, UInt16
+from jaxtyping import Bool, Float, Float16, Float32, Float64, Int64, UInt8, UInt16
 from torch import Tensor
 
 from recon.evidence import pixel_angle
@@ -187,9 +187,14 @@ def _moment(
     """One march, and all that labels are computed from."""
     pixels = camera.pixel_centres().reshape(-1, 2)
     origins, directions = camera_rays(camera, pixels, world_from_camera, time_us)
-    rays = tuple(
-        torch.from_numpy(each).float() for each in (origins, directions, pixel_angle(camera))
-    )
+    cosine, angle = camera.directions(pixels)[:, 2], pixel_angle(camera)
+    blind = np.isnan(cosine)
+    if blind.all():
+        raise ValueError("the lens of the camera sees nothing in the picture")
+    # a ray that the lens lacks is any other one, and what it meets is taken back below
+    for each in (origins, directions, angle):
+        each[blind] = each[~blind][0]
+    rays = tuple(torch.from_numpy(each).float() for each in (origins, directions, angle))
     march, staged = march_people(scene, rays, actors, assets, row_times(camera, pixels, time_us))
     normals = cache(partial(_normals, camera, rays, march))
     linear = shaded(scene, march, staged, rays, normals, actors, time_us)
@@ -230,11 +235,11 @@ def _moment(
         gate=gate,
         origins_m=torch.from_numpy(origins).view(*size, 3),
         directions=torch.from_numpy(directions).view(*size, 3),
-        cosine=torch.from_numpy(_cosine(camera, pixels)).view(size),
-        linear=linear.view(*size, 3),
-        shown=shown.cpu().view(*size, 3),
-        opacity=march.opacity.cpu().view(size),
-        range_m=march.range_m.cpu().view(size),
+        cosine=torch.from_numpy(cosine).view(size),
+        linear=_where_seen(linear, blind, 0.0).view(*size, 3),
+        shown=_where_seen(shown.cpu(), blind, 0.0).view(*size, 3),
+        opacity=_where_seen(march.opacity.cpu(), blind, 0.0).view(size),
+        range_m=_where_seen(march.range_m.cpu(), blind, torch.inf).view(size),
     )
 
 
@@ -248,9 +253,11 @@ def _normals(camera: Camera, rays: tuple[Tensor, ...], march: MarchResult) -> Fl
     return found.view(-1, 3)
 
 
-def _cosine(camera: Camera, pixels: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n"]:
-    """Of each pixel's ray and the camera's axis."""
-    return 1.0 / np.linalg.norm(camera.unproject(pixels), axis=-1)
+def _where_seen(
+    values: Float[Tensor, "n *c"], blind: Bool[np.ndarray, "n"], empty: float
+) -> Float[Tensor, "n *c"]:
+    """Values of pixels, `empty` where the lens sees nothing."""
+    return values.index_fill(0, torch.from_numpy(np.flatnonzero(blind)), empty)
 
 
 def _pose_at(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
-from scenes.fisheye import fisheye_directions, fisheye_plane
+from scenes.fisheye import fisheye_directions, fisheye_plane, fisheye_solid_angle
 from scenes.geometry import invert
 from scenes.trajectory import Trajectory
 
@@ -83,17 +83,44 @@ class Camera:
         bent = _distort(np.asarray(plane, dtype=np.float64), self.distortion)
         return bent * [self.fx, self.fy] + [self.cx, self.cy]
 
-    def unproject(self, pixels: Float[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 3"]:
-        """Directions of pixels in the camera's frame, scaled to z = 1 (multiply by z_m).
+    def directions(self, pixels: Float[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 3"]:
+        """Unit directions of pixels in the camera's frame: multiply by range_m for points.
 
-        Those of a fisheye are of unit length instead (multiply by range_m), because z may be 0
-        or less; NaN outside of its image circle.
+        Their z is the cosine with the optical axis (z_m = range_m * z), which is 0 or less where
+        a fisheye looks sideways or back. NaN outside of a fisheye's image circle.
         """
-        bent = (pixels - [self.cx, self.cy]) / [self.fx, self.fy]
+        plane = self._on_lens(pixels)
         if self.fisheye:
-            return fisheye_directions(bent, self.distortion)
-        plane = _undistort(bent, self.distortion)
-        return np.concatenate([plane, np.ones_like(plane[..., :1])], axis=-1)
+            return fisheye_directions(plane, self.distortion)
+        ahead = _with_z_1(_undistort(plane, self.distortion))
+        return ahead / np.sqrt(np.einsum("...i,...i->...", ahead, ahead))[..., None]
+
+    def unproject(self, pixels: Float[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 3"]:
+        """Directions of pixels in the camera's frame, scaled to z = 1: multiply by z_m for points.
+
+        NaN where there is none: outside of a fisheye's image circle, and where it looks sideways
+        or back (`directions` knows those too).
+        """
+        plane = self._on_lens(pixels)
+        if not self.fisheye:
+            return _with_z_1(_undistort(plane, self.distortion))
+        found = fisheye_directions(plane, self.distortion)
+        return found / np.where(found[..., 2:] > 0.0, found[..., 2:], np.nan)
+
+    def solid_angle_sr(self, pixels: Float[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n"]:
+        """Solid angle that a whole pixel around each place covers [sr]; NaN where there is none."""
+        plane, area = self._on_lens(pixels), 1.0 / (self.fx * self.fy)
+        if self.fisheye:
+            return np.asarray(area * fisheye_solid_angle(plane, self.distortion))
+        flat = _undistort(plane, self.distortion)
+        if self.distortion:
+            area = area / np.abs(np.linalg.det(_jacobian(flat, self.distortion)))
+        # an area on the plane z = 1 is seen under area * cos^3
+        return np.asarray(area * np.linalg.norm(_with_z_1(flat), axis=-1) ** -3.0)
+
+    def _on_lens(self, pixels: Float[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 2"]:
+        """Where pixels are, in focal lengths from the principal point."""
+        return (pixels - [self.cx, self.cy]) / [self.fx, self.fy]
 
     def pixel_centres(self) -> Float64[np.ndarray, "h w 2"]:
         """Centre of every pixel [px]."""
@@ -116,8 +143,7 @@ def camera_rays(
     A trajectory of the camera is followed from row to row (rolling shutter), `time_us` being
     the time of the first row; a single pose is a camera that stands still meanwhile.
     """
-    directions = camera.unproject(pixels)
-    directions /= np.sqrt(np.einsum("ni,ni->n", directions, directions))[:, None]
+    directions = camera.directions(pixels)
     if isinstance(world_from_camera, Trajectory):
         at = time_us + np.round(camera.row_offset_us(pixels[:, 1])).astype(np.int64)
         poses = world_from_camera.at(at)
@@ -172,15 +198,27 @@ def _undistort(
     """Newton's method with a numerical 2x2 Jacobian; exact where the lens is one-to-one."""
     if not distortion:
         return np.asarray(bent, dtype=np.float64)
-    plane, step = np.array(bent, dtype=np.float64), 1e-6
+    plane = np.array(bent, dtype=np.float64)
     for _ in range(UNDISTORT_STEPS):
         error = _distort(plane, distortion) - bent
         if np.max(np.abs(error), initial=0.0) < 1e-13:
             break
-        columns = [
-            (_distort(plane + shift, distortion) - _distort(plane - shift, distortion)) / (2 * step)
-            for shift in (np.array([step, 0.0]), np.array([0.0, step]))
-        ]
-        jacobian = np.stack(columns, axis=-1)
+        jacobian = _jacobian(plane, distortion)
         plane = plane - np.linalg.solve(jacobian, error[..., None])[..., 0]
     return plane
+
+
+def _jacobian(
+    plane: Float64[np.ndarray, "*n 2"], distortion: tuple[float, ...]
+) -> Float64[np.ndarray, "*n 2 2"]:
+    """Derivative of `_distort`, by differences."""
+    step = 1e-6
+    columns = [
+        (_distort(plane + shift, distortion) - _distort(plane - shift, distortion)) / (2 * step)
+        for shift in (np.array([step, 0.0]), np.array([0.0, step]))
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _with_z_1(plane: Float64[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 3"]:
+    return np.concatenate([plane, np.ones_like(plane[..., :1])], axis=-1)

@@ -61,6 +61,28 @@ def fisheye_directions(
 ) -> Float64[np.ndarray, "*n 3"]:
     """Unit directions that land at `plane` (focal lengths); NaN outside of the image circle."""
     plane = np.asarray(plane, np.float64)
+    theta, landing = _angles(plane, coefficients)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(landing > 0.0, np.sin(theta) / landing, 1.0)
+    found = np.concatenate([plane * share[..., None], np.cos(theta)[..., None]], axis=-1)
+    return np.where(np.isnan(theta)[..., None], np.nan, found)
+
+
+def fisheye_solid_angle(
+    plane: Float[np.ndarray, "*n 2"], coefficients: tuple[float, ...]
+) -> Float64[np.ndarray, "*n"]:
+    """Solid angle [sr] seen by a unit of area (square focal lengths) at `plane`; NaN outside."""
+    theta, landing = _angles(np.asarray(plane, np.float64), coefficients)
+    # a ring of theta is sin(theta) d theta d phi wide, and lands on landing d landing d phi
+    with np.errstate(divide="ignore", invalid="ignore"):
+        around = np.where(landing > 0.0, np.sin(theta) / landing, 1.0)
+    return np.asarray(around / np.maximum(_slope(theta, coefficients), 1e-6))
+
+
+def _angles(
+    plane: Float64[np.ndarray, "*n 2"], coefficients: tuple[float, ...]
+) -> tuple[Angle, Angle]:
+    """Angles from the axis that land at `plane` [rad], NaN outside of the circle, and how far."""
     landing = np.hypot(plane[..., 0], plane[..., 1])
     widest = widest_rad(coefficients)
     inside = landing < _landing(np.float64(widest), coefficients)
@@ -75,7 +97,4 @@ def fisheye_directions(
         error = _landing(theta, coefficients) - wanted
         step = error / np.maximum(_slope(theta, coefficients), 1e-6)
         theta = np.clip(theta - step, low, high)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(landing > 0.0, np.sin(theta) / landing, 1.0)
-    found = np.concatenate([plane * share[..., None], np.cos(theta)[..., None]], axis=-1)
-    return np.where(inside[..., None], found, np.nan)
+    return np.where(inside, theta, np.nan), landing

@@ -125,6 +125,9 @@ def host_cameras(clip: Clip, pictures: Pictures, frame: HostFrame, scale: float 
 
 def _distortion(camera: Camera, name: str) -> list[float]:
     """nerfstudio's k1 k2 k3 k4 p1 p2 (its k4 is r^8, not OpenCV's)."""
+    if camera.fisheye:
+        wrong = "is a fisheye, which this adapter does not translate"
+        raise OtherlaneError(f"camera {name}", wrong, "train the clip with otherlane reconstruct")
     k1, k2, p1, p2, k3, *rational = (*camera.distortion, 0.0, 0.0, 0.0, 0.0, 0.0)[
         : max(5, len(camera.distortion))
     ]

@@ -2,7 +2,8 @@
 
 Boxes are clipped against the near plane and the edges of the view before they are projected, so
 nothing behind the camera ever reaches a pixel. The plane z = 1 of the camera carries areas: on
-it, straight lines stay straight whatever the lens does.
+it, straight lines stay straight whatever the lens does. Fisheyes, which may see beside and behind
+themselves, have no such plane: `render.labels.fisheye_boxes` is for them.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,6 +13,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float64
 
+from render.labels.fisheye_boxes import FACES, seen_faces_px, seen_points_px, share_outside
 from scenes.actor import Actor
 from scenes.camera import Camera, project_world
 from scenes.encounters import fixtures, standing_pose
@@ -24,8 +26,6 @@ BORDER_STEPS = 32
 """Points along each image border that bound the view of a distorting lens."""
 EDGE_STEPS = 8
 """Pieces of a box edge that a distorting lens bends."""
-FACES = ((0, 1, 2, 3), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))
-"""Corners of each face, in the order of `scenes.geometry.box_corners`."""
 
 Pose = Float64[np.ndarray, "4 4"]
 Polygon = Float64[np.ndarray, "_ 3"]
@@ -136,6 +136,8 @@ def outline_px(
     camera: Camera, camera_from_box: Pose, size_m: Float64[np.ndarray, "3"]
 ) -> Float64[np.ndarray, "k 2"]:
     """Convex outline of the part of a box that is in view [px]; empty where none is."""
+    if camera.fisheye:
+        return convex_hull(seen_points_px(camera, camera_from_box, size_m))
     x0, y0, x1, y1 = view_on_plane(camera)
     sides = [[1, 0, -x0], [-1, 0, x1], [0, 1, -y0], [0, -1, y1]]
     points = _clipped_faces(camera_from_box, size_m, np.array(sides), camera)
@@ -146,7 +148,12 @@ def outline_px(
 
 
 def truncation(camera: Camera, camera_from_box: Pose, size_m: Float64[np.ndarray, "3"]) -> float:
-    """Share of the box's projection (its upright rectangle on z = 1) that the image cuts off."""
+    """Share of the box's projection (its upright rectangle on z = 1) that the image cuts off.
+
+    A fisheye's image cuts off a share of the solid angle that the box fills.
+    """
+    if camera.fisheye:
+        return share_outside(camera, camera_from_box, size_m)
     points = _clipped_faces(camera_from_box, size_m, np.zeros((0, 3)), camera)
     if not len(points):
         return 1.0
@@ -160,7 +167,7 @@ def truncation(camera: Camera, camera_from_box: Pose, size_m: Float64[np.ndarray
 
 @cache
 def view_on_plane(camera: Camera) -> tuple[float, float, float, float]:
-    """The rectangle x0, y0, x1, y1 on the plane z = 1 that holds the whole view."""
+    """The rectangle x0, y0, x1, y1 on the plane z = 1 that holds the whole view (no fisheye's)."""
     share = np.linspace(0.0, 1.0, BORDER_STEPS + 1 if camera.distortion else 2)
     x, y = share * camera.width, share * camera.height
     across = [np.stack([x, np.full_like(x, edge)], -1) for edge in (0.0, camera.height)]
@@ -174,6 +181,8 @@ def faces_px(
     camera: Camera, camera_from_box: Pose, size_m: Float64[np.ndarray, "3"]
 ) -> list[Float64[np.ndarray, "k 2"]]:
     """The box's faces (bottom, top, and the four sides) as polygons [px], for drawing."""
+    if camera.fisheye:
+        return seen_faces_px(camera, camera_from_box, size_m)
     polygons = [_clip(face, _near()) for face in _faces(camera_from_box, size_m)]
     return [camera.project(_bent(p, camera)) if len(p) else np.zeros((0, 2)) for p in polygons]
 

@@ -37,7 +37,8 @@ class Moment:
     directions: Float64[Tensor, "h w 3"]
     """Unit directions of rays (world)."""
     cosine: Float64[Tensor, "h w"]
-    """Of each ray and the camera's axis: planar z = range * cosine."""
+    """Of each ray and the camera's axis: planar z = range * cosine, 0 or less beside and behind;
+    NaN where the lens sees nothing."""
     linear: Float[Tensor, "h w 3"]
     """Linear radiance, sky included, before the look."""
     shown: Float[Tensor, "h w 3"]

@@ -47,7 +47,7 @@ def visible_fraction(seen: Sighting) -> Json:
         seen.box.world_from_box,
         seen.box.actor.size_m,
     )
-    over_box = np.isfinite(entry_m)
+    over_box = np.isfinite(entry_m) & np.isfinite(seen.moment.cosine.numpy()[part])
     # Boxes are grown by the margin for masks: only what is nearer than that is something else.
     blocked = over_box & (seen.pixels["range_m"][part] < entry_m - BOX_MARGIN_M)
     blocked &= ~seen.mask[part]

@@ -16,7 +16,9 @@ def _rgb(moment: Moment, done: Done) -> Tensor:
 
 
 def _z_m(moment: Moment, done: Done) -> Tensor:
-    return done["range_m"].double() * moment.cosine
+    range_m = done["range_m"].double()
+    # beside and behind a wide lens the cosine is 0 or less: the sky is infinite there, too
+    return torch.where(torch.isinf(range_m), range_m, range_m * moment.cosine)
 
 
 def _normal(moment: Moment, done: Done) -> Tensor:
@@ -35,6 +37,7 @@ def _semantic(moment: Moment, done: Done) -> Tensor:
     semantic[torch.from_numpy(on_ground(points, normal, moment.ground))] = int(Semantic.GROUND)
     semantic[moment.shows < 0] = int(Semantic.GROUND)
     semantic[torch.isinf(done["range_m"])] = int(Semantic.SKY)
+    semantic[torch.isnan(moment.cosine)] = int(Semantic.UNKNOWN)
     for box in moment.boxes:
         semantic[done["instance"] == box.index] = int(box.actor.kind)
     return semantic
@@ -75,7 +78,7 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
     PixelLabel(
         name="range_m",
         definition="Distance along the ray to the first surface, where half of its light is "
-        "absorbed; infinite for sky.",
+        "absorbed; infinite for sky, and where a fisheye sees nothing.",
         unit="m",
         dtype="float32",
         shape="h w",
@@ -85,7 +88,8 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
     PixelLabel(
         name="z_m",
         definition="Distance of the same surface along the camera's axis, in the frame of the "
-        "camera at the time of the pixel's row: range_m times the cosine of ray and axis.",
+        "camera at the time of the pixel's row: range_m times the cosine of ray and axis, so 0 or "
+        "less where a fisheye looks sideways or back; infinite for sky.",
         unit="m",
         dtype="float32",
         shape="h w",
@@ -135,7 +139,8 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         definition="What the surface is, as far as the drive knows: the class of its road user; "
         "GROUND where it faces up within max(0.1 m, 3 residuals) of the fitted road, or is what a "
         "vehicle's field shows under the vehicle; SKY where "
-        "opacity is below 0.5; else UNKNOWN. Ids: scenes.semantics.",
+        "opacity is below 0.5; else UNKNOWN, as where a fisheye sees nothing. "
+        "Ids: scenes.semantics.",
         unit="id",
         dtype="uint8",
         shape="h w",

@@ -97,10 +97,8 @@ def _pixel_area_m2(
     range_m: Float64[np.ndarray, "h w"], camera: Camera
 ) -> Float64[np.ndarray, "h w"]:
     """Area that each pixel covers of a surface that faces it [m2]; 0 for the sky."""
-    rays = camera.unproject(camera.pixel_centres())
-    cosine = 1.0 / np.linalg.norm(rays, axis=-1)
-    solid_angle = cosine**3 / (camera.fx * camera.fy)
-    return np.where(np.isfinite(range_m), range_m, 0.0) ** 2 * solid_angle
+    solid_angle_sr = camera.solid_angle_sr(camera.pixel_centres())
+    return np.where(np.isfinite(range_m), range_m, 0.0) ** 2 * np.nan_to_num(solid_angle_sr)
 
 
 def mask_iou(truth: Bool[np.ndarray, "h w"], shown: Bool[np.ndarray, "h w"]) -> float:

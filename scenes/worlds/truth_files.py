@@ -96,9 +96,12 @@ class TruthView:
     """Ids of actors without the edits; None where there are none."""
 
     def z_m(self, camera: Camera) -> Float64[np.ndarray, "h w"]:
-        """Distance along the optical axis [m]."""
-        directions = camera.unproject(camera.pixel_centres())
-        return self.range_m * directions[..., 2] / np.linalg.norm(directions, axis=-1)
+        """Distance along the optical axis [m], 0 or less beside and behind; infinite for the sky.
+
+        NaN where the lens sees nothing.
+        """
+        cosine, sky = camera.directions(camera.pixel_centres())[..., 2], np.isinf(self.range_m)
+        return np.where(sky, np.inf, np.where(sky, 0.0, self.range_m) * cosine)
 
     def boxes(self) -> dict[int, tuple[int, int, int, int]]:
         """Of every visible actor: the pixels it spans, left, top, right, bottom (exclusive)."""

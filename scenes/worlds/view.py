@@ -34,7 +34,7 @@ class View:
     range_m: Float32[np.ndarray, "h w"]
     """Distance along the ray [m]; infinite for the sky."""
     z_m: Float32[np.ndarray, "h w"]
-    """Distance along the optical axis [m]; infinite for the sky."""
+    """Distance along the optical axis [m], 0 or less beside and behind; infinite for the sky."""
     normal: Float32[np.ndarray, "h w 3"]
     """Unit normal, world, towards the camera; 0 for the sky."""
     albedo: Float32[np.ndarray, "h w 3"]
@@ -73,8 +73,8 @@ def true_view(
     directions[blind] = [0.0, 0.0, 1.0]
     truth = tracer.truth(origins, directions, when)
     shape = (camera.height, camera.width)
-    local = camera.unproject(pixels)
-    z_m = truth.range_m * (local[:, 2] / np.linalg.norm(local, axis=1))
+    sky = np.isinf(truth.range_m)
+    z_m = np.where(sky, np.inf, np.where(sky, 0.0, truth.range_m) * camera.directions(pixels)[:, 2])
 
     def image(values: np.ndarray, where_blind: float | int, dtype: type) -> np.ndarray:
         values = values.astype(dtype)

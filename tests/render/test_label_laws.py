@@ -120,7 +120,7 @@ def check_normals(frame: Frame) -> None:
 def check_depth(frame: Frame, path: np.ndarray | Trajectory) -> None:
     camera = frame.camera
     pixels = camera.pixel_centres()
-    cosine = 1.0 / np.linalg.norm(camera.unproject(pixels), axis=-1)
+    cosine = camera.directions(pixels)[..., 2]
     solid = np.isfinite(frame.range_m)
     np.testing.assert_allclose(frame.z_m[solid], (frame.range_m * cosine)[solid], rtol=1e-6)
     start, along = camera_rays(camera, pixels[solid], path)

@@ -100,7 +100,7 @@ def test_a_fisheye_sees_points_where_their_rays_began(
     share: np.ndarray, range_m: np.ndarray
 ) -> None:
     seen = share * [640.0, 480.0]
-    directions = FISHEYE.unproject(seen)
+    directions = FISHEYE.directions(seen)
     assert_allclose(np.linalg.norm(directions, axis=-1), 1.0, rtol=0, atol=1e-12)
     assert_allclose(FISHEYE.project(directions * range_m), seen, rtol=0, atol=1e-9)
 
@@ -112,7 +112,12 @@ def test_a_fisheye_sees_behind_itself(share: np.ndarray, turn: np.ndarray, bent:
     assert widest_rad(camera.distortion) > 0.5 * np.pi
     flat = np.sin(theta)
     directions = np.concatenate([flat * np.cos(turn), flat * np.sin(turn), np.cos(theta)], axis=1)
-    assert_allclose(camera.unproject(camera.project(directions)), directions, atol=1e-9)
+    assert_allclose(camera.directions(camera.project(directions)), directions, atol=1e-9)
+    ahead = directions[:, 2] > 1e-3
+    scaled = camera.unproject(camera.project(directions))
+    assert_allclose(scaled[ahead, 2], 1.0, atol=1e-12)
+    assert_allclose(scaled[ahead], directions[ahead] / directions[ahead, 2:], rtol=1e-5, atol=1e-9)
+    assert np.isnan(scaled[directions[:, 2] < -1e-9]).all()  # no direction there reaches z = 1
 
 
 def test_a_fisheye_is_opencvs() -> None:
@@ -134,8 +139,57 @@ def test_a_fisheye_is_blind_where_it_would_fold() -> None:
     points_camera = np.stack([np.sin(theta), 0 * theta, np.cos(theta)], axis=1)
     assert np.isnan(camera.project(points_camera)).any(axis=1).tolist() == [False, True]
     assert np.isnan(camera.project(np.zeros(3))).all()
-    assert np.isnan(camera.unproject(np.array([camera.cx + 1.3 * camera.fx, camera.cy]))).all()
+    outside = np.array([camera.cx + 1.3 * camera.fx, camera.cy])
+    assert np.isnan(camera.directions(outside)).all()
+    assert np.isnan(camera.unproject(outside)).all()
+    assert np.isnan(camera.solid_angle_sr(outside))
     assert_allclose(camera.unproject(np.array([camera.cx, camera.cy])), [0.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize("lens", ["pinhole", "bent", "fisheye"])
+def test_directions_are_of_unit_length_and_know_their_depth(lens: str) -> None:
+    camera = {"pinhole": VGA, "bent": replace(VGA, distortion=LENS), "fisheye": FISHEYE}[lens]
+    seen = np.random.default_rng(1).uniform(0.0, [640.0, 480.0], (500, 2))
+    directions = camera.directions(seen)
+    assert_allclose(np.linalg.norm(directions, axis=1), 1.0, atol=1e-12)
+    z_m, range_m = 7.0, 7.0 / np.where(directions[:, 2] > 1e-3, directions[:, 2], np.nan)
+    points_camera = camera.unproject(seen) * z_m
+    ahead = np.isfinite(range_m)
+    assert ahead.sum() > 300
+    assert_allclose(points_camera[ahead], (directions * range_m[:, None])[ahead], rtol=1e-9)
+    assert_allclose(camera.project(points_camera[ahead]), seen[ahead], atol=1e-6)
+
+
+@pytest.mark.parametrize("lens", ["pinhole", "bent", "fisheye"])
+def test_the_solid_angle_of_a_pixel_is_what_its_corners_span(lens: str) -> None:
+    camera = {"pinhole": VGA, "bent": replace(VGA, distortion=LENS), "fisheye": FISHEYE}[lens]
+    middle = np.array([[1.5, 2.5], [100.5, 300.5], [320.5, 240.5], [638.5, 477.5]])
+    a, b, c, d = (camera.directions(middle + at) for at in np.array(SQUARE) - 0.5)
+    spanned = sum(
+        2 * np.arctan2(np.abs(_triple(p, q, r)), 1 + _dot(p, q) + _dot(q, r) + _dot(r, p))
+        for p, q, r in ((a, b, c), (a, c, d))  # spherical triangles (van Oosterom, Strackee 1983)
+    )
+    assert_allclose(camera.solid_angle_sr(middle), spanned, rtol=1e-3)
+
+
+def test_the_solid_angles_of_a_whole_fisheye_add_up() -> None:
+    camera = replace(FISHEYE, cx=320.0, cy=240.0, fy=170.0, distortion=())  # all within 2.4 rad
+    angle = np.nan_to_num(camera.solid_angle_sr(camera.pixel_centres()))
+    away = np.hypot(*np.moveaxis(camera.pixel_centres() - [320.0, 240.0], -1, 0))
+    theta = 1.2  # the circle of 1.2 rad lies inside of the picture
+    cap = 2.0 * np.pi * (1.0 - np.cos(theta))
+    assert angle[away < theta * camera.fx].sum() == pytest.approx(cap, rel=2e-3)
+
+
+SQUARE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.sum(a * b, axis=-1)
+
+
+def _triple(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    return _dot(a, np.cross(b, c))
 
 
 @given(st.lists(st.floats(-5.0, 0.0), min_size=1, max_size=4))

@@ -104,7 +104,7 @@ def test_surround_leaves_no_gap() -> None:
         seen |= np.all((pixels >= 0.0) & (pixels <= [320.0, 96.0]), axis=1)
     assert seen.all()
     rear = mounts("surround", 320, 96)[-1].camera
-    edges = rear.unproject(np.array([[0.0, 48.0], [320.0, 48.0]]))
+    edges = rear.directions(np.array([[0.0, 48.0], [320.0, 48.0]]))
     assert np.rad2deg(np.arccos(edges[:, 2])).tolist() == pytest.approx([95.0, 95.0], abs=1e-6)
 
 
