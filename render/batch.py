@@ -21,6 +21,7 @@ from render.jobs.job import RenderJob, Shot
 from render.jobs.pool import run_job, tidy
 from render.labels.gate import LabelGate
 from render.labels.gating import is_labelled
+from render.labels.object_labels import REJECT
 from render.labels.table import LABELS, page
 from render.preview import write_preview
 from render.selection import parse_frames, sized
@@ -62,6 +63,7 @@ class RenderRequest:
     workers: int = 1
     preview: bool = True
     gate: LabelGate = LabelGate()
+    keep_rejected: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -77,11 +79,17 @@ class Batch:
     """What was changed about the drive."""
     formats: tuple[str, ...] = ()
     preview: bool = True
+    keep_rejected: bool = False
+    """Whether exports hold pictures that the gate rejects."""
 
     @property
     def recipe(self) -> Recipe:
         """What makes the folder what it is."""
-        shown = {"formats": list(self.formats), "preview": self.preview}
+        shown = {
+            "formats": list(self.formats),
+            "preview": self.preview,
+            "keep_rejected": self.keep_rejected,
+        }
         return Recipe(kind="frames", inputs=self.inputs, config=self.config | shown)
 
 
@@ -112,15 +120,14 @@ def write_batch(batch: Batch, out: Path, *, workers: int = 1) -> dict[str, objec
             _derive(batch, folder)
             tidy(folder)
     seconds = time.perf_counter() - started
-    camera = batch.job.camera
+    camera, records = batch.job.camera, read_records(out)
     return {
         "out": str(out),
         "frames": len(batch.job.shots),
         "rendered_now": rendered,
         "size": f"{camera.width}x{camera.height}",
-        "labelled_objects": sum(
-            is_labelled(item) for record in read_records(out) for item in record["objects"]
-        ),
+        "rejected_frames": sum(record["gate"] == REJECT for record in records),
+        "labelled_objects": sum(is_labelled(i) for record in records for i in record["objects"]),
         "formats": list(batch.formats),
         "preview": str(out / PREVIEW) if batch.preview else None,
         "seconds": seconds,
@@ -157,6 +164,7 @@ def _dataset(batch: Batch) -> dict[str, Any]:
         "inputs": batch.inputs,
         "config": batch.config,
         "labels": [label.name for label in LABELS],
+        "keep_rejected": batch.keep_rejected,
         "semantics": {kind.name: int(kind) for kind in Semantic},
         "ground": {
             "residual_m": None if np.isnan(ground.residual_m) else ground.residual_m,
@@ -216,6 +224,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         scenario=scenario,
         formats=request.formats,
         preview=request.preview,
+        keep_rejected=request.keep_rejected,
     )
 
 

@@ -16,6 +16,8 @@ def render(
     preview: bool = True,
     min_px: int = 25,
     min_visible: float = 0.0,
+    min_observed: float = 0.5,
+    keep_rejected: bool = False,
 ) -> dict[str, object]:
     """Render a scene, edited by a scenario, as labelled images.
 
@@ -33,6 +35,9 @@ def render(
         preview: Whether to write a labelled preview video as well.
         min_px: Visible pixels below which a road user is an ignore region, no label.
         min_visible: Visible share (0 to 1) below which it is one too.
+        min_observed: Share of its pixels that training pictures showed (0 to 1) below which it is
+            one too, and below which a whole frame is marked as rejected.
+        keep_rejected: Export rejected frames as well.
     """
     from render.batch import RenderRequest, render_folder
     from render.selection import asked_gate
@@ -45,7 +50,8 @@ def render(
         formats=formats,
         workers=workers,
         preview=preview,
-        gate=asked_gate(min_px, min_visible),
+        gate=asked_gate(min_px, min_visible, min_observed),
+        keep_rejected=keep_rejected,
     )
     return render_folder(scene, out, request)
 

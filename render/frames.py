@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from render.labels.entry import Json
+from render.labels.object_labels import REJECT
 from render.labels.table import PIXEL_LABELS
 from scenes.camera import Camera
 from scenes.errors import OtherlaneError
@@ -98,6 +99,18 @@ def read_records(folder: Path) -> list[dict[str, Json]]:
         raise OtherlaneError(folder, f"has no {RECORDS}", "a folder that render made") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise OtherlaneError(path, f"is damaged ({error})", fix) from error
+
+
+def exported_records(folder: Path) -> list[dict[str, Json]]:
+    """The labels of the pictures that exports hold, by increasing key.
+
+    All, but for those that the gate rejects, unless the folder was made to keep these.
+
+    Raises:
+        OtherlaneError: There are none, or they are damaged.
+    """
+    kept = bool(read_dataset(folder).get("keep_rejected", False))
+    return [each for each in read_records(folder) if kept or each["gate"] != REJECT]
 
 
 def read_dataset(folder: Path) -> dict[str, Json]:

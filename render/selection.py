@@ -54,21 +54,23 @@ def _fits(width: int, height: int) -> bool:
     return min(width, height) >= MIN_SIDE and width * height <= MAX_PIXELS
 
 
-def asked_gate(min_px: int, min_visible: float) -> LabelGate:
+def asked_gate(min_px: int, min_visible: float, min_observed: float) -> LabelGate:
     """What road users must show to be labelled.
 
     Args:
         min_px: Least number of visible pixels [px].
         min_visible: Least share that nothing hides, 0 to 1.
+        min_observed: Least share that training pictures showed, 0 to 1; of frames, too.
 
     Raises:
         OtherlaneError: One of them is impossible.
     """
     if min_px < 0:
         raise OtherlaneError("--min-px", f"is {min_px}", "0 or more visible pixels")
-    if not 0.0 <= min_visible <= 1.0:
-        raise OtherlaneError("--min-visible", f"is {min_visible:g}", "a share from 0 to 1")
-    return LabelGate(min_px=min_px, min_visible=min_visible)
+    for flag, share in (("--min-visible", min_visible), ("--min-observed", min_observed)):
+        if not 0.0 <= share <= 1.0:
+            raise OtherlaneError(flag, f"is {share:g}", "a share from 0 to 1")
+    return LabelGate(min_px=min_px, min_visible=min_visible, min_observed=min_observed)
 
 
 def parse_frames(text: str | None, known: Sequence[int] | np.ndarray) -> list[int]:

@@ -12,6 +12,7 @@ from jaxtyping import Float64
 from render.frames import camera_of, read_pixels, read_records
 from render.labels.gate import LabelGate
 from render.labels.gating import is_labelled
+from render.labels.object_labels import REJECT
 from render.labels.objects import tight_box_px
 from render.labels.pixel_labels import PIXEL_LABELS
 from scenes.camera import Camera
@@ -21,6 +22,8 @@ from scenes.geometry import box_corners, rigid_problem, transform_points
 from scenes.semantics import ACTOR_KINDS, Semantic
 
 Json = Any
+SHARE_TOLERANCE = 1e-6
+"""Of shares of pixels, which are written in full."""
 MAX_NAMED = 20
 """How many problems are named; all are counted."""
 DEPTH_TOLERANCE = 1e-5
@@ -96,10 +99,10 @@ def frame_problems(
     """Laws of labels that one picture breaks; `gate` is what its labels had to show, if known."""
     try:
         pixels = read_pixels(folder, record["key"])
-        laws = (_poses, _depth, _sky_and_classes, _instances, _boxes)
+        laws = (_poses, _depth, _sky_and_classes, _instances, _boxes, _observed)
         found = list(_shapes(record, pixels))
         found = found or [wrong for law in laws for wrong in law(record, pixels)]
-        found = found or list(_gated(record, gate or LabelGate(min_px=0)))
+        found = found or list(_gated(record, gate or LabelGate(min_px=0, min_observed=0.0)))
     except OtherlaneError as error:
         return [Problem(where=error.where, wrong=error.wrong)]
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -189,11 +192,25 @@ def _instances(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
 
 
 def _gated(record: Mapping[str, Json], gate: LabelGate) -> Iterator[str]:
+    if (record["gate"] == REJECT) != (record["observed_share"] < gate.min_observed):
+        share = record["observed_share"]
+        yield f"gate says {record['gate']} of {share:g} observed, of {gate.min_observed:g}"
     for item in filter(is_labelled, record["objects"]):
-        shown, share = item["visible_px"], item["visible_fraction"]
-        if shown < gate.min_px or share < gate.min_visible:
-            name, least = f"object {item['track_id']}", f"{gate.min_px} px and {gate.min_visible:g}"
-            yield f"{name} is a label with {shown} px, {share:g} visible, of {least}"
+        found = item["visible_px"], item["visible_fraction"], item["observed_share"]
+        if any(f < least for f, least in zip(found, gate.config().values(), strict=True)):
+            name, least = f"object {item['track_id']}", tuple(gate.config().values())
+            yield f"{name} is a label with {found} (px, visible, observed), of {least}"
+
+
+def _observed(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
+    observed = pixels["observed"] > 0
+    if observed.mean() > record["observed_share"] + SHARE_TOLERANCE:
+        yield "observed_share of the frame is less than the share of observed pixels"
+    for item in record["objects"]:
+        mask = pixels["instance"] == item["instance"]
+        share, said = float(observed[mask].mean()) if mask.any() else None, item["observed_share"]
+        if (share is None) != (said is None) or abs((share or 0) - (said or 0)) > SHARE_TOLERANCE:
+            yield f"object {item['track_id']}: observed_share is not that of its mask"
 
 
 def _boxes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from render.exporters.rle import encode
-from render.frames import FRAMES, read_dataset, read_pixels, read_records
+from render.frames import FRAMES, exported_records, read_dataset, read_pixels
 from render.labels.gating import is_ignored
 from render.labels.objects import tight_box_px
 from scenes.semantics import ACTOR_KINDS, Semantic
@@ -30,7 +30,7 @@ def export(frames_folder: Path, out: Path) -> Path:
     Raises:
         OtherlaneError: No folder of frames, or a damaged one.
     """
-    records = read_records(frames_folder)
+    records = exported_records(frames_folder)
     dataset = read_dataset(frames_folder)
     images, annotations = [], []
     for image_id, record in enumerate(records, start=1):

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from render.frames import FRAMES, read_dataset, read_records
+from render.frames import FRAMES, exported_records, read_dataset
 from render.labels.gating import is_ignored, is_labelled
 from scenes.errors import OtherlaneError
 from scenes.geometry import invert
@@ -46,7 +46,7 @@ def export(frames_folder: Path, out: Path) -> Path:
     Raises:
         OtherlaneError: No folder of frames, or its camera has a lens that KITTI cannot describe.
     """
-    records = read_records(frames_folder)
+    records = exported_records(frames_folder)
     licence = read_dataset(frames_folder)["licence"]
     for name in ("image_2", "label_2", "calib"):
         (out / name).mkdir(parents=True)

@@ -13,9 +13,14 @@ from jaxtyping import Bool, Float64
 
 from render.labels.cuboids import convex_hull
 from render.labels.entry import Json, Sighting
-from render.labels.objects import visible_fraction
+from render.labels.objects import box_px, observed_share, visible_fraction
 
 Rule = Callable[[Sighting], str | None]
+HIDDEN = 0.9
+"""A box is hidden where observed surfaces are in front of this share of its pixels."""
+FRINGE = 0.2
+"""Of the pixels in which nothing hides a box, road users fill more than this share: people some
+0.4, cars 0.65 to 0.8."""
 
 
 def not_rendered(seen: Sighting) -> str | None:
@@ -46,7 +51,34 @@ def not_explained(seen: Sighting) -> str | None:
     return seen.moment.doubtful.get(seen.box.actor.id)
 
 
-RULES: tuple[Rule, ...] = (not_rendered, not_explained, too_small, too_hidden)
+def not_shown(seen: Sighting) -> str | None:
+    """It should be seen, and is not, or only a fringe of it: nothing observed hides its box.
+
+    A box that observed surfaces hide for the most part is hidden, and no region.
+    """
+    over_box, unhidden = box_px(seen)
+    shown = int(seen.mask.sum())
+    if unhidden <= (1.0 - HIDDEN) * over_box or shown >= FRINGE * unhidden:
+        return None
+    return f"not shown: {shown} px of {unhidden} in which nothing hides its box"
+
+
+def not_observed(seen: Sighting) -> str | None:
+    """Most of the pixels that show it are made up: no training picture showed that surface."""
+    share, least = observed_share(seen), seen.moment.gate.min_observed
+    if share is None or share >= least:
+        return None
+    return f"not observed: {share:.2f} of its pixels, of {least:g}"
+
+
+RULES: tuple[Rule, ...] = (
+    not_rendered,
+    not_explained,
+    not_shown,
+    not_observed,
+    too_small,
+    too_hidden,
+)
 """In the order in which they are asked."""
 
 

@@ -5,6 +5,9 @@ from render.labels.entry import FrameLabel, Json, ObjectLabel
 from render.labels.gating import ignore_region, why_ignored
 from render.labels.moment import Moment
 
+ACCEPT, REJECT = "accept", "reject"
+"""What a frame's `gate` may say."""
+
 
 def _camera(moment: Moment) -> Json:
     camera = moment.camera
@@ -18,6 +21,17 @@ def _camera(moment: Moment) -> Json:
             "name": moment.clip.cameras[moment.stream].name,
         }
     )
+
+
+def frame_observed(moment: Moment) -> float:
+    """See the table."""
+    looks = moment.directions.isfinite().all(-1)
+    return float(moment.observed[looks].double().mean()) if bool(looks.any()) else 0.0
+
+
+def frame_gate(moment: Moment) -> str:
+    """See the table."""
+    return ACCEPT if frame_observed(moment) >= moment.gate.min_observed else REJECT
 
 
 OBJECT_LABELS: tuple[ObjectLabel, ...] = (
@@ -84,8 +98,9 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
     ObjectLabel(
         name="visible_fraction",
         definition="Estimate of the share of its part inside the image that nothing hides: of "
-        "the pixels whose rays meet its box, those whose surface is not in front of the box; 0 "
-        "when no pixel shows it, null when it is not rendered.",
+        "the pixels whose rays meet its box, those without an observed surface in front of the box "
+        "(what no training picture showed hides nothing); 0 when no pixel shows it, null when it "
+        "is not rendered.",
         unit="1, 0 to 1",
         dtype="float or null",
         shape="",
@@ -93,9 +108,10 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
     ),
     ObjectLabel(
         name="observed_share",
-        definition="Of one with a field of its own: share of its visible pixels whose surface some "
-        "training picture showed, or one beside it (cells of 1/16 of its box); 1 for packaged "
-        "assets; null for others and when no pixel shows it.",
+        definition="Share of its visible pixels that are `observed`: of one that stands in the "
+        "static scene, as that label says; of one with a field of its own, where some training "
+        "picture showed that part of its surface, or one beside it (cells of 1/16 of its box); 1 "
+        "for packaged assets; null when no pixel shows it.",
         unit="1, 0 to 1",
         dtype="float or null",
         shape="",
@@ -183,6 +199,24 @@ FRAME_LABELS: tuple[FrameLabel, ...] = (
         dtype="int",
         shape="",
         compute=lambda moment: moment.time_us,
+    ),
+    FrameLabel(
+        name="observed_share",
+        definition="Share of its pixels that are `observed`; those that the lens shows nothing in "
+        "do not count.",
+        unit="1, 0 to 1",
+        dtype="float",
+        shape="",
+        compute=frame_observed,
+    ),
+    FrameLabel(
+        name="gate",
+        definition="accept, or reject where `observed_share` is below what the job asks for (0.5): "
+        "exports leave a rejected picture out.",
+        unit="name",
+        dtype="str",
+        shape="",
+        compute=frame_gate,
     ),
     FrameLabel(
         name="camera",

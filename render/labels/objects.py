@@ -8,7 +8,7 @@ from render.labels.moment import Moment
 from render.labels.surfaces import BOX_MARGIN_M, box_entry_m
 from scenes.geometry import invert
 
-OBSERVED, MIRRORED = 2, 1
+MIRRORED = 1
 """As `Moment.support` says."""
 PARTLY_HIDDEN, LARGELY_HIDDEN = 0.9, 0.5
 """Visible fractions below which KITTI's occlusion level is 1, and 2."""
@@ -38,6 +38,16 @@ def visible_fraction(seen: Sighting) -> Json:
         return None
     if not seen.mask.any():
         return 0.0
+    over_box, unhidden = box_px(seen)
+    return float(unhidden / over_box) if over_box else 1.0
+
+
+def box_px(seen: Sighting) -> tuple[int, int]:
+    """Pixels whose rays meet its box, and those of them in which nothing is in front of it.
+
+    Only surfaces that training pictures showed hide anything: haze in front of a far car is made
+    up, and says nothing about what is behind it.
+    """
     outline = seen.box.outline_px
     (x0, y0), (x1, y1) = np.floor(outline.min(0)), np.ceil(outline.max(0))
     part = np.s_[int(y0) : int(y1), int(x0) : int(x1)]
@@ -50,24 +60,22 @@ def visible_fraction(seen: Sighting) -> Json:
     over_box = np.isfinite(entry_m) & np.isfinite(seen.moment.cosine.numpy()[part])
     # Boxes are grown by the margin for masks: only what is nearer than that is something else.
     blocked = over_box & (seen.pixels["range_m"][part] < entry_m - BOX_MARGIN_M)
-    blocked &= ~seen.mask[part]
-    return float(1.0 - blocked.sum() / max(int(over_box.sum()), 1))
+    blocked &= seen.moment.observed.numpy()[part] & ~seen.mask[part]
+    return int(over_box.sum()), int((over_box & ~blocked).sum())
 
 
 def observed_share(seen: Sighting) -> Json:
     """See the table."""
-    return _known_share(seen, OBSERVED)
+    if not seen.mask.any():
+        return None
+    return float(seen.moment.observed.numpy()[seen.mask].mean())
 
 
 def mirrored_share(seen: Sighting) -> Json:
     """See the table."""
-    return _known_share(seen, MIRRORED)
-
-
-def _known_share(seen: Sighting, how: int) -> Json:
     if not seen.box.own_field or not seen.mask.any():
         return None
-    return float((seen.moment.support.numpy()[seen.mask] == how).mean())
+    return float((seen.moment.support.numpy()[seen.mask] == MIRRORED).mean())
 
 
 def occlusion(seen: Sighting) -> Json:
