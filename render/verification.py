@@ -102,7 +102,7 @@ def frame_problems(
         laws = (_poses, _depth, _sky_and_classes, _instances, _boxes, _observed)
         found = list(_shapes(record, pixels))
         found = found or [wrong for law in laws for wrong in law(record, pixels)]
-        found = found or list(_gated(record, gate or LabelGate(min_px=0, min_observed=0.0)))
+        found = found or ([] if gate is None else list(_gated(record, gate)))
     except OtherlaneError as error:
         return [Problem(where=error.where, wrong=error.wrong)]
     except (KeyError, TypeError, ValueError, IndexError) as error:
