@@ -2,7 +2,8 @@
 
 Layout: `image_02/<seq>/*.png`, `calib/<seq>.txt`, `label_02/<seq>.txt`, and what KITTI does not
 give: `poses/<seq>.txt` (world_from_camera 2, KITTI odometry's format, metres) and, if there is
-one, the COLMAP text model `colmap/<seq>/` or `colmap/` in the same world.
+one, the COLMAP text model `colmap/<seq>/` or `colmap/` in the same world. KITTI's pixel centres lie
+on whole numbers, COLMAP's at +0.5 as ours: `scenes.formats.kitti_colmap` says whose camera counts.
 """
 
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from scenes.formats.colmap_text import (
 )
 from scenes.formats.kitti_boxes import Boxes, actors_of, read_boxes, tracks_with_gaps
 from scenes.formats.kitti_car import EGO_FRONT_M, EGO_SIZE_M, FRAME_US, LICENCE, kitti_ride
+from scenes.formats.kitti_colmap import Settled, intrinsics_gap, settle_camera
 from scenes.formats.kitti_text import (
     Pictures,
     camera_from_rectified,
@@ -56,19 +58,17 @@ def import_clip(root: Path, sequence: str | None = None) -> Clip:
     boxes = read_boxes(root / "label_02" / f"{name}.txt", pictures.numbers)
     model = _read_model(root, name, pictures, camera)
     time_us = np.arange(len(pictures.files), dtype=np.int64) * FRAME_US
-    ride = kitti_ride(
-        "image_02",
-        model.camera if model else camera,
-        pictures,
-        time_us,
-        recorded_from_camera,
-        poses,
-    )
+    settled = Settled(camera=camera)
+    if model is not None:
+        settled = settle_camera(camera, model.camera, model.images, recorded_from_camera)
+    turned = recorded_from_camera @ settled.given_from_camera
+    ride = kitti_ride("image_02", settled.camera, pictures, time_us, turned, poses)
     points = None
     if model is not None:
         check_same_world(model.images, recorded_from_camera, poses)
         points = read_colmap_points(model.folder, model.images, ride.ours_from_recorded)
-    world_from_rectified = ride.world_from_camera() @ camera_from_rectified(projection)
+    world_from_calibrated = ride.world_from_camera() @ settled.camera_from_calibrated
+    world_from_rectified = world_from_calibrated @ camera_from_rectified(projection)
     return Clip(
         name=f"kitti-tracking-{name}",
         source="scenes.importers.kitti_tracking",
@@ -79,7 +79,7 @@ def import_clip(root: Path, sequence: str | None = None) -> Clip:
         cameras=(ride.stream,),
         points=points,
         actors=actors_of(boxes, pictures.numbers, time_us, world_from_rectified),
-        notes=(*ride.notes, *_box_notes(boxes), *_point_notes(points, model, camera)),
+        notes=(*ride.notes, *_box_notes(boxes), *_point_notes(points, settled)),
     )
 
 
@@ -108,21 +108,11 @@ def _read_model(root: Path, name: str, pictures: Pictures, calibrated: Camera) -
         fix = f"the model of the pictures, which have {pictures.width}x{pictures.height}"
         raise DriveError(where, wrong, fix)
     check_principal_point(camera, where)
-    field, gap_px = _intrinsics_gap(camera, calibrated)
+    field, gap_px = intrinsics_gap(camera, calibrated)
     if gap_px > MAX_INTRINSICS_GAP_PX:
         fix = f"a model solved within {MAX_INTRINSICS_GAP_PX:g} px of the calibration"
         raise DriveError(where, f"{field} is {gap_px:.1f} px off the calibration's", fix)
     return Model(folder=folder, camera=camera, images=images)
-
-
-def _intrinsics_gap(camera: Camera, other: Camera) -> tuple[str, float]:
-    """The intrinsic that differs most, and by how much [px]."""
-    gaps = {
-        field: abs(getattr(camera, field) - getattr(other, field))
-        for field in ("fx", "fy", "cx", "cy")
-    }
-    worst = max(gaps, key=lambda field: gaps[field])
-    return worst, gaps[worst]
 
 
 def _box_notes(boxes: Boxes) -> tuple[str, ...]:
@@ -134,15 +124,11 @@ def _box_notes(boxes: Boxes) -> tuple[str, ...]:
     )
 
 
-def _point_notes(
-    points: SparsePoints | None, model: Model | None, calibrated: Camera
-) -> tuple[str, ...]:
-    if points is None or model is None:
+def _point_notes(points: SparsePoints | None, settled: Settled) -> tuple[str, ...]:
+    if points is None:
         return ("no depth evidence: the drive has no colmap folder",)
-    field, gap_px = _intrinsics_gap(model.camera, calibrated)
     return (
-        "intrinsics are the COLMAP model's, which the poses were solved with; the calibration's "
-        f"differ by up to {gap_px:.2g} px ({field})",
+        settled.note,
         f"depth evidence: {len(points.position_m)} COLMAP points under {MAX_ERROR_PX} px seen by "
         f"{MIN_TRACK} pictures or more; held-out pictures helped to triangulate them",
     )

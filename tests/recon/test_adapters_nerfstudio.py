@@ -125,6 +125,9 @@ def test_a_lens_that_nerfstudio_lacks_is_refused(tmp_path: Path) -> None:
     clip = with_lens(make_drive(tmp_path), (0.1, 0.0, 0.0, 0.0, 0.0, 0.05, 0.0, 0.0))
     with pytest.raises(OtherlaneError, match="rational"):
         host_cameras(clip, every_picture(clip), host_frame(clip))
+    wide = make_drive(tmp_path / "wide", lens=(-0.02, 0.0, 0.0, 0.0))
+    with pytest.raises(OtherlaneError, match="fisheye"):
+        host_cameras(wide, every_picture(wide), host_frame(wide))
 
 
 def test_nerfstudio_finds_the_method_and_the_dataparser() -> None:
