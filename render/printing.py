@@ -3,10 +3,11 @@
 import json
 import logging
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+
+from scenes.phases import on_terminal, say
 
 
 def as_json(result: Mapping[str, object]) -> str:
@@ -29,13 +30,21 @@ def as_text(result: Mapping[str, object]) -> str:
 
 def log_to_stderr() -> None:
     """Send the log `otherlane` to stderr: messages on a terminal, JSON lines anywhere else."""
-    handler = logging.StreamHandler(sys.stderr)
-    if not sys.stderr.isatty():
+    handler = _Above()
+    if not on_terminal():
         handler.setFormatter(JsonLines())
     log = logging.getLogger("otherlane")
     log.handlers[:] = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False
+
+
+class _Above(logging.Handler):
+    """Writes records above the line that a terminal shows of the work going on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record."""
+        say(self.format(record))
 
 
 class JsonLines(logging.Formatter):
