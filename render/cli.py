@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from shutil import get_terminal_size
 
 import recon.commands
 import render.commands
@@ -39,7 +40,9 @@ DESCRIPTION = """Turn a recorded drive into labelled images of the drives nobody
 
 After any command, --json prints one JSON object on stdout, all else on stderr.
 
-Alone, --version prints the version. Exit codes: 0 done, 2 you can fix it, 1 a bug."""
+Alone, --version prints the version.
+
+Exit codes: 0 done, 2 you can fix it, 130 interrupted, 1 a bug."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,21 +56,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"otherlane {version('otherlane')}")
         return 0
     # Taken out before parsing, so that it may stand anywhere and no verb has to know of it.
-    show = as_json if "--json" in words else as_text
+    in_json = "--json" in words
     words = [word for word in words if word != "--json"] or ["--help"]
     try:
         with interruptible():
             result = parse(words, VERBS, DESCRIPTION, around=_result_alone_on_stdout)()
     except OtherlaneError as error:
         _complain(error)
-        if show is as_json:
+        if in_json:
             problem = {"where": error.where, "wrong": error.wrong, "fix": error.fix}
             print(as_json({"ok": False, "error": problem}))
         return 2
     except KeyboardInterrupt:
         say_interrupted()
         return CODE
-    print(show(result))
+    print(as_json(result) if in_json else as_text(result, words[0], get_terminal_size().columns))
     return 0 if result.get("ok", True) else 2
 
 

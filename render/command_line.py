@@ -5,15 +5,20 @@ import difflib
 import io
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
+from typing import TextIO
 
 from scenes.errors import OtherlaneError
+from scenes.phase_lines import wrapped
 
 Result = Mapping[str, object]
 WHERE = "command line"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+CHOICES = re.compile(r"\{[a-z,-]{40,}\}")
+"""All commands, as tyro's usage has them: in one word of a hundred letters."""
 FRAME = re.compile(r"[─│╭╮╰╯|+]|-{3,}")
 """What tyro draws around its messages."""
 
@@ -55,7 +60,7 @@ def parse(
     later = {name: _later(around(verb, name)) for name, verb in verbs.items()}
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said), _colours_as_wanted():
+        with contextlib.redirect_stderr(said), _help_that_fits():
             return tyro.extras.subcommand_cli_from_dict(
                 later, prog="otherlane", description=description, args=words, config=config
             )
@@ -102,17 +107,40 @@ def _coloured(stream: object) -> bool:
     return not os.environ.get("NO_COLOR") and isatty()
 
 
+class _Aside(io.StringIO):
+    """Stands in for standard output while help is written, which is then made to fit."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether there are lines to draw boxes with."""
+        return getattr(self._stream, "encoding", None)
+
+    def isatty(self) -> bool:
+        """Whether colours are wanted, which is what tyro wants to know of it."""
+        return _coloured(self._stream)
+
+
 @contextlib.contextmanager
-def _colours_as_wanted() -> Iterator[None]:
-    """Standard output without colours where NO_COLOR says so, which tyro does not ask."""
-    if _coloured(sys.stdout) or not sys.stdout.isatty():
-        yield
-        return
-    aside = io.TextIOWrapper(io.BytesIO(), encoding=sys.stdout.encoding, newline="\n")
+def _help_that_fits() -> Iterator[None]:
+    """What tyro prints, without colours where NO_COLOR says so, and no wider than the terminal."""
+    aside = _Aside(sys.stdout)
     try:
         with contextlib.redirect_stdout(aside):
             yield
     finally:
-        aside.seek(0)
-        sys.stdout.write(aside.read())
+        sys.stdout.write(fitted_help(aside.getvalue(), shutil.get_terminal_size().columns))
         sys.stdout.flush()
+
+
+def fitted_help(text: str, width: int) -> str:
+    """Help with its longest lines broken, and without the list of all commands in its usage."""
+    lines = []
+    for line in CHOICES.sub("COMMAND ...", text).splitlines(keepends=True):
+        wide = len(COLOUR.sub("", line).rstrip("\n")) > width
+        hanging = 2 if line.startswith("usage:") else 0
+        lines.append(wrapped(COLOUR.sub("", line), width, hanging) + "\n" if wide else line)
+    return "".join(lines)

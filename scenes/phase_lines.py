@@ -86,16 +86,22 @@ def left_s(done: int, total: int, first: tuple[int, float] | None, seconds: floa
     return (seconds - first[1]) / (done - first[0]) * (total - done)
 
 
-def wrapped(text: str, width: int) -> str:
+def wrapped(text: str, width: int, hanging: int = 2) -> str:
     """The same text in lines of at most `width` columns; what is indented stays indented.
 
-    A word that is longer, such as a path, is not cut: it could not be copied any more.
+    What goes on in another line is indented by `hanging` more. A word that is longer, such as a
+    path, is not cut: it could not be copied any more.
     """
     lines: list[str] = []
     for line in text.splitlines():
         indent = line[: len(line) - len(line.lstrip())]
-        lines += textwrap.wrap(
-            line, max(width, 20), subsequent_indent=indent + "  ", replace_whitespace=False,
-            break_long_words=False, break_on_hyphens=False,
-        ) or [""]  # fmt: skip
+        parts = textwrap.wrap(
+            line,
+            max(width, 20),
+            subsequent_indent=indent + " " * hanging,
+            replace_whitespace=False,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        lines += parts or [""]
     return "\n".join(lines)

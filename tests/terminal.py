@@ -1,8 +1,4 @@
-"""A person's terminal, played by a test: a command runs under a pseudo-terminal of some width.
-
-Commands that need torch run in a fork of one process that has imported it (`python -m
-tests.terminal` is that process), since a fresh interpreter would take seconds for each of them.
-"""
+"""A person's terminal, played by a test: a command runs under a pseudo-terminal of some width."""
 
 import contextlib
 import fcntl
@@ -17,6 +13,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>])")
@@ -33,8 +30,8 @@ class Session:
     raw: str
     """Everything that was sent to the terminal."""
     columns: int
-    times_s: tuple[tuple[float, int], ...]
-    """When output came, since the start, and how long `raw` was then."""
+    times_s: tuple[float, ...]
+    """When output came, since the start."""
     group: int
     """The process group of the command."""
 
@@ -50,8 +47,8 @@ class Session:
 
     def longest_silence_s(self) -> float:
         """Between two pieces of output, or before the first."""
-        at = [0.0, *(seconds for seconds, _ in self.times_s)]
-        return max(b - a for a, b in zip(at, at[1:], strict=False)) if len(at) > 1 else 0.0
+        at = (0.0, *self.times_s)
+        return max((b - a for a, b in pairwise(at)), default=0.0)
 
 
 def _settled(line: str) -> str:
@@ -105,7 +102,7 @@ def run_on_terminal(
             if not part:
                 break
             raw += part
-            times.append((passed, len(raw)))
+            times.append(passed)
         if interrupt_at is not None and not pressed:
             pressed = interrupt_at(raw.decode(errors="replace"), passed)
             if pressed:
@@ -117,9 +114,7 @@ def run_on_terminal(
     )  # fmt: skip
 
 
-def _become(
-    run: Callable[[], int], columns: int, colour: bool, folder: Path | None
-) -> None:
+def _become(run: Callable[[], int], columns: int, colour: bool, folder: Path | None) -> None:
     """The child: its standard streams are the terminal already."""
     code = 1
     try:
@@ -130,7 +125,7 @@ def _become(
         if not colour:
             os.environ["NO_COLOR"] = "1"
         for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115, PTH123
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
         sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
         _wait_for_width(columns)
         if folder is not None:
@@ -138,7 +133,7 @@ def _become(
         code = run()
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - as the interpreter does at its end
         import traceback
 
         traceback.print_exc()
@@ -158,7 +153,7 @@ def executed(words: Sequence[str]) -> Callable[[], int]:
     """To run: another program in place of this one."""
 
     def run() -> int:
-        os.execv(words[0], list(words))
+        os.execv(words[0], list(words))  # noqa: S606
 
     return run
 
