@@ -210,10 +210,11 @@ def measure_ours(
     clip: Clip, config: ReconstructionConfig, out: Path, budgets: tuple[float, ...]
 ) -> list[dict[str, object]]:
     """Train otherlane once for each budget [s of wall time], and score each."""
+    from recon.budget import steps_within
     from recon.evaluate import evaluate_scene, result
     from recon.kernels.backend import choose_backend
     from recon.scene import Scene
-    from recon.train import Progress, steps_within, train
+    from recon.train import Progress, train
 
     backend = choose_backend(None)
     config = replace(config, backend=str(backend))

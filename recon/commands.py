@@ -1,6 +1,10 @@
 """The verbs of the recon layer: reconstruct a clip as a scene, and take an actor out of one."""
 
+import time
 from pathlib import Path
+
+LOADING = "loading the engine"
+"""What happens first: torch takes seconds to import."""
 
 
 def extract_actor(scene: Path, actor: int, /, out: Path) -> dict[str, object]:
@@ -11,8 +15,11 @@ def extract_actor(scene: Path, actor: int, /, out: Path) -> dict[str, object]:
         actor: The drive's id of the road user; the scene has to have a field of it.
         out: Folder of the asset, made whole or not at all.
     """
-    from recon.assets import extract
-    from recon.scene import load_scene
+    from scenes.phases import phase
+
+    with phase(LOADING):
+        from recon.assets import extract
+        from recon.scene import load_scene
     from scenes.assets import FACES, load_asset
     from scenes.folders import Recipe, folder_hash, is_finished, writing
 
@@ -20,7 +27,7 @@ def extract_actor(scene: Path, actor: int, /, out: Path) -> dict[str, object]:
     recipe = Recipe(kind="asset", inputs=inputs, config={"actor": actor})
     if not is_finished(out, recipe):
         loaded = load_scene(scene)
-        with writing(out, recipe) as partial:
+        with phase("taking the road user out"), writing(out, recipe) as partial:
             extract(loaded, actor, partial)
     asset = load_asset(out)
     seen = dict(zip(FACES, asset.faces_seen, strict=True))
@@ -54,11 +61,15 @@ def reconstruct(
         train_cameras: Only these cameras train, the others measure; all when left out.
         seed: Random seed.
         backend: Kernels to train with; the fastest that works here when left out.
-        budget: Time to train, such as 60s or 5m; turned into a number of steps once.
+        budget: Time until the scene is there, such as 90s or 5m; turned into steps once.
     """
-    from recon.progress import last_seconds
-    from recon.reconstruct import ReconstructRequest, reconstruct_clip
-    from recon.scene import load_scene
+    began = time.monotonic()
+    from scenes.phases import phase
+
+    with phase(LOADING):
+        from recon.progress import last_seconds
+        from recon.reconstruct import ReconstructRequest, reconstruct_clip
+        from recon.scene import load_scene
     from scenes.folders import LOG
 
     request = ReconstructRequest(
@@ -72,13 +83,14 @@ def reconstruct(
         backend=backend,
         budget=budget,
     )
-    reconstruct_clip(clip, out, request)
+    reconstruct_clip(clip, out, request, began)
     scene = load_scene(out)
     return {
         "scene": str(out),
         "recipe": recipe,
         "steps": scene.config.steps,
         "train_seconds": last_seconds(out / LOG),
+        "seconds": time.monotonic() - began,
         "backend": scene.config.backend,
         "licence": scene.clip.licence,
     }

@@ -28,6 +28,7 @@ from recon.scene import Scene
 from scenes.camera import camera_rays
 from scenes.errors import OtherlaneError
 from scenes.images import resize_linear, srgb_from_linear
+from scenes.phases import counted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +70,8 @@ def evaluate_scene(scene: Scene) -> tuple[list[FrameScore], list[Comparison]]:
     span = when_trained(scene.clip, scene.config)
     for stream, images in enumerate(scene.clip.cameras):
         trained, held = select_frames(scene.clip, scene.config, stream)
-        for frame in held:
+        name = f"scoring held-out pictures of {images.name}"
+        for frame in counted(held, name, len(held)):
             picture = compare(scene, stream, int(frame))
             pictures.append(picture)
             outside = not span[0] < images.time_us[frame] < span[-1]

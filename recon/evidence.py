@@ -28,6 +28,7 @@ from scenes.camera import Camera
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.images import resize_linear, srgb_from_linear
+from scenes.phases import counted
 from scenes.standers import for_good, parked
 from scenes.trajectory import Trajectory
 
@@ -74,7 +75,8 @@ def load_pixels(
     rows_us = np.round(camera.row_offset_us(np.arange(height) + 0.5)).astype(np.int64)
     poses = np.stack([track.at(images.time_us[i] + rows_us) for i in frames])
     shown, sky, usable, boxes, weights = [], [], [], [], [np.zeros(0)]
-    for place, index in enumerate(frames):
+    name = f"reading pictures of {images.name}"
+    for place, index in enumerate(counted(frames, name, len(frames))):
         small = resize_linear(images.read(int(index)), width, height)
         srgb = np.round(srgb_from_linear(small).clip(0, 1) * 255).astype(np.uint8)
         masked = masked_pixels(clip, stream, int(index), scale, tuple(a.id for a in actors))

@@ -1,49 +1,40 @@
-"""How a long training tells how it is doing: a bar on a terminal, JSON lines everywhere."""
+"""How a long training tells how it is doing: a phase to look at, and JSON lines in a log."""
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from recon.train import Progress
+from scenes.phases import phase
 
 LOG_SECONDS = 5.0
 """Time between lines of the log [s]."""
 
 
 @contextmanager
-def reporting(log: Path, title: str) -> Iterator[Callable[[Progress], None]]:
-    """A function to call after every step; appends to `log`, draws on the terminal.
+def reporting(log: Path) -> Iterator[Callable[[Progress], None]]:
+    """A function to call after every step; appends to `log` and shows the phase "training"."""
+    last = 0.0
+    with log.open("a", encoding="utf-8") as file, phase("training", 0, "steps") as now:
 
-    Where standard error is not a terminal, the lines of the log are printed there instead.
-    """
-    with log.open("a", encoding="utf-8") as file:
-        last = 0.0
-
-        def write(progress: Progress) -> None:
+        def report(progress: Progress) -> None:
             nonlocal last
-            now = time.monotonic()
-            if now - last < LOG_SECONDS and progress.step < progress.steps:
+            now.at(progress.step, f"{progress.psnr_db:.1f} dB", progress.steps)
+            if time.monotonic() - last < LOG_SECONDS and progress.step < progress.steps:
                 return
-            last = now
-            line = json.dumps({"event": "train", **_numbers(progress)})
-            file.write(line + "\n")
+            last = time.monotonic()
+            file.write(json.dumps({"event": "train", **_numbers(progress)}) + "\n")
             file.flush()
-            if not sys.stderr.isatty():
-                print(line, file=sys.stderr, flush=True)
 
-        if not sys.stderr.isatty():
-            yield write
-            return
-        with _bar(title) as draw:
+        yield report
 
-            def both(progress: Progress) -> None:
-                write(progress)
-                draw(progress)
 
-            yield both
+def write_event(log: Path, event: str, numbers: Mapping[str, int | float]) -> None:
+    """Append one line to a log."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"event": event, **numbers}) + "\n")
 
 
 def _numbers(progress: Progress) -> dict[str, int | float]:
@@ -56,28 +47,6 @@ def _numbers(progress: Progress) -> dict[str, int | float]:
         "psnr_db": round(progress.psnr_db, 3),
         **{name: round(value, 6) for name, value in progress.losses.items()},
     }
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Callable[[Progress], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} steps"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[psnr]:.1f} dB"),
-    )
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=None, psnr=0.0)
-
-        def draw(progress: Progress) -> None:
-            bar.update(task, total=progress.steps, completed=progress.step, psnr=progress.psnr_db)
-
-        yield draw
 
 
 def last_seconds(log: Path) -> float | None:

@@ -4,20 +4,22 @@ import json
 import os
 import re
 import shutil
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 import torch
 
+from recon.budget import steps_within
 from recon.config import ReconstructionConfig
 from recon.evidence import Data, load_data, select_frames
 from recon.kernels.backend import Backend, backend_named, choose_backend
 from recon.measured_gains import measure_gains
-from recon.progress import reporting
+from recon.progress import reporting, write_event
 from recon.recipes import recipe
 from recon.scene import CONFIG, scene_of, write_scene
-from recon.train import steps_within, train
+from recon.train import train
 from scenes.clip import Clip
 from scenes.edits.static_scene import OWN_FIELDS
 from scenes.errors import OtherlaneError
@@ -30,6 +32,7 @@ from scenes.folders import (
     write_json,
     writing,
 )
+from scenes.phases import phase
 
 CHECKPOINT, REQUEST = "training.safetensors", "request.json"
 SMALLEST_PX = 12
@@ -51,12 +54,21 @@ class ReconstructRequest:
     budget: str | None = None
 
 
-def reconstruct_clip(folder: Path, out: Path, request: ReconstructRequest) -> Path:
+def reconstruct_clip(
+    folder: Path, out: Path, request: ReconstructRequest, began: float | None = None
+) -> Path:
     """Train a field on a clip and write the scene; killed at any moment, it resumes.
+
+    Args:
+        folder: Of the clip.
+        out: Of the scene.
+        request: What is asked for.
+        began: When the time budget began to run, on the clock `time.monotonic`; now when left out.
 
     Raises:
         OtherlaneError: Bad request, unreadable clip, or `out` holds other work.
     """
+    began = time.monotonic() if began is None else began
     clip = Clip.load(folder)
     wanted = resolve(clip, request)  # a bad request must not wait behind hours of work
     made_from = Recipe(
@@ -68,17 +80,20 @@ def reconstruct_clip(folder: Path, out: Path, request: ReconstructRequest) -> Pa
         _tidy(out)
         return out
     _refuse_foreign_work(out, made_from)
-    data = load_data(clip, wanted)  # before anything is written: a picture may be missing
+    with phase("gathering depth evidence"):
+        data = load_data(clip, wanted)  # before anything is written: a picture may be missing
     about: dict[str, object] = {}
     unlisted = (CHECKPOINT, REQUEST)
     with writing(out, made_from, keep_partial=True, about=about, unlisted=unlisted) as partial:
         write_json(partial / REQUEST, _identity(made_from))
-        config = _settled(partial, clip, wanted, request, data)
-        with reporting(partial / LOG, f"reconstruct {clip.name}") as report:
+        config = _settled(partial, clip, wanted, request, data, began)
+        with reporting(partial / LOG) as report:
             checkpoint = partial / CHECKPOINT
             model = train(clip, config, checkpoint=checkpoint, report=report, data=data)
-        gains = measure_gains(scene_of(clip, config, model, Backend(config.backend), {}))
-        write_scene(partial, out, clip, config, model, gains)
+        with phase("measuring road users' fields"):
+            gains = measure_gains(scene_of(clip, config, model, Backend(config.backend), {}))
+        with phase("saving the scene"):
+            write_scene(partial, out, clip, config, model, gains)
         fields = () if model.crowd is None else model.crowd.ids
         about |= {OWN_FIELDS: list(fields)}
         about |= {"resolved": msgspec.to_builtins(config), **_machine()}
@@ -127,14 +142,16 @@ def _settled(
     config: ReconstructionConfig,
     request: ReconstructRequest,
     data: Data,
+    began: float,
 ) -> ReconstructionConfig:
     """The configuration, with the budget turned into steps once and kept for a resume."""
     path, aside = partial / CONFIG, partial / f"{CONFIG}.tmp"
     if path.is_file():
         return msgspec.json.decode(path.read_bytes(), type=ReconstructionConfig)
     if request.budget is not None:
-        steps = steps_within(clip, config, parse_budget(request.budget), data)
-        config = replace(config, steps=steps)
+        left_s = parse_budget(request.budget) - (time.monotonic() - began)
+        config = replace(config, steps=steps_within(clip, config, left_s, data))
+        write_event(partial / LOG, "plan", {"steps": config.steps, "left_s": round(left_s, 2)})
     write_json(aside, msgspec.to_builtins(config))
     os.replace(aside, path)  # a kill must not leave half of it
     return config

@@ -30,6 +30,7 @@ from recon.step import StepPlan, torch_step
 from recon.step_native import native_step
 from recon.training import Training, new_training
 from scenes.clip import Clip
+from scenes.phases import phase
 
 REFRESH_EVERY = 16
 """Steps between refreshes of the occupancy ..."""
@@ -46,7 +47,6 @@ WARM_UP = 0.3
 MORE_EACH, MORE_AT_MOST = 1.0 / 40.0, 1.0 / 3.0
 """Each vehicle that stands and has a field adds so much to the samples of a step, up to a share:
 rays go on behind it, through other boxes and the static scene."""
-CALIBRATION_STEPS = 12
 MIN_RAYS, MAX_RAYS = 64, 8192
 
 
@@ -110,21 +110,10 @@ def train(
             save_state(checkpoint, training, config, step + 1, spent + now - began)
             saved = time.perf_counter()
     _finish(training, data, config)
-    observe(Scene(clip=clip, config=config, model=training.model, backend=Backend(config.backend)))
+    with phase("looking from where the pictures were taken"):
+        backend = Backend(config.backend)
+        observe(Scene(clip=clip, config=config, model=training.model, backend=backend))
     return training.model
-
-
-def steps_within(clip: Clip, config: ReconstructionConfig, seconds: float, data: Data) -> int:
-    """How many steps fit in `seconds` here: measured once, before training, on a throwaway."""
-    training = new_training(clip, config, data)
-    data = data.to(training.model.field.device)
-    times = []
-    for step in range(CALIBRATION_STEPS):
-        began = time.perf_counter()
-        train_step(training, data, config, step)
-        times.append(time.perf_counter() - began)
-    typical = float(np.median(times[CALIBRATION_STEPS // 3 :]))
-    return max(1, int(seconds / typical))
 
 
 def train_step(
@@ -198,15 +187,17 @@ def _refresh(training: Training, step: int, generator: torch.Generator) -> None:
 
 def _finish(training: Training, data: Data, config: ReconstructionConfig) -> None:
     """Make the model ready for rendering."""
-    count_sightings(training, data, config)
+    with phase("counting what the pictures showed"):
+        count_sightings(training, data, config)
     field, crowd = training.model.field, training.model.crowd
     side = 2 * training.occupancy.resolution
     emptied = emptied_cells(crowd, training.where, field.block, side)
     cameras_m = torch.cat([pixels.row_origin_m[:, 0] for pixels in data.pixels])
-    field.occupancy = refine(
-        training.occupancy, lambda unit: _density(training, unit), field.block, config.sampling,
-        cameras_m, _key(config.seed, config.steps), emptied,
-    )  # fmt: skip
+    with phase("carving empty space"):
+        field.occupancy = refine(
+            training.occupancy, lambda unit: _density(training, unit), field.block, config.sampling,
+            cameras_m, _key(config.seed, config.steps), emptied,
+        )  # fmt: skip
 
 
 @torch.no_grad()

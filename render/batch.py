@@ -41,6 +41,7 @@ from scenes.folders import (
 )
 from scenes.ground import fit_ground
 from scenes.perturb import resolve
+from scenes.phases import counted, phase
 from scenes.scenario import Scenario
 from scenes.scenario_files import as_tables
 from scenes.semantics import Semantic
@@ -101,7 +102,8 @@ def render_folder(scene_folder: Path, out: Path, request: RenderRequest) -> dict
         raise OtherlaneError("--workers", f"is {request.workers}", "1 or more")
     for fmt in request.formats:
         find_exporter(fmt)  # before anything is rendered
-    scene = load_scene(scene_folder)
+    with phase("opening the scene"):
+        scene = load_scene(scene_folder)
     return write_batch(_batch(scene, scene_folder, request), out, workers=request.workers)
 
 
@@ -141,10 +143,12 @@ def _derive(batch: Batch, folder: Path) -> None:
     shutil.rmtree(folder / EXPORTS, ignore_errors=True)
     (folder / PREVIEW).unlink(missing_ok=True)
     for fmt in batch.formats:
-        export(fmt, folder, folder / EXPORTS / fmt)
+        with phase(f"writing labels as {fmt}"):
+            export(fmt, folder, folder / EXPORTS / fmt)
     if batch.preview:
         title = "    ".join((batch.clip.name, *_edits(batch)))
         records = read_records(folder)
+        records = counted(records, "encoding the preview", len(records), "pictures")
         write_preview(folder, records, batch.clip, folder / PREVIEW, batch.job.stream, title)
 
 
@@ -181,7 +185,9 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
     clip, stream, path = scene.clip, 0, request.scenario
     scenario = Scenario() if path is None else Scenario.load(path)
     named = None if path is None else str(path)
-    staging = resolve(scenario, clip, named, fielded=frozenset(scene.looks))
+    with phase("staging the scenario"):
+        staging = resolve(scenario, clip, named, fielded=frozenset(scene.looks))
+        ground = fit_ground(clip)
     images = clip.cameras[stream]
     camera = _camera(request, scene, stream)
     window = (images.time_us >= staging.start_us) & (images.time_us <= staging.end_us)
@@ -210,7 +216,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         world_from_camera=staging.ego.mounted(images.ego_from_camera),
         actors=staging.actors,
         assets=dict(staging.assets),
-        ground=fit_ground(clip),
+        ground=ground,
         look=staging.look,
         ego=Ego.of(staging, clip, scenario.tags),
         seed=scenario.seed,

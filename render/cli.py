@@ -3,6 +3,7 @@
 A verb returns a dictionary of results. Exactly that goes to stdout, as text or, with `--json`, as
 one JSON object; whatever else is said on the way goes to stderr. A result whose `ok` is False and
 an `OtherlaneError` are problems the user can fix: exit code 2. A traceback is a bug: exit code 1.
+Ctrl-C ends any verb with one line and exit code 130.
 """
 
 import contextlib
@@ -10,14 +11,16 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from shutil import get_terminal_size
 
 import recon.commands
 import render.commands
 import scenes.commands
+from render.command_line import Result, UsageError, parse
+from render.interruption import CODE, interruptible, say_interrupted
 from render.printing import as_json, as_text, log_to_stderr
 from scenes.errors import OtherlaneError
-
-Result = Mapping[str, object]
+from scenes.phases import phase, say
 
 VERBS: Mapping[str, Callable[..., Result]] = {
     "import": scenes.commands.import_,
@@ -37,11 +40,13 @@ DESCRIPTION = """Turn a recorded drive into labelled images of the drives nobody
 
 After any command, --json prints one JSON object on stdout, all else on stderr.
 
-Alone, --version prints the version. Exit codes: 0 done, 2 you can fix it, 1 a bug."""
+Alone, --version prints the version.
+
+Exit codes: 0 done, 2 you can fix it, 130 interrupted, 1 a bug."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. 0 is success, 2 is a problem the user can fix."""
+    """Run one command. 0 is success, 2 is a problem the user can fix, 130 an interruption."""
     # torch's idle threads would spin on the cores that the engine needs
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if argv is None else argv)
@@ -51,39 +56,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"otherlane {version('otherlane')}")
         return 0
     # Taken out before parsing, so that it may stand anywhere and no verb has to know of it.
-    show = as_json if "--json" in words else as_text
-    words = [word for word in words if word != "--json"]
+    in_json = "--json" in words
+    words = [word for word in words if word != "--json"] or ["--help"]
     try:
-        result = _run(words or ["--help"])
+        with interruptible():
+            result = parse(words, VERBS, DESCRIPTION, around=_result_alone_on_stdout)()
     except OtherlaneError as error:
-        print(f"otherlane: {error}", file=sys.stderr)
-        if show is as_json:
+        _complain(error)
+        if in_json:
             problem = {"where": error.where, "wrong": error.wrong, "fix": error.fix}
             print(as_json({"ok": False, "error": problem}))
         return 2
-    print(show(result))
+    except KeyboardInterrupt:
+        say_interrupted()
+        return CODE
+    print(as_json(result) if in_json else as_text(result, words[0], get_terminal_size().columns))
     return 0 if result.get("ok", True) else 2
 
 
-def _run(words: Sequence[str]) -> Result:
-    import tyro
-
-    verbs = {name: _result_alone_on_stdout(verb) for name, verb in VERBS.items()}
-    config = (
-        tyro.conf.DisallowNone,  # an optional argument is left out, never spelled None
-        tyro.conf.FlagCreatePairsOff,
-        tyro.conf.PositionalMetavarFromFieldName,
-    )
-    return tyro.extras.subcommand_cli_from_dict(
-        verbs, prog="otherlane", description=DESCRIPTION, args=words, config=config
-    )
+def _complain(error: OtherlaneError) -> None:
+    if isinstance(error, UsageError):
+        print(error.shown, file=sys.stderr)
+    else:
+        say(f"otherlane: {error}")
 
 
-def _result_alone_on_stdout(verb: Callable[..., Result]) -> Callable[..., Result]:
+def _result_alone_on_stdout(verb: Callable[..., Result], name: str) -> Callable[..., Result]:
     @wraps(verb)
     def run(*args: object, **kwargs: object) -> Result:
         log_to_stderr()
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), phase(f"otherlane {name}", lasting=False):
             return verb(*args, **kwargs)
 
     return run

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+LOADING = "loading the engine"
+"""What happens first: torch takes seconds to import."""
+
 
 def render(
     scene: Path,
@@ -39,8 +42,11 @@ def render(
             one too, and below which a whole frame is marked as rejected.
         keep_rejected: Export rejected frames as well.
     """
-    from render.batch import RenderRequest, render_folder
-    from render.selection import asked_gate
+    from scenes.phases import phase
+
+    with phase(LOADING):
+        from render.batch import RenderRequest, render_folder
+        from render.selection import asked_gate
 
     request = RenderRequest(
         scenario=scenario,
@@ -63,7 +69,10 @@ def evaluate(scene: Path, /, out: Path | None = None) -> dict[str, object]:
         scene: Folder of the scene.
         out: Folder for pictures (photo, render, error) and scores; SCENE.evaluation when left out.
     """
-    from render.evaluation import evaluate_folder
+    from scenes.phases import phase
+
+    with phase(LOADING):
+        from render.evaluation import evaluate_folder
 
     return evaluate_folder(scene, out or scene.with_name(f"{scene.name}.evaluation"))
 
@@ -94,8 +103,11 @@ def prove(
         peers: Files with the scores of other methods on the same worlds, to stand beside.
         workers: Processes that record; the output is the same for any number.
     """
-    from render.prove.plan import ProveRequest
-    from render.prove.run import prove_folder
+    from scenes.phases import phase
+
+    with phase(LOADING):
+        from render.prove.plan import ProveRequest
+        from render.prove.run import prove_folder
 
     request = ProveRequest(
         worlds=worlds,
@@ -117,16 +129,22 @@ def verify(folder: Path, /) -> dict[str, object]:
     Args:
         folder: What import, reconstruct, extract-actor, perturb or render wrote.
     """
-    from render.verification import verify_folder
+    from scenes.phases import phase
+
+    with phase(LOADING):
+        from render.verification import verify_folder
 
     return verify_folder(folder)
 
 
 def doctor() -> dict[str, object]:
     """Say what works on this machine, what does not, why, and what to do about it."""
-    from render.doctor import examine
+    from scenes.phases import phase
 
-    checks = examine()
+    with phase(LOADING):
+        from render.doctor import examine
+    with phase("looking at this machine"):
+        checks = examine()
     return {"ok": all(check.works or check.optional for check in checks), "checks": checks}
 
 
@@ -136,6 +154,9 @@ def demo(out: Path) -> dict[str, object]:
     Args:
         out: Folder for everything it makes.
     """
-    from render.demo import run_demo
+    from scenes.phases import phase
+
+    with phase(LOADING):
+        from render.demo import run_demo
 
     return run_demo(out)

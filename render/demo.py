@@ -20,6 +20,7 @@ from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.images import read_image
 from scenes.perturb_folder import perturb_clip
+from scenes.phases import heading, phase
 from scenes.worlds.sample import sample_path
 
 REQUEST = """# Half a second in, change to the lane on the left: 3 m, taking 3 s.
@@ -49,9 +50,13 @@ def run_demo(out: Path, workers: int = 2) -> dict[str, object]:
         request.write_text(REQUEST, encoding="utf-8")
     except OSError as error:
         raise OtherlaneError(out, f"cannot be written ({error})", "another --out") from error
+    heading("1 of 5: reconstructing the sample drive")
     scene = reconstruct_clip(clip_folder, out / "scene", ReconstructRequest(recipe=RECIPE))
+    heading("2 of 5: measuring how right it is")
     scores = evaluate_folder(scene, out / "evaluation")
+    heading("3 of 5: asking for a lane change")
     perturb_clip(clip_folder, request, out / "scenarios", None, None)
+    heading("4 of 5: rendering what its camera would have seen")
     made = render_folder(
         scene,
         out / "lane_change",
@@ -59,10 +64,12 @@ def run_demo(out: Path, workers: int = 2) -> dict[str, object]:
             scenario=out / "scenarios" / "0000" / "scenario.toml", frames=FRAMES, workers=workers
         ),
     )
+    heading("5 of 5: checking the labels, writing the report")
     checked = verify_folder(out / "lane_change")
     if not checked["ok"]:
         raise OtherlaneError(out / "lane_change", f"fails {checked}", "report this as a bug")
-    report = write_report(_report(out, scores, made), out / "report.html")
+    with phase("writing the report"):
+        report = write_report(_report(out, scores, made), out / "report.html")
     return {
         "report": str(report),
         "video": made["preview"],

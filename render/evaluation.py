@@ -9,6 +9,7 @@ from recon.progress import last_seconds
 from recon.scene import Scene, load_scene
 from render.truth import by_shift, has_truth, score_off_path
 from scenes.folders import LOG, Recipe, folder_hash, is_finished, write_json, writing
+from scenes.phases import phase
 
 SCORES = "scores.json"
 
@@ -23,7 +24,8 @@ def evaluate_folder(folder: Path, out: Path) -> dict[str, object]:
     """
     made_from = Recipe(kind="evaluation", inputs={"scene": folder_hash(folder, "scene")}, config={})
     if not is_finished(out, made_from):
-        scene = load_scene(folder)
+        with phase("opening the scene"):
+            scene = load_scene(folder)
         with writing(out, made_from) as partial:
             write_json(partial / SCORES, _scored(scene, partial))
     scores = msgspec.json.decode((out / SCORES).read_bytes())

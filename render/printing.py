@@ -3,10 +3,13 @@
 import json
 import logging
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+
+from render.spoken import TEXTS
+from render.words import name_of, pairs, table
+from scenes.phases import on_terminal, say
 
 
 def as_json(result: Mapping[str, object]) -> str:
@@ -14,28 +17,43 @@ def as_json(result: Mapping[str, object]) -> str:
     return json.dumps(_plain(result), allow_nan=False, ensure_ascii=False)
 
 
-def as_text(result: Mapping[str, object]) -> str:
-    """One `key  value` line an entry; a list of records becomes a table under its key."""
-    width = max((len(key) for key in result), default=0)
+def as_text(result: Mapping[str, object], verb: str = "", width: int = 80) -> str:
+    """The result for people, in lines of at most `width` columns.
+
+    Some verbs have words of their own (`render.spoken`); else a `name  value` line an entry, and a
+    table for a list of records.
+    """
+    plain = {key: _plain(value) for key, value in result.items()}
+    if verb in TEXTS:
+        return TEXTS[verb](plain, width)
     lines: list[str] = []
-    for key, value in result.items():
-        value = _plain(value)
+    short: dict[str, object] = {}
+    for key, value in plain.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            lines += [key, *_table(value)]
+            lines += [*pairs(short, width), name_of(key), *table(value, width)]
+            short = {}
         else:
-            lines.append(f"{key:<{width}}  {_words(value)}")
-    return "\n".join(lines)
+            short[key] = value
+    return "\n".join([*lines, *pairs(short, width)])
 
 
 def log_to_stderr() -> None:
     """Send the log `otherlane` to stderr: messages on a terminal, JSON lines anywhere else."""
-    handler = logging.StreamHandler(sys.stderr)
-    if not sys.stderr.isatty():
+    handler = _Above()
+    if not on_terminal():
         handler.setFormatter(JsonLines())
     log = logging.getLogger("otherlane")
     log.handlers[:] = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False
+
+
+class _Above(logging.Handler):
+    """Writes records above the line that a terminal shows of the work going on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record."""
+        say(self.format(record))
 
 
 class JsonLines(logging.Formatter):
@@ -66,29 +84,3 @@ def _plain(value: object) -> object:
     if to_list is None:
         raise TypeError(f"a result holds a {type(value).__name__}, which JSON cannot say")
     return _plain(to_list())
-
-
-def _words(value: object) -> str:
-    match value:
-        case None:
-            return "-"
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:.4g}"
-        case list():
-            return ", ".join(_words(item) for item in value)
-        case dict():
-            return ", ".join(f"{key} {_words(item)}" for key, item in value.items())
-        case _:
-            return str(value)
-
-
-def _table(records: Sequence[Mapping[str, object]]) -> list[str]:
-    rows = [[_words(value) for value in record.values()] for record in records]
-    columns = zip(*([list(records[0]), *rows]), strict=True)
-    widths = [max(len(cell) for cell in column) for column in columns]
-    return [
-        "  " + "  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip()
-        for row in [list(records[0]), *rows]
-    ]

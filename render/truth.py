@@ -20,6 +20,7 @@ from render.prove.scoring import exposure_ev, render_target
 from render.prove.target import target_of
 from scenes.clip import Clip
 from scenes.ground import Ground, fit_ground
+from scenes.phases import counted
 from scenes.worlds.sample import truth_views
 from scenes.worlds.truth_files import TruthView
 
@@ -54,7 +55,8 @@ def truth_folder(clip: Clip) -> Path:
 def score_off_path(scene: Scene) -> tuple[list[ViewScore], list[Comparison]]:
     """Render and score every view that has truth, at the size the scene was trained at."""
     ground, scores, comparisons = fit_ground(scene.clip), [], []
-    for view in truth_views(truth_folder(scene.clip)):
+    views = list(truth_views(truth_folder(scene.clip)))
+    for view in counted(views, "scoring views off the path", len(views), "views"):
         score, comparison = _scored(scene, view, ground)
         scores.append(score)
         comparisons.append(comparison)

@@ -19,6 +19,7 @@ from scenes.camera import Camera
 from scenes.errors import OtherlaneError
 from scenes.folders import MANIFEST, damaged_files, read_manifest, stray_files
 from scenes.geometry import box_corners, rigid_problem, transform_points
+from scenes.phases import counted, phase
 from scenes.semantics import ACTOR_KINDS, Semantic
 
 Json = Any
@@ -45,9 +46,10 @@ class Problem:
 def verify_folder(folder: Path) -> dict[str, object]:
     """See `render.commands.verify`."""
     manifest = read_manifest(folder, _kind(folder))
+    with phase("comparing files with their hashes"):
+        damaged = damaged_files(folder, manifest)
     problems = [
-        Problem(where=name, wrong="is missing, or not what was written")
-        for name in damaged_files(folder, manifest)
+        Problem(where=name, wrong="is missing, or not what was written") for name in damaged
     ]
     problems += [
         Problem(where=name, wrong="was added afterwards") for name in stray_files(folder, manifest)
@@ -59,7 +61,7 @@ def verify_folder(folder: Path) -> dict[str, object]:
         records = read_records(folder)
         frames = len(records)
         gate = _gate(manifest)
-        for record in records:
+        for record in counted(records, "checking labels", len(records), "frames"):
             problems += frame_problems(folder, record, gate)
     return {
         "ok": not problems,

@@ -24,12 +24,15 @@ def import_(
             recording says it.
     """
     from scenes.importers import import_clip
+    from scenes.phases import phase
     from scenes.sun import sun_direction
 
-    clip = import_clip(fmt, drive, sequence)
+    with phase("reading the recording"):
+        clip = import_clip(fmt, drive, sequence)
     if sun is not None:
         clip = replace(clip, to_sun=sun_direction(clip.ego, *sun))
-    clip.save(out)
+    with phase("writing the clip"):
+        clip.save(out)
     time_us = clip.ego.time_us
     return {
         "frames": len(clip.cameras[0]),

@@ -6,7 +6,6 @@ where near-collisions were asked for, `coverage.txt` and `coverage.png` say whic
 """
 
 import json
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -26,17 +25,15 @@ from scenes.fields import Within, check_option
 from scenes.folders import Recipe, folder_hash, is_finished, sha256, write_json, writing
 from scenes.infeasible import InfeasibleError
 from scenes.limits import PASSENGER_CAR
+from scenes.phases import counted
 from scenes.scenario import COUNT, SEED, Request
 from scenes.workers import working
-
-LOG = logging.getLogger("otherlane.perturb")
 
 SUMMARY = "summary.json"
 SCENARIO, RESOLVED, OPENSCENARIO = "scenario.toml", "resolved.json", "scenario.xosc"
 """Files of each scenario's folder."""
 COVERAGE = ("coverage.txt", "coverage.png")
-SECONDS_BETWEEN_NEWS = 10.0
-"""How often long work says how far it is."""
+NEWS = "drawing scenarios"
 CHUNK = 4
 """Scenarios that a worker takes at once."""
 
@@ -129,8 +126,8 @@ def _refuse_all(drawer: Drawer, refused: list[Refused]) -> NoReturn:
             fix = nearest(drawer.drive, order, seed, error)
         if count == 1:
             raise InfeasibleError(error.where, error.wrong, fix, error.reason) from error
-        counted = ", ".join(f"{reason} {n}" for reason, n in reasons.most_common())
-        wrong = f"none of {count} scenarios can be driven ({counted})"
+        reasons_said = ", ".join(f"{reason} {n}" for reason, n in reasons.most_common())
+        wrong = f"none of {count} scenarios can be driven ({reasons_said})"
         fix = f"{fix} (the first: {error.wrong})"
         raise InfeasibleError(drawer.where, wrong, fix, error.reason) from error
     raise AssertionError("the first scenario was refused, and then it was not")
@@ -141,11 +138,11 @@ def _drawn(drawer: Drawer, workers: int) -> Iterator[Iterator[Drawn | Refused]]:
     """What came of every number of the request, in order, whoever worked on it."""
     numbers = range(drawer.request.count)
     if workers == 1:
-        yield _with_news(map(drawer.draw, numbers), drawer.request.count)
+        yield counted(map(drawer.draw, numbers), NEWS, len(numbers))
         return
     with working(min(workers, len(numbers)), partial(_adopt, drawer)) as pool:
         results = pool.map(_draw, numbers, chunksize=CHUNK)
-        yield _with_news(results, drawer.request.count)
+        yield counted(results, NEWS, len(numbers))
 
 
 _OWN: list[Drawer] = []
@@ -158,14 +155,3 @@ def _adopt(drawer: Drawer) -> None:
 
 def _draw(index: int) -> Drawn | Refused:
     return _OWN[0].draw(index)
-
-
-def _with_news(results: Iterator[Drawn | Refused], count: int) -> Iterator[Drawn | Refused]:
-    started = news = time.perf_counter()
-    for done, result in enumerate(results, start=1):
-        yield result
-        now = time.perf_counter()
-        if now - news > SECONDS_BETWEEN_NEWS:
-            news = now
-            left_s = (now - started) / done * (count - done)
-            LOG.info("%d of %d scenarios drawn, %.0f s left", done, count, left_s)

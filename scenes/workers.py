@@ -3,14 +3,17 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.resource_tracker import ensure_running
 from threading import Thread
+from typing import Any
 
 from scenes.errors import OtherlaneError
+from scenes.phases import quiet
 
 
 @contextmanager
@@ -25,10 +28,7 @@ def working(count: int, begin: Callable[[], None]) -> Iterator[ProcessPoolExecut
     """
     spawn = get_context("spawn")  # forking after threads have run may hang
     ended, alive = spawn.Pipe(duplex=False)  # only we hold `alive`: it ends when we do
-    with (
-        ended,
-        ProcessPoolExecutor(count, spawn, initializer=_begin, initargs=(ended, begin)) as executor,
-    ):
+    with ended, _Deaf(count, spawn, initializer=_begin, initargs=(ended, begin)) as executor:
         try:
             yield executor
         except BrokenProcessPool as error:
@@ -40,9 +40,23 @@ def working(count: int, begin: Callable[[], None]) -> Iterator[ProcessPoolExecut
     alive.close()
 
 
+class _Deaf(ProcessPoolExecutor):
+    """Its processes never hear Ctrl-C, which a terminal sends to all: not even before `_begin`."""
+
+    def submit(self, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """As `ProcessPoolExecutor.submit`, which starts a process where one is missing."""
+        ensure_running()  # multiprocessing's own helper, whose start would unblock the signal
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(*args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(ended: Connection, begin: Callable[[], None]) -> None:
-    """What a worker does first; Ctrl-C, which all processes of a terminal get, is not its own."""
+    """What a worker does first; neither Ctrl-C nor the terminal is its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    quiet()
     Thread(target=_end_with, args=(ended,), daemon=True).start()
     begin()
 

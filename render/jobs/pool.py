@@ -15,10 +15,10 @@ from pathlib import Path
 
 from render.frames import encode_frame, frame_files, write_atomically, write_records
 from render.jobs.job import RenderJob, Shot, render_shot
-from render.jobs.progress import counting
 from render.labels.entry import Json
 from render.view import RenderableScene
 from scenes.folders import sha256, write_json
+from scenes.phases import counted
 from scenes.workers import working
 
 TASKS, IDENTITY = "tasks", "job.json"
@@ -38,9 +38,8 @@ def run_job(job: RenderJob, folder: Path, *, workers: int = 1) -> int:
     missing = [shot for shot in job.shots if not _is_done(folder, shot)]
     if len(missing) < len(job.shots):
         LOG.info("%d of %d frames kept", len(job.shots) - len(missing), len(job.shots))
-    with counting(len(missing)) as done:
-        for shot in _rendered(job, folder, missing, workers):
-            done(shot.key)
+    for _ in counted(_rendered(job, folder, missing, workers), "rendering", len(missing), "frames"):
+        pass
     write_records(folder, [_read_record(folder, shot)["labels"] for shot in job.shots])
     return len(missing)
 

@@ -30,6 +30,7 @@ from render.prove.target import target_of
 from render.view import RenderableScene
 from scenes.folders import Recipe, folder_hash, is_finished, write_json, writing
 from scenes.ground import fit_ground
+from scenes.phases import counted
 from scenes.worlds.recorder import record
 from scenes.worlds.truth import read_truth, write_truth
 from scenes.worlds.truth_files import TruthView
@@ -156,7 +157,7 @@ def score_axis(
     ground, path = fit_ground(scene.clip), camera_trajectory(scene.clip, 0)
     rows: list[Row] = []
     with writing(out, made_from) as folder:
-        for view in views:
+        for view in counted(views, f"scoring {out.name}", len(views), "views"):
             full = view.camera or scene.clip.cameras[0].camera
             target = target_of(view, scaled_camera(full, scale))
             cast = cast_of(target, scene.clip, ground)

@@ -17,7 +17,7 @@ import numpy as np
 from scenes.clip import Clip, ImageStream, LidarStream
 from scenes.clip_files import write_clip
 from scenes.folders import Recipe, is_finished, partial_folder, writing
-from scenes.worlds.progress import reported
+from scenes.phases import counted
 from scenes.worlds.recording import (
     FRAME_US,
     Recording,
@@ -39,6 +39,7 @@ __all__ = [
 
 EGO_SIZE_M, EGO_FRONT_M = (4.5, 1.82, 1.5), 3.6
 _RECIPE = "recipe.json"
+NEWS = "tracing the recording"
 
 
 def record(recording: Recording, out: Path, workers: int = 1) -> Clip:
@@ -129,14 +130,14 @@ def _work(recording: Recording, folder: Path, workers: int) -> None:
     tasks: list[tuple[int, float | None]] = [*((frame, None) for frame in known), *views]
     run = partial(take, recording, folder)
     if workers <= 1:
-        _drain(reported(map(run, tasks), len(tasks), "record"))
+        _drain(counted(map(run, tasks), NEWS, len(tasks), "pictures"))
         lit_world.cache_clear()
     else:
         with working(workers) as pool:
             # Neighbouring frames share what light has gathered, so workers take runs of them.
             run_length = max(len(tasks) // (3 * workers), 1)
             done = pool.map(run, tasks, chunksize=run_length)
-            _drain(reported(done, len(tasks), "record"))
+            _drain(counted(done, NEWS, len(tasks), "pictures"))
     for part in folder.rglob(PART):
         part.rmdir()
 

@@ -17,9 +17,9 @@ from jaxtyping import Float16, Int32
 from scenes.errors import OtherlaneError
 from scenes.folders import write_json
 from scenes.infeasible import InfeasibleError
+from scenes.phases import counted
 from scenes.worlds.light import Light
 from scenes.worlds.perturbations import AXES
-from scenes.worlds.progress import reported
 from scenes.worlds.recording import FRAME_US, Recording, ego_from_lidar
 from scenes.worlds.seen import Eye
 from scenes.worlds.tracer import Tracer
@@ -32,6 +32,7 @@ from scenes.worlds.world import World
 
 ABOUT = "truth.json"
 """What was recorded; beside the views."""
+NEWS = "tracing truth"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,13 +106,13 @@ def write_truth(
     _claim(recording, out)
     left = [want for want in wants if not all(_is_there(out, name) for name in want.names())]
     if workers <= 1 or len(left) <= 1:
-        _drain(reported(map(partial(_work, recording, out, asked), left), len(left), "truth"))
+        _drain(counted(map(partial(_work, recording, out, asked), left), NEWS, len(left), "views"))
         _ready.cache_clear()
         _recorded.cache_clear()
     else:
         with working(workers) as pool:
             done = pool.map(partial(_work, recording, out, asked), left)
-            _drain(reported(done, len(left), "truth"))
+            _drain(counted(done, NEWS, len(left), "views"))
     names = (name for want in wants for name in want.names())
     return tuple(name for name in names if is_whole_view(out / f"{name}.json"))
 

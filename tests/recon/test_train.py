@@ -7,7 +7,7 @@ import recon.train
 from recon.checkpoint import model_tensors
 from recon.evidence import Data, load_data
 from recon.model import Model, drive_block
-from recon.train import Progress, steps_within, train
+from recon.train import Progress, train
 from scenes.clip import Clip
 from tests.scene_maker import make_drive, tiny_config
 
@@ -106,12 +106,6 @@ def test_what_is_held_out_cannot_change_the_result(straight: Model, tmp_path: Pa
     for frame in (0, 4):
         Image.new("RGB", (24, 16), "red").save(clip.cameras[0].files[frame])
     assert not differing(straight, train(clip, tiny_config()))
-
-
-def test_a_budget_becomes_steps(drive: tuple[Clip, Data]) -> None:
-    clip, data = drive
-    few, many = (steps_within(clip, tiny_config(), seconds, data) for seconds in (0.5, 50.0))
-    assert 1 <= few < many
 
 
 def test_the_core_grows_with_the_drive(drive: tuple[Clip, Data]) -> None:
