@@ -137,8 +137,9 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
     PixelLabel(
         name="semantic",
         definition="What the surface is, as far as the drive knows: the class of its road user; "
-        "GROUND where it faces up within max(0.1 m, 3 residuals) of the fitted road, or is what a "
-        "vehicle's field shows under the vehicle; SKY where "
+        "GROUND where it faces up within max(0.1 m, 3 residuals) of the fitted road (pavement and "
+        "grass at that height too), or lies below it (nothing is seen through a road), or is what "
+        "a vehicle's field shows under the vehicle; SKY where "
         "opacity is below 0.5; else UNKNOWN, as where a fisheye sees nothing. "
         "Ids: scenes.semantics.",
         unit="id",

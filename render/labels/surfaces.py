@@ -30,11 +30,19 @@ def road_tolerance_m(ground: Ground) -> float:
 def on_ground(
     points_m: Float64[np.ndarray, "h w 3"], normal: Float64[np.ndarray, "h w 3"], ground: Ground
 ) -> Bool[np.ndarray, "h w"]:
-    """Surfaces at the height of the road that face up."""
-    near = normal[..., 2] >= UPWARD  # False where there is no normal
-    x, y, z = points_m[near].T
-    near[near] = np.abs(z - ground.height_m(x, y)) <= road_tolerance_m(ground)  # False for NaN
-    return near
+    """Surfaces at the height of the road that face up, and all that lie below it.
+
+    A road is opaque: who looks at a place under it looks at the road, which a field that is not
+    sure of its depth put too low.
+    """
+    solid = np.isfinite(points_m).all(axis=-1)
+    x, y, z = points_m[solid].T
+    above_m, tolerance_m = z - ground.height_m(x, y), road_tolerance_m(ground)
+    upward = normal[solid][:, 2] >= UPWARD  # False where there is no normal
+    found = np.zeros(solid.shape, bool)
+    # comparisons are False where nobody knows the road's height
+    found[solid] = (upward & (np.abs(above_m) <= tolerance_m)) | (above_m < -tolerance_m)
+    return found
 
 
 def instance_map(moment: Moment) -> Int32[np.ndarray, "h w"]:
