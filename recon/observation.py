@@ -62,6 +62,10 @@ class Observation(nn.Module):
         super().__init__()
         self.cameras = tuple(kept_camera(clip, config, s) for s in range(len(clip.cameras)))
         self.frames = kept_frames(clip, config)
+        self.widest = tuple(
+            _widest(each.directions(each.pixel_centres().reshape(-1, 2))[:, 2])
+            for each in self.cameras
+        )
         for stream, (camera, frames) in enumerate(zip(self.cameras, self.frames, strict=True)):
             empty = torch.full((len(frames), camera.height, camera.width), BLIND)
             self.register_buffer(f"nearness_{stream}", empty.half())
@@ -82,10 +86,15 @@ class Observation(nn.Module):
         """
         found = np.zeros(len(seen.range_m), bool)
         left = np.flatnonzero(np.isfinite(seen.directions).all(axis=1))
-        start = np.nanmean(seen.origins_m, axis=0)
+        if not len(left):
+            return found
+        start, widest = seen.origins_m[left].mean(axis=0), _widest(seen.directions[left] @ forward)
+        reach = widest + float(np.arccos(SIDE))
         for eye in sorted(eyes, key=lambda eye: eye.apart_m(start, forward)):
             if not len(left):
                 break
+            if eye.turned(forward) > reach + self.widest[eye.stream]:
+                continue  # whatever it shows, it shows from another side
             nearness = self.get_buffer(f"nearness_{eye.stream}")[eye.place].float().numpy()
             shown = eye.shows(
                 self.cameras[eye.stream], nearness,
@@ -108,6 +117,10 @@ class Eye:
     """Among the kept pictures of its camera."""
     world_from_camera: Float64[np.ndarray, "4 4"]
     """While the middle row was exposed."""
+
+    def turned(self, forward: Float64[np.ndarray, "3"]) -> float:
+        """Angle between where it looks and a unit vector [rad]."""
+        return float(np.arccos(np.clip(forward @ self.world_from_camera[:3, 2], -1.0, 1.0)))
 
     def apart_m(
         self, start_m: Float64[np.ndarray, "3"], forward: Float64[np.ndarray, "3"]
@@ -138,6 +151,11 @@ class Eye:
         shown = np.zeros(len(side), bool)
         shown[asked] = there & (corner.min(0) >= 0.0)
         return shown
+
+
+def _widest(cosine: Float64[np.ndarray, "n"]) -> float:
+    """Largest angle of rays to an axis, given their cosines; NaN is no ray [rad]."""
+    return float(np.arccos(np.clip(np.nanmin(cosine), -1.0, 1.0)))
 
 
 def kept_camera(clip: Clip, config: ReconstructionConfig, stream: int) -> Camera:
