@@ -1,6 +1,10 @@
-"""Whether what a verb wrote is whole, unchanged and, for frames, keeps the laws of its labels."""
+"""Whether what a verb wrote is whole, unchanged and, for frames, keeps the laws of its labels.
 
-from collections.abc import Iterator, Mapping
+A law that needs pixel labels which the folder does not hold (`render --labels`) is said to be
+unchecked.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from render.frames import camera_of, read_pixels, read_records
+from render.frames import camera_of, read_pixels, read_records, stored_labels
 from render.labels.gate import LabelGate
 from render.labels.gating import is_labelled
 from render.labels.objects import tight_box_px
@@ -45,13 +49,14 @@ def verify_folder(folder: Path) -> dict[str, object]:
     ]
     files = manifest["files"]
     assert isinstance(files, dict)
-    frames = None
+    frames, unchecked = None, list[str]()
     if manifest["kind"] == "frames" and not problems:
         records = read_records(folder)
         frames = len(records)
-        gate = _gate(manifest)
+        gate, held = _gate(manifest), stored_labels(folder)
         for record in records:
             problems += frame_problems(folder, record, gate)
+        unchecked = [f"{law} (needs {' and '.join(lacks)})" for law, lacks in _unchecked(held)]
     return {
         "ok": not problems,
         "folder": str(folder),
@@ -60,6 +65,7 @@ def verify_folder(folder: Path) -> dict[str, object]:
         "frames": frames,
         "problems_found": len(problems),
         "problems": problems[:MAX_NAMED],
+        "unchecked": unchecked,
     }
 
 
@@ -69,7 +75,7 @@ def _kind(folder: Path) -> str:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         if not (folder / MANIFEST).is_file():
-            fix = "a folder that import, reconstruct, extract-actor, perturb or render made"
+            fix = "what import, reconstruct, extract-actor, perturb, render or export made"
             raise OtherlaneError(folder, f"has no {MANIFEST}", fix) from error
         raise OtherlaneError(folder / MANIFEST, f"is damaged ({error})", "make it again") from error
     kind = manifest.get("kind") if isinstance(manifest, dict) else None
@@ -90,9 +96,10 @@ def frame_problems(
     """Laws of labels that one picture breaks; `gate` is what its labels had to show, if known."""
     try:
         pixels = read_pixels(folder, record["key"])
-        laws = (_poses, _depth, _sky_and_classes, _instances, _boxes)
         found = list(_shapes(record, pixels))
-        found = found or [wrong for law in laws for wrong in law(record, pixels)]
+        for law in LAWS if not found else ():
+            if not law.lacks(pixels):
+                found += law.broken(record, pixels)
         found = found or list(_gated(record, gate or LabelGate(min_px=0)))
     except OtherlaneError as error:
         return [Problem(where=error.where, wrong=error.wrong)]
@@ -108,6 +115,8 @@ Pixels = Mapping[str, np.ndarray]
 def _shapes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
     camera = camera_of(record)
     for label in PIXEL_LABELS:
+        if label.name not in pixels:
+            continue
         value = pixels[label.name]
         if value.shape[:2] != (camera.height, camera.width) or value.dtype != label.dtype:
             yield f"{label.name} is not {label.dtype} of {camera.width}x{camera.height} pixels"
@@ -138,21 +147,32 @@ def _depth(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
         yield "z_m is not range_m times the cosine of ray and axis"
 
 
-def _sky_and_classes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
+def _known_classes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
     del record
-    semantic, instance = pixels["semantic"], pixels["instance"]
-    unknown = set(np.unique(semantic).tolist()) - {int(kind) for kind in Semantic}
+    unknown = set(np.unique(pixels["semantic"]).tolist()) - {int(kind) for kind in Semantic}
     if unknown:
         yield f"semantic holds ids that the table lacks: {sorted(unknown)}"
-    if not np.array_equal(semantic == Semantic.SKY, np.isinf(pixels["range_m"])):
+
+
+def _sky(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
+    del record
+    if not np.array_equal(pixels["semantic"] == Semantic.SKY, np.isinf(pixels["range_m"])):
         yield "SKY and infinite range_m differ"
+
+
+def _classes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
+    semantic, instance = pixels["semantic"], pixels["instance"]
     road_user = np.isin(semantic, [int(kind) for kind in ACTOR_KINDS])
     if not np.array_equal(road_user, instance > 0):
         yield "pixels of road users in semantic and in instance differ"
+    for item in record["objects"]:
+        classes = np.unique(semantic[instance == item["instance"]]).tolist()
+        if classes not in ([], [int(Semantic[item["class"]])]):
+            yield f"object {item['track_id']} is {item['class']}, its pixels are {classes}"
 
 
 def _instances(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
-    instance, semantic = pixels["instance"], pixels["semantic"]
+    instance = pixels["instance"]
     objects = {item["instance"]: item for item in record["objects"]}
     if len(objects) < len(record["objects"]):
         yield "two objects share an instance"
@@ -160,12 +180,8 @@ def _instances(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
     if strangers := shown - set(objects):
         yield f"instance {min(strangers)} is no object of the frame"
     for index in sorted(shown & set(objects)):
-        item = objects[index]
-        classes = np.unique(semantic[instance == index])
-        if classes.tolist() != [int(Semantic[item["class"]])]:
-            yield f"object {item['track_id']} is {item['class']}, its pixels are {classes.tolist()}"
-        if not item["rendered"]:
-            yield f"object {item['track_id']} is not rendered but has pixels"
+        if not objects[index]["rendered"]:
+            yield f"object {objects[index]['track_id']} is not rendered but has pixels"
 
 
 def _gated(record: Mapping[str, Json], gate: LabelGate) -> Iterator[str]:
@@ -184,6 +200,12 @@ def _boxes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
             yield f"{name}: box_2d is not the extent of its mask"
         if item["visible_px"] != (int(mask.sum()) if item["rendered"] else None):
             yield f"{name}: visible_px is not the size of its mask"
+
+
+def _regions(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
+    del pixels
+    for item in record["objects"]:
+        name = f"object {item['track_id']}"
         if not item["rendered"] and item["ignored"] is None:
             yield f"{name}: is not rendered but not ignored"
         if (item["ignored"] is None) == bool(item["ignore_region"]):
@@ -192,3 +214,36 @@ def _boxes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
         camera_from_box = np.array(item["camera_from_box"])
         if transform_points(camera_from_box, corners)[:, 2].max() <= 0:
             yield f"{name}: lies behind the camera"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Law:
+    """What labels of a picture keep."""
+
+    says: str
+    """In words."""
+    needs: tuple[str, ...]
+    """Pixel labels that it is about."""
+    broken: Callable[[Mapping[str, Json], Pixels], Iterator[str]]
+    """How a picture breaks it."""
+
+    def lacks(self, held: Collection[str]) -> list[str]:
+        """Pixel labels that are not there to check it."""
+        return [name for name in self.needs if name not in held]
+
+
+LAWS = (
+    Law(says="poses are rigid", needs=(), broken=_poses),
+    Law(says="depth along rays and axis agree", needs=("range_m", "z_m"), broken=_depth),
+    Law(says="classes are known", needs=("semantic",), broken=_known_classes),
+    Law(says="the sky is far", needs=("semantic", "range_m"), broken=_sky),
+    Law(says="instances have their classes", needs=("semantic", "instance"), broken=_classes),
+    Law(says="instances are objects", needs=("instance",), broken=_instances),
+    Law(says="boxes are extents of masks", needs=("instance",), broken=_boxes),
+    Law(says="who is ignored has a region, in front", needs=(), broken=_regions),
+)
+
+
+def _unchecked(held: Collection[str]) -> list[tuple[str, list[str]]]:
+    """Laws that cannot be checked without more pixel labels, and which these are."""
+    return [(law.says, law.lacks(held)) for law in LAWS if law.lacks(held)]
