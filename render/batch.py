@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from render.exporters import export, find_exporter
+from render.door import check_door
+from render.exporters import export, find_exporter, pictures_of
 from render.frames import DATASET, read_dataset, read_records
 from render.jobs.job import RenderJob, Shot
 from render.jobs.pool import run_job, tidy
 from render.labels.gate import LabelGate
 from render.labels.gating import is_labelled
 from render.labels.object_labels import REJECT
-from render.labels.table import LABELS, page
+from render.labels.table import FRAME_LABELS, OBJECT_LABELS, page
 from render.preview import write_preview
-from render.selection import parse_frames, sized
+from render.selection import asked_labels, parse_frames, sized
 from scenes.assets import asset_hash
 from scenes.camera import Camera
 from scenes.clip import Clip
@@ -65,6 +66,7 @@ class RenderRequest:
     preview: bool = True
     gate: LabelGate = LabelGate()
     keep_rejected: bool = False
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -142,9 +144,10 @@ def _derive(batch: Batch, folder: Path) -> None:
     """Exports and the preview, afresh: an interrupted run may have left half of them."""
     shutil.rmtree(folder / EXPORTS, ignore_errors=True)
     (folder / PREVIEW).unlink(missing_ok=True)
+    pictures = pictures_of([folder]) if batch.formats else []
     for fmt in batch.formats:
         with phase(f"writing labels as {fmt}"):
-            export(fmt, folder, folder / EXPORTS / fmt)
+            export(fmt, pictures, folder / EXPORTS / fmt)
     if batch.preview:
         title = "    ".join((batch.clip.name, *_edits(batch)))
         records = read_records(folder)
@@ -167,7 +170,8 @@ def _dataset(batch: Batch) -> dict[str, Any]:
         "otherlane": package_version(),
         "inputs": batch.inputs,
         "config": batch.config,
-        "labels": [label.name for label in LABELS],
+        "labels": [x.name for x in (*OBJECT_LABELS, *FRAME_LABELS)],
+        "pixel_labels": list(batch.job.labels),
         "keep_rejected": batch.keep_rejected,
         "semantics": {kind.name: int(kind) for kind in Semantic},
         "ground": {
@@ -189,7 +193,8 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         staging = resolve(scenario, clip, named, fielded=frozenset(scene.looks))
         ground = fit_ground(clip)
     images = clip.cameras[stream]
-    camera = _camera(request, scene, stream)
+    camera, labels = _camera(request, scene, stream), asked_labels(request.labels)
+    check_door(camera, labels, request.formats, preview=request.preview)
     window = (images.time_us >= staging.start_us) & (images.time_us <= staging.end_us)
     numbers = parse_frames(request.frames, np.flatnonzero(window))
     inputs = {"scene": folder_hash(scene_folder, "scene")}
@@ -204,6 +209,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         "frames": numbers,
         "scenario": as_tables(scenario),
         "gate": request.gate.config(),
+        "pixel_labels": list(labels),
         **_versions(scene),
     }
     job = RenderJob(
@@ -221,6 +227,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         ego=Ego.of(staging, clip, scenario.tags),
         seed=scenario.seed,
         gate=request.gate,
+        labels=labels,
     )
     return Batch(
         job=job,

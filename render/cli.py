@@ -1,4 +1,4 @@
-"""The command `otherlane`: ten verbs, each a plain typed function of one layer's `commands.py`.
+"""The command `otherlane`: eleven verbs, each a plain typed function of one layer's `commands.py`.
 
 A verb returns a dictionary of results. Exactly that goes to stdout, as text or, with `--json`, as
 one JSON object; whatever else is said on the way goes to stderr. A result whose `ok` is False and
@@ -29,6 +29,7 @@ VERBS: Mapping[str, Callable[..., Result]] = {
     "evaluate": render.commands.evaluate,
     "perturb": scenes.commands.perturb,
     "render": render.commands.render,
+    "export": render.commands.export,
     "prove": render.commands.prove,
     "verify": render.commands.verify,
     "doctor": render.commands.doctor,

@@ -1,4 +1,4 @@
-"""The verbs of the render layer: render, evaluate, prove, verify, doctor, demo."""
+"""The verbs of the render layer: render, export, evaluate, prove, verify, doctor, demo."""
 
 from pathlib import Path
 
@@ -21,6 +21,7 @@ def render(
     min_visible: float = 0.0,
     min_observed: float = 0.5,
     keep_rejected: bool = False,
+    labels: tuple[str, ...] = (),
 ) -> dict[str, object]:
     """Render a scene, edited by a scenario, as labelled images.
 
@@ -28,11 +29,9 @@ def render(
         scene: Folder of the scene.
         out: Folder for images and labels; started again, an interrupted run goes on.
         scenario: TOML file with the edits; the drive as recorded when left out.
-        size: Image size such as 621x188, in the shape of the drive's pictures; the size trained
-            at when left out.
-        stretch: Let --size have another shape: pictures are squeezed.
-        frames: Which of the drive's frames, such as 10, 0:40:2, 3,7,20:30 or ::4; with a plus
-            (+0:+9) counted from the first of the scenario's window; all when left out.
+        size: Image size such as 621x188; the size trained at when left out.
+        stretch: Let --size have another shape than the drive's pictures, and squeeze them.
+        frames: Which frames, such as 10, 0:40:2 or ::4; +0:+9 counts from the scenario's first.
         formats: Label formats to export.
         workers: Processes; the output is the same for any number.
         preview: Whether to write a labelled preview video as well.
@@ -41,6 +40,7 @@ def render(
         min_observed: Share of its pixels that training pictures showed (0 to 1) below which it is
             one too, and below which a whole frame is marked as rejected.
         keep_rejected: Export rejected frames as well.
+        labels: Pixel labels to store, such as rgb instance semantic; all when left out.
     """
     from scenes.phases import phase
 
@@ -58,8 +58,41 @@ def render(
         preview=preview,
         gate=asked_gate(min_px, min_visible, min_observed),
         keep_rejected=keep_rejected,
+        labels=labels,
     )
     return render_folder(scene, out, request)
+
+
+def export(
+    folders: tuple[Path, ...],
+    /,
+    out: Path,
+    format: str = "coco",  # noqa: A002
+    min_px: int = 0,
+    min_visible: float = 0.0,
+    min_observed: float = 0.0,
+    keep_rejected: bool = False,
+) -> dict[str, object]:
+    """Write folders of frames as one data set, without rendering again.
+
+    Args:
+        folders: What render made, one folder or more.
+        out: Folder for pictures and labels.
+        format: Label format, such as coco or kitti.
+        min_px: Visible pixels below which a road user is an ignore region, beside those of render.
+        min_visible: Visible share (0 to 1) below which it is one too.
+        min_observed: Share of its pixels that training pictures showed (0 to 1) below which it is
+            one too.
+        keep_rejected: Take frames that render rejected as well.
+    """
+    from scenes.phases import phase
+
+    with phase(LOADING):
+        from render.exporting import export_folders
+        from render.selection import asked_gate
+
+    gate = asked_gate(min_px, min_visible, min_observed)
+    return export_folders(folders, format, out, gate, keep_rejected=keep_rejected)
 
 
 def evaluate(scene: Path, /, out: Path | None = None) -> dict[str, object]:
@@ -127,7 +160,7 @@ def verify(folder: Path, /) -> dict[str, object]:
     """Check that what a command wrote is whole and unchanged, and that its labels are sound.
 
     Args:
-        folder: What import, reconstruct, extract-actor, perturb or render wrote.
+        folder: What import, reconstruct, extract-actor, perturb, render or export wrote.
     """
     from scenes.phases import phase
 

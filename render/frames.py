@@ -5,22 +5,25 @@
     frames/000012.rgb.png        and one picture for each pixel label that the table stores as one
     frames/000012.npz            the other pixel labels, compressed
 
-`render.labels.table` says what each label is and in which type it is stored. Equal pictures give
-equal bytes.
+`render.labels.table` says what each label is and in which type it is stored, `dataset.json` which
+pixel labels are there. Equal pictures give equal bytes. Maps of ids are palette pictures as long as
+ids are below 256 (else 16-bit grey): what readers return that apply the palette, as OpenCV and
+imageio do, are colours; Pillow returns the ids, and so does `read_pixels`.
 """
 
 import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from render.labels.entry import Json
-from render.labels.object_labels import REJECT
-from render.labels.table import PIXEL_LABELS
+from render.labels.palettes import palettes
+from render.labels.table import PIXEL_LABELS, PIXEL_NAMES
 from scenes.camera import Camera
 from scenes.errors import OtherlaneError
 from scenes.images import MAX_PIXELS
@@ -31,21 +34,24 @@ ZLIB_LEVEL = 1
 times as much, saves nothing on arrays and 15 % on pictures."""
 
 
-def frame_files(key: str) -> tuple[str, ...]:
-    """Names of all files of one picture, relative to the folder."""
-    pictures = [f"{FRAMES}/{key}.{x.name}.png" for x in PIXEL_LABELS if x.stored == "png"]
-    return (*pictures, f"{FRAMES}/{key}.npz")
+def frame_files(key: str, labels: Collection[str] = PIXEL_NAMES) -> tuple[str, ...]:
+    """Names of all files of one picture with these pixel labels, relative to the folder."""
+    held = [label for label in PIXEL_LABELS if label.name in labels]
+    pictures = [f"{FRAMES}/{key}.{x.name}.png" for x in held if x.stored == "png"]
+    archive = [f"{FRAMES}/{key}.npz"] if any(x.stored == "npz" for x in held) else []
+    return (*pictures, *archive)
 
 
 def encode_frame(key: str, pixels: Mapping[str, np.ndarray]) -> dict[str, bytes]:
-    """The files of one picture, by name."""
+    """The files of one picture, by name; of those pixel labels that there are."""
+    held = [label for label in PIXEL_LABELS if label.name in pixels]
     files = {
-        f"{FRAMES}/{key}.{label.name}.png": png_bytes(pixels[label.name])
-        for label in PIXEL_LABELS
-        if label.stored == "png"
+        f"{FRAMES}/{key}.{x.name}.png": png_bytes(pixels[x.name], palettes().get(x.name))
+        for x in held
+        if x.stored == "png"
     }
-    arrays = {label.name: pixels[label.name] for label in PIXEL_LABELS if label.stored == "npz"}
-    return files | {f"{FRAMES}/{key}.npz": npz_bytes(arrays)}
+    arrays = {label.name: pixels[label.name] for label in held if label.stored == "npz"}
+    return files | ({f"{FRAMES}/{key}.npz": npz_bytes(arrays)} if arrays else {})
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -59,15 +65,31 @@ def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def png_bytes(image: np.ndarray) -> bytes:
-    """A lossless picture: uint8 [h, w] or [h, w, 3], or uint16 [h, w]."""
+def png_bytes(image: np.ndarray, palette: bytes | None = None) -> bytes:
+    """A lossless picture: uint8 [h, w] or [h, w, 3], or uint16 [h, w].
+
+    Args:
+        image: What it shows.
+        palette: Colours of ids in turn, red, green and blue each; used where it has enough.
+    """
     import imageio.v3 as iio
 
+    if palette is not None and image.max(initial=0) < len(palette) // 3:
+        return _palette_png(image.astype(np.uint8), palette)
     png = iio.imwrite(
         "<bytes>", image, extension=".png", plugin="pillow", compress_level=ZLIB_LEVEL
     )
     assert isinstance(png, bytes)
     return png
+
+
+def _palette_png(ids: UInt8[np.ndarray, "h w"], palette: bytes) -> bytes:
+    from PIL import Image
+
+    picture, file = Image.fromarray(ids), io.BytesIO()
+    picture.putpalette(palette)
+    picture.save(file, format="PNG", compress_level=ZLIB_LEVEL)
+    return file.getvalue()
 
 
 def write_atomically(path: Path, content: bytes, aside: Path) -> None:
@@ -101,18 +123,6 @@ def read_records(folder: Path) -> list[dict[str, Json]]:
         raise OtherlaneError(path, f"is damaged ({error})", fix) from error
 
 
-def exported_records(folder: Path) -> list[dict[str, Json]]:
-    """The labels of the pictures that exports hold, by increasing key.
-
-    All, but for those that the gate rejects, unless the folder was made to keep these.
-
-    Raises:
-        OtherlaneError: There are none, or they are damaged.
-    """
-    kept = bool(read_dataset(folder).get("keep_rejected", False))
-    return [each for each in read_records(folder) if kept or each["gate"] != REJECT]
-
-
 def read_dataset(folder: Path) -> dict[str, Json]:
     """What a folder of frames was made from, and its licence.
 
@@ -126,6 +136,27 @@ def read_dataset(folder: Path) -> dict[str, Json]:
         raise OtherlaneError(folder, f"has no {DATASET}", "a folder that render made") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise OtherlaneError(path, f"is damaged ({error})", "render again") from error
+
+
+def stored_labels(folder: Path) -> tuple[str, ...]:
+    """Names of the pixel labels that a folder of frames holds (`render --labels`).
+
+    Frames that lie in a folder without `dataset.json` hold all.
+
+    Raises:
+        OtherlaneError: It is damaged.
+    """
+    if not (folder / DATASET).is_file():
+        return PIXEL_NAMES
+    held = read_dataset(folder).get("pixel_labels", PIXEL_NAMES)
+    return tuple(name for name in PIXEL_NAMES if name in held)
+
+
+def lacking(where: object, held: Sequence[str], lacks: Sequence[str]) -> OtherlaneError:
+    """What to say where pixel labels are needed that are not stored."""
+    wrong = f"holds no {' and no '.join(lacks)} (its pixel labels: {', '.join(held) or 'none'})"
+    ordered = [name for name in PIXEL_NAMES if name in (*held, *lacks)]
+    return OtherlaneError(where, wrong, f"otherlane render with --labels {' '.join(ordered)}")
 
 
 def camera_of(record: Mapping[str, Json]) -> Camera:
@@ -147,12 +178,15 @@ def camera_of(record: Mapping[str, Json]) -> Camera:
 def read_pixels(
     folder: Path, key: str, names: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Pixel labels of one picture by name; all of them when `names` is left out.
+    """Pixel labels of one picture by name; all that are stored when `names` is left out.
 
     Raises:
-        OtherlaneError: A file is missing or damaged.
+        OtherlaneError: One is not stored, or a file is missing or damaged.
     """
-    wanted = [x for x in PIXEL_LABELS if names is None or x.name in names]
+    held = stored_labels(folder)
+    wanted = [x for x in PIXEL_LABELS if x.name in (held if names is None else names)]
+    if lacks := [x.name for x in wanted if x.name not in held]:
+        raise lacking(folder, held, lacks)
     values: dict[str, np.ndarray] = {}
     try:
         for label in wanted:

@@ -4,7 +4,6 @@ Everything is drawn at twice the size and averaged down, because Pillow's lines 
 edges. Colours here mean nothing outside of pictures.
 """
 
-import colorsys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from jaxtyping import Bool, Float, UInt8
 from render.frames import camera_of
 from render.labels.cuboids import faces_px
 from render.labels.gating import is_ignored
+from render.labels.palettes import Colour
+from render.labels.palettes import bright as track_colour
 from scenes.camera import Camera
 from scenes.semantics import COLOURS, Semantic
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
 
 Json = Any
-Colour = tuple[int, int, int]
 
 SUPERSAMPLING = 2
 INK, PAPER = (24, 28, 34), (245, 246, 248)
@@ -38,13 +38,6 @@ DEPTH_STOPS = (
 )  # fmt: skip
 """Near to far, evenly spaced in the logarithm of distance; brightness falls all the way."""
 DEPTH_TICKS_M = (5, 10, 20, 40)
-
-
-def track_colour(track_id: int) -> Colour:
-    """A bright colour of one's own; ids that follow each other differ most."""
-    hue = (0.08 + track_id * 0.61803398875) % 1.0
-    red, green, blue = colorsys.hls_to_rgb(hue, 0.58, 0.9)
-    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def tinted(

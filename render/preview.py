@@ -18,6 +18,8 @@ from scenes.geometry import invert
 Json = Any
 LOG = logging.getLogger("otherlane.render")
 
+SHOWN = ("rgb", "range_m", "semantic", "instance")
+"""Pixel labels that it shows."""
 FRAMES_PER_SECOND = 10
 PANEL_WIDTH = 800
 """Width of each of the four panels [px]; two stand side by side."""
@@ -56,7 +58,7 @@ def preview_picture(
     width: int = PANEL_WIDTH,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Four panels of one picture: recorded, rendered, labels, distance."""
-    pixels = read_pixels(folder, record["key"], ("rgb", "range_m", "semantic", "instance"))
+    pixels = read_pixels(folder, record["key"], SHOWN)
     time_us = record["time_us"]
     shown = panels(pixels, record, width, recorded_picture(clip, stream, time_us))
     seconds = (time_us - int(clip.cameras[stream].time_us[0])) * 1e-6

@@ -1,11 +1,13 @@
 """What users write for a picture's size and for which frames they want."""
 
+import difflib
 import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from render.labels.gate import LabelGate
+from render.labels.table import PIXEL_NAMES
 from scenes.camera import Camera
 from scenes.errors import OtherlaneError
 from scenes.images import MAX_PIXELS
@@ -52,6 +54,20 @@ def sized(camera: Camera, text: str, *, stretch: bool = False) -> Camera:
 
 def _fits(width: int, height: int) -> bool:
     return min(width, height) >= MIN_SIDE and width * height <= MAX_PIXELS
+
+
+def asked_labels(names: Sequence[str]) -> tuple[str, ...]:
+    """The pixel labels that are asked for, in the order of the table; all where none is named.
+
+    Raises:
+        OtherlaneError: There is none of such a name.
+    """
+    for name in names:
+        if name not in PIXEL_NAMES:
+            nearest = difflib.get_close_matches(name, PIXEL_NAMES, n=1, cutoff=0.0)[0]
+            fix = f"{nearest} (pixel labels: {', '.join(PIXEL_NAMES)})"
+            raise OtherlaneError("--labels", f"{name!r} is no pixel label", fix)
+    return tuple(name for name in PIXEL_NAMES if name in names) or PIXEL_NAMES
 
 
 def asked_gate(min_px: int, min_visible: float, min_observed: float) -> LabelGate:

@@ -1,38 +1,26 @@
-"""Whether what a verb wrote is whole, unchanged and, for frames, keeps the laws of its labels."""
+"""Whether what a verb wrote is whole, unchanged and, for frames, keeps the laws of its labels.
 
-from collections.abc import Iterator, Mapping
+A law that needs pixel labels which the folder does not hold (`render --labels`) is said to be
+unchecked.
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
-from jaxtyping import Float64
 
-from render.frames import camera_of, read_pixels, read_records
+from render.frames import read_pixels, read_records, stored_labels
+from render.label_laws import LAWS, gated, shapes
 from render.labels.gate import LabelGate
-from render.labels.gating import is_labelled
-from render.labels.object_labels import REJECT
-from render.labels.objects import tight_box_px
-from render.labels.pixel_labels import PIXEL_LABELS
-from scenes.camera import Camera
 from scenes.errors import OtherlaneError
 from scenes.folders import MANIFEST, damaged_files, read_manifest, stray_files
-from scenes.geometry import box_corners, rigid_problem, transform_points
 from scenes.phases import counted, phase
-from scenes.semantics import ACTOR_KINDS, Semantic
 
 Json = Any
-SHARE_TOLERANCE = 1e-6
-"""Of shares of pixels, which are written in full."""
 MAX_NAMED = 20
 """How many problems are named; all are counted."""
-DEPTH_TOLERANCE = 1e-5
-"""Relative: z_m and range_m are float32, each rounded once."""
-
-
-BACK_PX = 1e-3
-"""How far from its pixel's centre a surface may project."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,13 +44,14 @@ def verify_folder(folder: Path) -> dict[str, object]:
     ]
     files = manifest["files"]
     assert isinstance(files, dict)
-    frames = None
+    frames, unchecked = None, list[str]()
     if manifest["kind"] == "frames" and not problems:
         records = read_records(folder)
         frames = len(records)
-        gate = _gate(manifest)
+        gate, held = _gate(manifest), stored_labels(folder)
         for record in counted(records, "checking labels", len(records), "frames"):
             problems += frame_problems(folder, record, gate)
+        unchecked = [f"{law} (needs {' and '.join(lacks)})" for law, lacks in _unchecked(held)]
     return {
         "ok": not problems,
         "folder": str(folder),
@@ -71,6 +60,7 @@ def verify_folder(folder: Path) -> dict[str, object]:
         "frames": frames,
         "problems_found": len(problems),
         "problems": problems[:MAX_NAMED],
+        "unchecked": unchecked,
     }
 
 
@@ -80,7 +70,7 @@ def _kind(folder: Path) -> str:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         if not (folder / MANIFEST).is_file():
-            fix = "a folder that import, reconstruct, extract-actor, perturb or render made"
+            fix = "what import, reconstruct, extract-actor, perturb, render or export made"
             raise OtherlaneError(folder, f"has no {MANIFEST}", fix) from error
         raise OtherlaneError(folder / MANIFEST, f"is damaged ({error})", "make it again") from error
     kind = manifest.get("kind") if isinstance(manifest, dict) else None
@@ -101,10 +91,11 @@ def frame_problems(
     """Laws of labels that one picture breaks; `gate` is what its labels had to show, if known."""
     try:
         pixels = read_pixels(folder, record["key"])
-        laws = (_poses, _depth, _sky_and_classes, _instances, _boxes, _observed)
-        found = list(_shapes(record, pixels))
-        found = found or [wrong for law in laws for wrong in law(record, pixels)]
-        found = found or ([] if gate is None else list(_gated(record, gate)))
+        found = list(shapes(record, pixels))
+        for law in LAWS if not found else ():
+            if not law.lacks(pixels):
+                found += law.broken(record, pixels)
+        found = found or ([] if gate is None else list(gated(record, gate)))
     except OtherlaneError as error:
         return [Problem(where=error.where, wrong=error.wrong)]
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -113,133 +104,6 @@ def frame_problems(
     return [Problem(where=str(record.get("key")), wrong=wrong) for wrong in found]
 
 
-Pixels = Mapping[str, np.ndarray]
-
-
-def _shapes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
-    camera = camera_of(record)
-    for label in PIXEL_LABELS:
-        value = pixels[label.name]
-        if value.shape[:2] != (camera.height, camera.width) or value.dtype != label.dtype:
-            yield f"{label.name} is not {label.dtype} of {camera.width}x{camera.height} pixels"
-
-
-def _poses(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
-    del pixels
-    named = {key: value for key, value in record.items() if key.startswith("world_from_")}
-    for item in record["objects"]:
-        for key in ("world_from_box", "ego_from_box", "camera_from_box"):
-            named[f"{key} of object {item['track_id']}"] = item[key]
-    for name, pose in named.items():
-        if problem := rigid_problem(np.array(pose, dtype=np.float64).reshape(1, 4, 4)):
-            yield f"{name}: {problem}"
-
-
-def _depth(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
-    camera = camera_of(record)
-    range_m, z_m = pixels["range_m"].astype(np.float64), pixels["z_m"].astype(np.float64)
-    solid = np.isfinite(range_m)
-    if np.any(np.isnan(range_m)) or np.any(range_m <= 0):
-        yield "range_m is not positive everywhere"
-    if not np.array_equal(solid, np.isfinite(z_m)):
-        yield "z_m and range_m disagree about the sky"
-        return
-    centres = camera.pixel_centres()[solid]
-    points = camera.directions(centres) * range_m[solid][:, None]
-    # What a pixel shows is where the lens, forwards, puts it there: a wrong ray is found out.
-    if (
-        np.isnan(points).any()
-        or np.abs(camera.project(points) - centres).max(initial=0.0) > BACK_PX
-    ):
-        yield "surfaces do not project to the pixels that show them"
-    length_m = np.sqrt(np.sum(points**2, axis=-1))
-    if not np.allclose(length_m, range_m[solid], rtol=DEPTH_TOLERANCE, atol=0.0):
-        yield "rays are not of unit length"
-    wrong_m = np.abs(z_m[solid] - points[:, 2])
-    if np.any(wrong_m > DEPTH_TOLERANCE * range_m[solid]):
-        yield "z_m is not range_m times the cosine of ray and axis"
-
-
-def _sky_and_classes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
-    semantic, instance = pixels["semantic"], pixels["instance"]
-    unknown = set(np.unique(semantic).tolist()) - {int(kind) for kind in Semantic}
-    if unknown:
-        yield f"semantic holds ids that the table lacks: {sorted(unknown)}"
-    camera = camera_of(record)
-    sighted = np.isfinite(camera.directions(camera.pixel_centres())[..., 2])
-    if not np.array_equal(semantic == Semantic.SKY, np.isinf(pixels["range_m"]) & sighted):
-        yield "SKY and infinite range_m differ"
-    if np.any(semantic[~sighted] != Semantic.UNKNOWN):
-        yield "semantic says what the lens does not see"
-    road_user = np.isin(semantic, [int(kind) for kind in ACTOR_KINDS])
-    if not np.array_equal(road_user, instance > 0):
-        yield "pixels of road users in semantic and in instance differ"
-
-
-def _instances(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
-    instance, semantic = pixels["instance"], pixels["semantic"]
-    objects = {item["instance"]: item for item in record["objects"]}
-    if len(objects) < len(record["objects"]):
-        yield "two objects share an instance"
-    shown = set(np.unique(instance).tolist()) - {0}
-    if strangers := shown - set(objects):
-        yield f"instance {min(strangers)} is no object of the frame"
-    for index in sorted(shown & set(objects)):
-        item = objects[index]
-        classes = np.unique(semantic[instance == index])
-        if classes.tolist() != [int(Semantic[item["class"]])]:
-            yield f"object {item['track_id']} is {item['class']}, its pixels are {classes.tolist()}"
-        if not item["rendered"]:
-            yield f"object {item['track_id']} is not rendered but has pixels"
-
-
-def _gated(record: Mapping[str, Json], gate: LabelGate) -> Iterator[str]:
-    if (record["gate"] == REJECT) != (record["observed_share"] < gate.min_observed):
-        share = record["observed_share"]
-        yield f"gate says {record['gate']} of {share:g} observed, of {gate.min_observed:g}"
-    for item in filter(is_labelled, record["objects"]):
-        found = item["visible_px"], item["visible_fraction"], item["observed_share"]
-        if any(f < least for f, least in zip(found, gate.config().values(), strict=True)):
-            name, least = f"object {item['track_id']}", tuple(gate.config().values())
-            yield f"{name} is a label with {found} (px, visible, observed), of {least}"
-
-
-def _observed(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
-    observed = pixels["observed"] > 0
-    if observed.mean() > record["observed_share"] + SHARE_TOLERANCE:
-        yield "observed_share of the frame is less than the share of observed pixels"
-    for item in record["objects"]:
-        mask = pixels["instance"] == item["instance"]
-        share, said = float(observed[mask].mean()) if mask.any() else None, item["observed_share"]
-        if (share is None) != (said is None) or abs((share or 0) - (said or 0)) > SHARE_TOLERANCE:
-            yield f"object {item['track_id']}: observed_share is not that of its mask"
-
-
-def _boxes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
-    camera = camera_of(record)
-    for item in record["objects"]:
-        name = f"object {item['track_id']}"
-        mask = pixels["instance"] == item["instance"]
-        if item["box_2d"] != tight_box_px(mask):
-            yield f"{name}: box_2d is not the extent of its mask"
-        if item["visible_px"] != (int(mask.sum()) if item["rendered"] else None):
-            yield f"{name}: visible_px is not the size of its mask"
-        if not item["rendered"] and item["ignored"] is None:
-            yield f"{name}: is not rendered but not ignored"
-        if (item["ignored"] is None) == bool(item["ignore_region"]):
-            yield f"{name}: has an ignore region if and only if it is ignored"
-        if _unseen(camera, np.array(item["camera_from_box"]), np.array(item["size_m"])):
-            yield f"{name}: lies behind the camera"
-
-
-def _unseen(
-    camera: Camera, camera_from_box: Float64[np.ndarray, "4 4"], size_m: Float64[np.ndarray, "3"]
-) -> bool:
-    """Whether a box lies wholly where no picture of the camera could show it."""
-    corners = transform_points(camera_from_box, box_corners(size_m))
-    if not camera.fisheye:
-        return bool(corners[:, 2].max() <= 0)
-    # a fisheye may see behind itself, up to an angle that a line between corners may lead under
-    share = np.linspace(0.0, 1.0, 9)[:, None, None, None]
-    between = corners[:, None] * (1.0 - share) + corners[None] * share
-    return bool(np.isnan(camera.project(between.reshape(-1, 3))).any(axis=1).all())
+def _unchecked(held: Collection[str]) -> list[tuple[str, list[str]]]:
+    """Laws that cannot be checked without more pixel labels, and which these are."""
+    return [(law.says, law.lacks(held)) for law in LAWS if law.lacks(held)]

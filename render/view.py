@@ -4,10 +4,10 @@
 the table of labels from what came back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from render.labels.entry import Json
 from render.labels.gate import LabelGate
 from render.labels.moment import Moment
 from render.labels.normals import surface_normals
-from render.labels.table import frame_values, object_values, pixel_values
+from render.labels.table import PIXEL_NAMES, PixelValues, frame_values, object_values
 from render.observed import observed_pixels
 from scenes.actor import Actor
 from scenes.camera import Camera, camera_rays
@@ -31,9 +31,6 @@ from scenes.encounters import Ego
 from scenes.ground import Ground, fit_ground
 from scenes.look import Look
 from scenes.trajectory import Trajectory
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 @runtime_checkable
@@ -70,7 +67,7 @@ class Frame:
     world_from_camera: Float64[np.ndarray, "4 4"]
     """Pose while the first row is exposed [m]."""
     pixels: Mapping[str, np.ndarray]
-    """Every pixel label by name, each [h, w] or [h, w, 3]."""
+    """Pixel labels by name, each [h, w] or [h, w, 3]; all of them, if all were asked for."""
     objects: tuple[Mapping[str, Json], ...] = field(default=())
     """Labels of every road user in view."""
     labels: Mapping[str, Json]
@@ -126,11 +123,12 @@ def render_view(
     stream: int = 0,
     time_us: int,
     look: Look | None = None,
-    actors: "Sequence[Actor] | None" = None,
+    actors: Sequence[Actor] | None = None,
     assets: Mapping[int, str] | None = None,
     ground: Ground | None = None,
     ego: Ego | None = None,
     gate: LabelGate | None = None,
+    labels: Sequence[str] | None = None,
 ) -> Frame:
     """Render one picture with all its labels.
 
@@ -146,6 +144,7 @@ def render_view(
         ground: Road height, for those who render many; fitted to the clip when left out.
         ego: How the ego moves, for labels of safety, which are null when left out.
         gate: What road users must show to be labelled; `LabelGate()` when left out.
+        labels: Which pixel labels the frame holds, by name; all when left out.
     """
     moment = _moment(
         scene,
@@ -160,12 +159,12 @@ def render_view(
         ego,
         gate or LabelGate(),
     )
-    values = pixel_values(moment)
+    values = PixelValues(moment)
     return Frame(
         camera=camera,
         time_us=time_us,
         world_from_camera=moment.world_from_camera,
-        pixels=values,
+        pixels={name: values[name] for name in (PIXEL_NAMES if labels is None else labels)},
         objects=tuple(object_values(moment, values)),
         labels=frame_values(moment),
     )
@@ -178,7 +177,7 @@ def _moment(
     stream: int,
     time_us: int,
     look: Look,
-    actors: "Sequence[Actor]",
+    actors: Sequence[Actor],
     assets: Mapping[int, str],
     ground: Ground,
     ego: Ego | None,

@@ -1,33 +1,74 @@
 """Label formats of others, one module each, found by entry point.
 
-An exporter is any callable `(frames_folder, out) -> Path` that some installed package names in
-the entry-point group `otherlane.exporters`. It reads what `render` wrote, fills the new folder
-`out`, and returns it.
+An exporter is an `Exporter` (`render.exporters.exporter`) that some installed package names in the
+entry-point group `otherlane.exporters`. It reads what `render` wrote and fills a new folder.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from render.exporters.exporter import Exporter, Picture, pictures_of
+from render.frames import camera_of, lacking, stored_labels
+from scenes.camera import Camera
 from scenes.errors import OtherlaneError
 
 GROUP = "otherlane.exporters"
-Exporter = Callable[[Path, Path], Path]
 
 
 def find_exporter(fmt: str) -> Exporter:
     """The exporter that an installed package offers as `fmt`.
 
     Raises:
-        OtherlaneError: No package offers one of that name.
+        OtherlaneError: No package offers one of that name, or what it offers is none.
     """
     found: dict[str, EntryPoint] = {entry.name: entry for entry in entry_points(group=GROUP)}
     if fmt not in found:
         known = ", ".join(sorted(found))
         raise OtherlaneError(f"format {fmt}", "no exporter has that name", f"one of {known}")
-    return found[fmt].load()
+    exporter = found[fmt].load()
+    if not isinstance(exporter, Exporter):
+        wrong = f"{found[fmt].value} is no render.exporters.exporter.Exporter"
+        raise OtherlaneError(f"format {fmt}", wrong, "another version of the package that has it")
+    return exporter
 
 
-def export(fmt: str, frames_folder: Path, out: Path) -> Path:
-    """Write the labels of a folder of frames in another format."""
-    return find_exporter(fmt)(frames_folder, out)
+def check_format(fmt: str, camera: Camera, held: Sequence[str], where: object) -> None:
+    """Refuse what cannot be exported; cheap, for the door.
+
+    Args:
+        fmt: Name of the format.
+        camera: Of the pictures.
+        held: Names of the pixel labels that are, or will be, stored.
+        where: What to name in messages.
+
+    Raises:
+        OtherlaneError: No such format, or it cannot hold pictures of this camera, or needs
+            pixel labels that are not there.
+    """
+    exporter = find_exporter(fmt)
+    if (problem := exporter.check(camera)) is not None:
+        wrong = f"cannot be written as {fmt}: {problem}"
+        raise OtherlaneError(where, wrong, f"formats without {fmt}")
+    if lacks := [name for name in exporter.reads if name not in held]:
+        raise lacking(f"{where}: format {fmt}", held, lacks)
+
+
+def export(fmt: str, pictures: Sequence[Picture], out: Path) -> Path:
+    """Write pictures and labels in another format into the new folder `out`.
+
+    Raises:
+        OtherlaneError: They cannot be written in this format, or something is damaged.
+    """
+    exporter = find_exporter(fmt)
+    seen = set[tuple[Path, Camera]]()
+    for picture in pictures:
+        camera = camera_of(picture.record)
+        if (picture.folder, camera) not in seen:
+            check_format(fmt, camera, stored_labels(picture.folder), picture.folder)
+            seen.add((picture.folder, camera))
+    exporter.write(pictures, out)
+    return out
+
+
+__all__ = ["Exporter", "Picture", "check_format", "export", "find_exporter", "pictures_of"]

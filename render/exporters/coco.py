@@ -1,58 +1,58 @@
-"""COCO's detection and instance segmentation, one JSON file.
+"""COCO's detection and instance segmentation: `images/` and one JSON file.
 
-Boxes are [left, top, width, height] with pixel edges on whole numbers, as ours. Masks are
-run-length encoded. A road user that is ignored is a crowd region (`iscrowd` 1), which COCO's
-evaluators leave out of every score; one that no pixel shows is left out. The licence is the
-drive's own. Pictures are referred to by their place in the folder of frames.
+Boxes are [left, top, width, height] with pixel edges on whole numbers, as ours. A road user's mask
+is in `segmentation` as polygons, which cover it exactly (`render.exporters.outlines` says how holes
+are treated), and in `rle` run-length encoded. One that is ignored is a crowd region (`iscrowd` 1,
+run-length encoded, as COCO has them), which COCO's evaluators leave out of every score; one that no
+pixel shows is left out. Names and ids of pictures and annotations depend on the scenario and the
+frame alone and no two are alike, so lists of several exports can be joined. The licence is the
+drive's own.
 """
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
 
+from render.exporters.exporter import Exporter, Picture, unique_number
+from render.exporters.outlines import polygons
 from render.exporters.rle import encode
-from render.frames import FRAMES, exported_records, read_dataset, read_pixels
 from render.labels.gating import is_ignored
 from render.labels.objects import tight_box_px
 from scenes.semantics import ACTOR_KINDS, Semantic
 
 Json = Any
-ANNOTATIONS = "annotations.json"
+ANNOTATIONS, IMAGES = "annotations/instances_all.json", "images"
 
 
-def export(frames_folder: Path, out: Path) -> Path:
-    """Write `annotations.json`.
+def write(pictures: Sequence[Picture], out: Path) -> None:
+    """Write `images/` and `annotations/instances_all.json`.
 
     Raises:
-        OtherlaneError: No folder of frames, or a damaged one.
+        OtherlaneError: A damaged frame.
     """
-    records = exported_records(frames_folder)
-    dataset = read_dataset(frames_folder)
+    (out / IMAGES).mkdir(parents=True)
+    licences = _numbered(picture.dataset["licence"] for picture in pictures)
     images, annotations = [], []
-    for image_id, record in enumerate(records, start=1):
-        camera = record["camera"]
-        images.append(
-            {
-                "id": image_id,
-                "file_name": f"{FRAMES}/{record['key']}.rgb.png",
-                "width": camera["width"],
-                "height": camera["height"],
-                "license": 1,
-            }
-        )
-        instance = read_pixels(frames_folder, record["key"], ["instance"])["instance"]
-        for item in record["objects"]:
+    for picture in pictures:
+        images.append(_image(picture, licences))
+        shutil.copyfile(picture.rgb, out / IMAGES / f"{picture.name}.png")
+        instance = picture.pixels("instance")
+        for item in picture.record["objects"]:
             mask = _mask(item, instance)
             if mask.any():
-                numbered = {"id": len(annotations) + 1, "image_id": image_id}
-                annotations.append(numbered | _annotation(item, mask))
+                number = unique_number(picture.number, item["instance"])
+                ids = {"id": number, "image_id": picture.number}
+                annotations.append(ids | _annotation(item, mask))
+    drives = _numbered(picture.dataset["drive"] for picture in pictures)
+    versions = _numbered(picture.dataset["otherlane"] for picture in pictures)
     content = {
-        "info": {"description": dataset["drive"], "version": dataset["otherlane"]},
-        "licenses": [{"id": 1, "name": dataset["licence"], "url": ""}],
+        "info": {"description": ", ".join(drives), "version": ", ".join(versions)},
+        "licenses": [{"id": n, "name": name, "url": ""} for name, n in licences.items()],
         "categories": [
             {"id": int(kind), "name": kind.name.lower(), "supercategory": _group(kind)}
             for kind in sorted(ACTOR_KINDS)
@@ -60,10 +60,27 @@ def export(frames_folder: Path, out: Path) -> Path:
         "images": images,
         "annotations": annotations,
     }
-    out.mkdir(parents=True)
+    (out / ANNOTATIONS).parent.mkdir()
     text = json.dumps(content, indent=None, sort_keys=True, allow_nan=False)
     (out / ANNOTATIONS).write_text(text + "\n", encoding="utf-8")
-    return out
+
+
+def _numbered(texts: Iterable[str]) -> dict[str, int]:
+    """Each text once, in order, and its number from 1."""
+    return {text: number for number, text in enumerate(dict.fromkeys(texts), start=1)}
+
+
+def _image(picture: Picture, licences: Mapping[str, int]) -> dict[str, Json]:
+    camera = picture.record["camera"]
+    return {
+        "id": picture.number,
+        "file_name": f"{picture.name}.png",
+        "width": camera["width"],
+        "height": camera["height"],
+        "license": licences[picture.dataset["licence"]],
+        "frame": picture.record["key"],
+        "scenario": picture.dataset["config"].get("scenario", {}).get("name"),
+    }
 
 
 def _group(kind: Semantic) -> str:
@@ -98,13 +115,18 @@ def _annotation(item: Mapping[str, Json], mask: Bool[np.ndarray, "h w"]) -> dict
     box = tight_box_px(mask)
     assert box is not None  # callers leave empty masks out
     left, top, right, bottom = box
-    return {
+    crowd = is_ignored(item)
+    said = {"ignored": item["ignored"]} if crowd else {"rle": encode(mask)}
+    return said | {
         "category_id": int(Semantic[item["class"]]),
         "bbox": [left, top, right - left, bottom - top],
         "area": int(mask.sum()),
-        "segmentation": encode(mask),
-        "iscrowd": int(is_ignored(item)),
+        "segmentation": encode(mask) if crowd else polygons(mask),
+        "iscrowd": int(crowd),
         "track_id": item["track_id"],
         "truncation": item["truncation"],
         "occlusion": item["occlusion"],
     }
+
+
+EXPORTER = Exporter(write=write, reads=("rgb", "instance"))

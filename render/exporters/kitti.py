@@ -1,5 +1,9 @@
 """KITTI's object layout: image_2, label_2, calib, one file a picture.
 
+KITTI's tools know pictures by numbers of six digits. Pictures of one folder of frames keep theirs;
+those of several are numbered through, and `mapping.txt` says, a line each, which number is which:
+number, name (as in our COCO exports), frame.
+
 What is converted, from our conventions to KITTI's: pixel centres lie on whole numbers (0.5 is
 subtracted from boxes and principal points); `location` is the middle of the box's bottom; a box
 turns about the camera's y axis only, so pitch and roll are lost; dimensions are height, width,
@@ -17,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from render.frames import FRAMES, exported_records, read_dataset
+from render.exporters.exporter import Exporter, Picture
 from render.labels.gating import is_ignored, is_labelled
-from scenes.errors import OtherlaneError
+from scenes.camera import Camera
 from scenes.geometry import invert
 
 Json = Any
@@ -40,26 +44,28 @@ UNKNOWN_BOX = (-1.0, -1.0, -1.0, -1000.0, -1000.0, -1000.0, -10.0)
 """Dimensions, location and rotation of a DontCare region."""
 
 
-def export(frames_folder: Path, out: Path) -> Path:
-    """Write pictures, labels and calibration in KITTI's object layout.
+def check(camera: Camera) -> str | None:
+    """KITTI describes pinhole cameras only."""
+    bent = camera.fisheye or any(camera.distortion)
+    return "KITTI's layout has no lens distortion, and this camera has" if bent else None
 
-    Raises:
-        OtherlaneError: No folder of frames, or its camera has a lens that KITTI cannot describe.
-    """
-    records = exported_records(frames_folder)
-    licence = read_dataset(frames_folder)["licence"]
+
+def write(pictures: Sequence[Picture], out: Path) -> None:
+    """Write pictures, labels and calibration in KITTI's object layout."""
     for name in ("image_2", "label_2", "calib"):
         (out / name).mkdir(parents=True)
-    for record in records:
-        key = record["key"]
-        if record["camera"]["distortion"] or record["camera"].get("fisheye", False):
-            wrong = "KITTI's layout has no lens distortion, the camera of these frames does"
-            raise OtherlaneError(frames_folder, wrong, "formats without kitti")
-        shutil.copyfile(frames_folder / FRAMES / f"{key}.rgb.png", out / "image_2" / f"{key}.png")
+    one_folder = len({picture.folder for picture in pictures}) == 1
+    mapping = []
+    for index, picture in enumerate(pictures):
+        record = picture.record
+        key = record["key"] if one_folder else f"{index:06d}"
+        shutil.copyfile(picture.rgb, out / "image_2" / f"{key}.png")
         (out / "label_2" / f"{key}.txt").write_text(label_text(record), encoding="ascii")
         (out / "calib" / f"{key}.txt").write_text(calib_text(record), encoding="ascii")
-    (out / "LICENCE.txt").write_text(f"{licence}\n", encoding="utf-8")
-    return out
+        mapping.append(f"{key} {picture.name} {record['key']}\n")
+    (out / "mapping.txt").write_text("".join(mapping), encoding="ascii")
+    licences = dict.fromkeys(f"{picture.dataset['licence']}\n" for picture in pictures)
+    (out / "LICENCE.txt").write_text("".join(licences), encoding="utf-8")
 
 
 def label_text(record: Mapping[str, Json]) -> str:
@@ -119,3 +125,6 @@ def calib_text(record: Mapping[str, Json]) -> str:
     rows |= {"Tr_imu_to_velo": np.eye(4)[:3]}
     lines = [f"{name}: {' '.join(f'{v:.17g}' for v in m.ravel())}\n" for name, m in rows.items()]
     return "".join(lines)
+
+
+EXPORTER = Exporter(write=write, check=check)

@@ -14,6 +14,7 @@ import torch
 
 from render.labels.entry import Json
 from render.labels.gate import LabelGate
+from render.labels.table import PIXEL_NAMES
 from render.view import Frame, RenderableScene, render_view
 from scenes.actor import Actor
 from scenes.camera import Camera
@@ -61,6 +62,8 @@ class RenderJob:
     """Which asset an actor looks like, by id; like itself when left out."""
     gate: LabelGate = LabelGate()
     """What road users must show to be labelled."""
+    labels: tuple[str, ...] = PIXEL_NAMES
+    """Which pixel labels are stored, by name."""
 
     def __post_init__(self) -> None:
         keys = [shot.key for shot in self.shots]
@@ -90,6 +93,7 @@ def render_shot(job: RenderJob, scene: RenderableScene, shot: Shot) -> Frame:
             ground=job.ground,
             ego=job.ego,
             gate=job.gate,
+            labels=job.labels,
         )
 
 

@@ -35,7 +35,7 @@ def run_job(job: RenderJob, folder: Path, *, workers: int = 1) -> int:
         OtherlaneError: The scene cannot be opened, or a worker died.
     """
     _begin(job, folder)
-    missing = [shot for shot in job.shots if not _is_done(folder, shot)]
+    missing = [shot for shot in job.shots if not _is_done(job, folder, shot)]
     if len(missing) < len(job.shots):
         LOG.info("%d of %d frames kept", len(job.shots) - len(missing), len(job.shots))
     for _ in counted(_rendered(job, folder, missing, workers), "rendering", len(missing), "frames"):
@@ -75,13 +75,13 @@ def _read_record(folder: Path, shot: Shot) -> Mapping[str, Json]:
     return json.loads(_record_path(folder, shot.key).read_text(encoding="utf-8"))
 
 
-def _is_done(folder: Path, shot: Shot) -> bool:
+def _is_done(job: RenderJob, folder: Path, shot: Shot) -> bool:
     path = _record_path(folder, shot.key)
     record = _read_json(path) if path.is_file() else None
     if not isinstance(record, dict) or record.keys() != {"labels", "files"}:
         return False
     files = record["files"]
-    return files.keys() == set(frame_files(shot.key)) and all(
+    return files.keys() == set(frame_files(shot.key, job.labels)) and all(
         (folder / name).is_file() and sha256(folder / name) == digest
         for name, digest in files.items()
     )
@@ -110,7 +110,7 @@ def _render_one(job: RenderJob, scene: RenderableScene, folder: Path, shot: Shot
         write_atomically(folder / name, content, folder / TASKS)
     record = {
         "labels": labels | dict(job.stamp),
-        "files": {name: sha256(folder / name) for name in frame_files(shot.key)},
+        "files": {name: sha256(folder / name) for name in frame_files(shot.key, job.labels)},
     }
     content = json.dumps(record, sort_keys=True, allow_nan=False).encode()
     write_atomically(_record_path(folder, shot.key), content, folder / TASKS)

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float64
 
 from render.labels.cuboids import convex_hull
 from render.labels.entry import Json, Sighting
+from render.labels.gate import LabelGate
 from render.labels.objects import box_px, observed_share, visible_fraction
 
 Rule = Callable[[Sighting], str | None]
@@ -30,16 +31,25 @@ def not_rendered(seen: Sighting) -> str | None:
 
 def too_small(seen: Sighting) -> str | None:
     """It shows fewer pixels than the gate asks for; one that shows none at all is no region."""
-    shown, least = int(seen.mask.sum()), seen.moment.gate.min_px
-    return f"too small: {shown} px of {least}" if 0 < shown < least else None
+    return too_few(int(seen.mask.sum()), seen.moment.gate)
 
 
 def too_hidden(seen: Sighting) -> str | None:
     """Too much of it is hidden for the gate; one that shows no pixel at all is no region."""
-    least = seen.moment.gate.min_visible
-    if least == 0.0 or not seen.mask.any():
+    if seen.moment.gate.min_visible == 0.0 or not seen.mask.any():
         return None
-    share = visible_fraction(seen)
+    return too_much_hidden(visible_fraction(seen), seen.moment.gate)
+
+
+def too_few(shown_px: int, gate: LabelGate) -> str | None:
+    """Whether so many visible pixels [px] are some, but fewer than the gate asks for."""
+    few = 0 < shown_px < gate.min_px
+    return f"too small: {shown_px} px of {gate.min_px}" if few else None
+
+
+def too_much_hidden(share: float, gate: LabelGate) -> str | None:
+    """Whether the visible share, 0 to 1, is less than the gate asks for."""
+    least = gate.min_visible
     return f"hidden: {share:.2f} visible of {least:g}" if share < least else None
 
 
@@ -65,10 +75,14 @@ def not_shown(seen: Sighting) -> str | None:
 
 def not_observed(seen: Sighting) -> str | None:
     """Most of the pixels that show it are made up: no training picture showed that surface."""
-    share, least = observed_share(seen), seen.moment.gate.min_observed
-    if share is None or share >= least:
-        return None
-    return f"not observed: {share:.2f} of its pixels, of {least:g}"
+    share = observed_share(seen)
+    return None if share is None else too_little_observed(share, seen.moment.gate)
+
+
+def too_little_observed(share: float, gate: LabelGate) -> str | None:
+    """Whether the observed share of its pixels, 0 to 1, is less than the gate asks for."""
+    least = gate.min_observed
+    return f"not observed: {share:.2f} of its pixels, of {least:g}" if share < least else None
 
 
 RULES: tuple[Rule, ...] = (

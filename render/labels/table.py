@@ -4,12 +4,14 @@ A later label is one more entry: pictures, files, checks and the documentation p
 table. Entries of pixels may use the pixel entries above them.
 """
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from render.labels import object_labels
-from render.labels.entry import FrameLabel, Json, ObjectLabel, PixelLabel, Sighting
+from render.labels.entry import FrameLabel, Json, ObjectLabel, PixelLabel, Pixels, Sighting
 from render.labels.moment import Moment
 from render.labels.pixel_labels import PIXEL_LABELS
 from render.labels.safety import SAFETY_LABELS, TAGS_LABEL
@@ -21,20 +23,55 @@ LABELS: tuple[PixelLabel | ObjectLabel | FrameLabel, ...] = (
     *OBJECT_LABELS,
     *FRAME_LABELS,
 )
+_PIXELS = {label.name: label for label in PIXEL_LABELS}
+PIXEL_NAMES = tuple(_PIXELS)
+"""Of all pixel labels."""
 PAGE = Path("docs/labels.md")
 """Where the repository keeps `page()`."""
 
 
-def pixel_values(moment: Moment) -> dict[str, np.ndarray]:
-    """Every pixel label, in the type in which the table keeps it."""
-    done = {}
-    for label in PIXEL_LABELS:
-        # Each entry sees the others as they will be stored, so that files agree with each other.
-        done[label.name] = label.compute(moment, done).to(label.torch_dtype)
-    return {label.name: done[label.name].numpy().astype(label.dtype) for label in PIXEL_LABELS}
+class _Done(Mapping[str, Tensor]):
+    """Pixel labels of a picture by name, each computed when somebody first wants it.
+
+    Each entry sees the others as they will be stored, so that files agree with each other. It
+    iterates over those that are computed so far.
+    """
+
+    def __init__(self, moment: Moment) -> None:
+        self._moment, self._held = moment, dict[str, Tensor]()
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._held:
+            label = _PIXELS[name]
+            self._held[name] = label.compute(self._moment, self).to(label.torch_dtype)
+        return self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
 
 
-def object_values(moment: Moment, pixels: dict[str, np.ndarray]) -> list[dict[str, Json]]:
+class PixelValues(Mapping[str, np.ndarray]):
+    """The same, in the type in which the table keeps them; what nobody wants costs nothing."""
+
+    def __init__(self, moment: Moment) -> None:
+        self._done, self._held = _Done(moment), dict[str, np.ndarray]()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._held:
+            self._held[name] = self._done[name].numpy().astype(_PIXELS[name].dtype)
+        return self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
+def object_values(moment: Moment, pixels: Pixels) -> list[dict[str, Json]]:
     """Every object label of every road user in view, in the order of the clip."""
     seen = [
         Sighting(moment=moment, pixels=pixels, box=box, mask=pixels["instance"] == box.index)

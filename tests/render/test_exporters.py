@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
-from render.exporters import find_exporter, kitti
-from render.exporters.coco import ANNOTATIONS, polygon_mask
+from render.exporters import export, find_exporter, kitti, pictures_of
+from render.exporters.coco import ANNOTATIONS, IMAGES, polygon_mask
+from render.exporters.outlines import polygons
 from render.exporters.rle import decode, encode, mask_of_runs, run_lengths
 from render.frames import RECORDS, read_pixels, read_records
 from scenes.errors import OtherlaneError
@@ -104,13 +106,21 @@ def test_kitti_carries_pictures_and_licence(frames_folder: Path) -> None:
     assert (folder / "image_2/000000.png").read_bytes() == ours
 
 
-def test_kitti_knows_no_lens_distortion(frames_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lens", [{"distortion": [0.1, 0.0, 0.0, 0.0]}, {"fisheye": True}])
+def test_kitti_knows_no_lens_distortion(lens: dict, frames_folder: Path, tmp_path: Path) -> None:
     record = read_records(frames_folder)[0]
-    record["camera"]["distortion"] = [0.1, 0.0, 0.0, 0.0]
+    record["camera"] |= lens
     (tmp_path / RECORDS).write_text(json.dumps(record))
     (tmp_path / "dataset.json").write_text((frames_folder / "dataset.json").read_text())
     with pytest.raises(OtherlaneError, match="lens distortion"):
-        kitti.export(tmp_path, tmp_path / "out")
+        export("kitti", pictures_of([tmp_path]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_lens_that_distorts_nothing_is_a_pinhole() -> None:
+    assert kitti.check(CAMERA) is None
+    assert kitti.check(replace(CAMERA, distortion=(0.0, 0.0, 0.0, 0.0))) is None
+    assert kitti.check(replace(CAMERA, distortion=(0.0, 0.0, 0.001, 0.0))) is not None
 
 
 @pytest.mark.parametrize("yaw", [0.0, 0.5, math.pi / 2, 3.0, -3.0])
@@ -170,21 +180,28 @@ def test_coco_says_what_we_say(frames_folder: Path) -> None:
     assert content["licenses"] == [{"id": 1, "name": LICENCE, "url": ""}]
     assert len(content["images"]) == FRAMES
     ids = {image["id"]: image["file_name"] for image in content["images"]}
-    for name in ids.values():
-        assert (frames_folder / name).is_file()
+    keys = {image["id"]: image["frame"] for image in content["images"]}
+    records = {record["key"]: record for record in read_records(frames_folder)}
+    assert sorted(keys.values()) == sorted(records)
+    for number, name in ids.items():
+        ours = (frames_folder / f"frames/{keys[number]}.rgb.png").read_bytes()
+        assert (frames_folder / "exports/coco" / IMAGES / name).read_bytes() == ours
     crowds = 0
     for note in content["annotations"]:
-        key = Path(ids[note["image_id"]]).name.split(".")[0]
-        runs = decode(note["segmentation"]["counts"])
-        mask = mask_of_runs(runs, *note["segmentation"]["size"])
+        record = records[keys[note["image_id"]]]
+        key = record["key"]
+        encoded = note["segmentation"] if note["iscrowd"] else note["rle"]
+        mask = mask_of_runs(decode(encoded["counts"]), *encoded["size"])
         assert mask.sum() == note["area"]
-        record = read_records(frames_folder)[note["image_id"] - 1]
         (item,) = (x for x in record["objects"] if x["track_id"] == note["track_id"])
         crowds += note["iscrowd"]
         assert note["iscrowd"] == (item["ignored"] is not None)
         if not note["iscrowd"]:
             ours = read_pixels(frames_folder, key, ["instance"])["instance"] == item["instance"]
             assert np.array_equal(mask, ours)
+            assert note["segmentation"] == polygons(mask)
+            left, top, wide, high = note["bbox"]
+            assert [left, top, left + wide, top + high] == item["box_2d"]
     assert 0 < crowds < len(content["annotations"])
 
 
@@ -208,7 +225,7 @@ def test_ground_truth_against_itself_is_perfect(frames_folder: Path, kind: str) 
 
 
 def test_exporters_are_found_by_name() -> None:
-    assert find_exporter("kitti") is kitti.export
+    assert find_exporter("kitti") is kitti.EXPORTER
     with pytest.raises(OtherlaneError, match="no exporter has that name"):
         find_exporter("kity")
 

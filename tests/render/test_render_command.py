@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from recon.config import FieldConfig, ReconstructionConfig, SamplingConfig
 from recon.kernels.hash_grid import HashGridSpec
@@ -12,11 +13,15 @@ from recon.model import new_model
 from recon.scene import load_scene, write_scene
 from render import batch
 from render.commands import render, verify
-from render.frames import frame_files, read_dataset, read_records
-from render.view import RenderableScene
+from render.frames import frame_files, read_dataset, read_pixels, read_records
+from render.labels import table
+from render.labels.entry import Done, PixelLabel
+from render.labels.moment import Moment
+from render.labels.pixel_labels import PIXEL_LABELS
+from render.view import RenderableScene, render_view
 from scenes.errors import OtherlaneError
 from scenes.folders import Recipe, read_manifest, writing
-from tests.render.analytic import LICENCE, street
+from tests.render.analytic import CAMERA, LICENCE, street
 
 GRID = HashGridSpec(levels=2, features=2, log2_table=8, base_resolution=4, per_level_scale=2.0)
 CONFIG = ReconstructionConfig(
@@ -135,6 +140,12 @@ def test_finished_frames_outlive_a_failed_export(
     [
         ({"workers": 0}, "--workers"),
         ({"min_px": -1}, "--min-px"),
+        ({"size": "16x16"}, "--size: 16x16 squeezes pictures of 96x48"),
+        ({"frames": "0:400:4"}, "on to 400"),
+        ({"labels": ("rgb", "instanse")}, "no pixel label"),
+        ({"labels": ("instance",), "preview": False}, "format kitti: holds no rgb"),
+        ({"labels": ("rgb", "range_m"), "preview": False}, "format coco: holds no instance"),
+        ({"labels": ("rgb", "instance")}, "the preview: holds no range_m and no semantic"),
         ({"min_visible": 1.5}, "--min-visible"),
         ({"formats": ("kity",)}, "no exporter has that name"),
         ({"size": "12"}, "--size"),
@@ -148,6 +159,102 @@ def test_what_cannot_be_rendered_leaves_nothing(
     with pytest.raises(OtherlaneError, match=said):
         render(scene_folder, out=tmp_path / "frames", **wrong)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("lens", [{"distortion": (0.1, 0.0, 0.0, 0.0)}, {"fisheye": True}])
+def test_what_cannot_be_exported_is_refused_before_the_first_ray(
+    lens: dict, scene_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bent = _bent(scene_folder, tmp_path / "scene", lens)
+
+    def never(*_args: object, **_kwargs: object) -> int:
+        raise AssertionError("nothing may be rendered")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "run_job", never)
+        with pytest.raises(OtherlaneError, match="kitti: KITTI's layout has no lens distortion"):
+            render(bent, out=tmp_path / "frames")
+    assert not (tmp_path / "frames").exists()
+    made = render(bent, out=tmp_path / "frames", formats=("coco",), preview=False, frames="0")
+    assert made["frames"] == 1
+
+
+def _bent(scene_folder: Path, out: Path, lens: dict) -> Path:
+    scene = load_scene(scene_folder)
+    (stream,) = scene.clip.cameras
+    cameras = (replace(stream, camera=replace(stream.camera, **lens)),)
+    with writing(out, Recipe(kind="scene", inputs={}, config={})) as partial:
+        clip = replace(scene.clip, cameras=cameras)
+        write_scene(partial, out, clip, CONFIG, new_model(clip, CONFIG), {})
+    return out
+
+
+def test_only_what_is_asked_for_is_stored(scene_folder: Path, tmp_path: Path) -> None:
+    full, small = tmp_path / "full", tmp_path / "small"
+    asked = {"frames": "1", "preview": False, "keep_rejected": True}  # nobody saw anything
+    render(scene_folder, out=full, **asked)
+    wanted = ("rgb", "instance")
+    render(scene_folder, out=small, labels=("instance", "rgb"), **asked)
+    held = {path.name for path in (small / "frames").iterdir()}
+    assert held == {"000001.rgb.png", "000001.instance.png"}
+    assert read_dataset(small)["pixel_labels"] == list(wanted)
+    assert read_pixels(small, "000001").keys() == set(wanted)
+    for name, value in read_pixels(full, "000001", wanted).items():
+        assert np.array_equal(value, read_pixels(small, "000001")[name])
+    said = ("objects", "camera", "world_from_camera")
+    for ours, theirs in zip(read_records(small), read_records(full), strict=True):
+        assert {name: ours[name] for name in said} == {name: theirs[name] for name in said}
+    with pytest.raises(OtherlaneError, match="holds no z_m") as refused:
+        read_pixels(small, "000001", ["z_m"])
+    assert refused.value.fix == "otherlane render with --labels rgb z_m instance"
+    checked = verify(small)
+    assert checked["ok"]
+    unchecked = checked["unchecked"]
+    assert isinstance(unchecked, list)
+    assert "depth along rays and axis agree (needs range_m and z_m)" in unchecked
+    assert not any("needs instance" in words for words in unchecked)
+    assert verify(full)["unchecked"] == []
+    exported = (small / "exports/coco/annotations/instances_all.json").read_text()
+    assert exported.count('"iscrowd"') > 0
+    with pytest.raises(OtherlaneError, match="another pixel_labels"):
+        render(scene_folder, out=small, frames="1", preview=False)
+
+
+def test_what_nobody_asks_for_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, asked = street(), list[str]()
+    for label in PIXEL_LABELS:
+
+        def compute(moment: Moment, done: Done, label: PixelLabel = label) -> Tensor:
+            asked.append(label.name)
+            return label.compute(moment, done)
+
+        monkeypatch.setitem(table._PIXELS, label.name, replace(label, compute=compute))
+    pose = scene.clip.world_from_camera(0, 0)
+    frame = render_view(scene, CAMERA, pose, time_us=0, labels=("rgb", "instance"))
+    assert list(frame.pixels) == ["rgb", "instance"]
+    assert frame.objects
+    assert not {"linear", "opacity", "z_m", "normal", "semantic"} & set(asked)
+    assert len(set(asked)) == len(asked)
+
+
+def test_frames_can_be_counted_from_the_window(scene_folder: Path, tmp_path: Path) -> None:
+    late = SLIDE.replace("end_us = 200_000", "start_us = 100_000")
+    (tmp_path / "late.toml").write_text(late)
+    options = {"scenario": tmp_path / "late.toml", "preview": False, "formats": ()}
+    render(scene_folder, out=tmp_path / "a", frames="::2", **options)
+    assert [record["key"] for record in read_records(tmp_path / "a")] == ["000001", "000003"]
+    render(scene_folder, out=tmp_path / "b", frames="+0:+2", **options)
+    assert [record["key"] for record in read_records(tmp_path / "b")] == ["000001", "000002"]
+    with pytest.raises(OtherlaneError, match="back to 0"):
+        render(scene_folder, out=tmp_path / "c", frames="0:4:2", **options)
+
+
+def test_pictures_are_squeezed_only_if_that_is_meant(scene_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "frames"
+    render(scene_folder, out=out, frames="0", size="16x16", stretch=True, preview=False)
+    camera = read_records(out)[0]["camera"]
+    assert (camera["width"], camera["height"]) == (16, 16)
+    assert camera["fy"] == pytest.approx(2.0 * camera["fx"])
 
 
 def test_a_clip_is_not_a_scene(tmp_path: Path) -> None:

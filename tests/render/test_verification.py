@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import render.commands
+from render.exporters.coco import ANNOTATIONS
 from render.frames import encode_frame, read_pixels, read_records
 from render.labels.gate import LabelGate
 from render.verification import frame_problems
@@ -39,7 +40,7 @@ def test_a_flipped_bit_is_found(copy: Path, name: str) -> None:
 
 
 def test_a_missing_file_is_found(copy: Path) -> None:
-    (copy / "exports/coco/annotations.json").unlink()
+    (copy / "exports/coco" / ANNOTATIONS).unlink()
     assert not render.commands.verify(copy)["ok"]
 
 
