@@ -29,6 +29,8 @@ from scenes.semantics import Semantic
 
 GROWN = (1.1, 1.15, 1.08)
 """Sides of a field's box over those of the labelled one: length, width, height."""
+CLEARANCE_M = 0.2
+"""So much above the bottom of a labelled box belongs to the ground [m]."""
 LIMBED = frozenset({Semantic.PERSON, Semantic.SITTING_PERSON, Semantic.CYCLIST, Semantic.BICYCLE})
 """Whoever moves more than as a whole."""
 OBSERVED, MIRRORED = 2, 1
@@ -136,6 +138,11 @@ class Crowd(nn.Module):
         self.register_buffer("known", torch.stack(known).float(), persistent=False)
         moves = torch.tensor([float(actor.is_moving) for actor in actors])
         self.register_buffer("moves", moves, persistent=False)
+        # whoever moves is, at each moment, where nothing that stands still can be: its field has to
+        # explain its pictures, not a copy of it that the static scene paints
+        self.alone_above = tuple(
+            low_share(float(actor.size_m[2])) if actor.is_moving else 1.0 for actor in actors
+        )
         self.register_buffer("hits", torch.zeros(len(actors), SUPPORT_RESOLUTION**3))
 
     def __len__(self) -> int:
@@ -169,6 +176,7 @@ class Crowd(nn.Module):
                 unit_from_world=maps[:, k],
                 id=number,
                 latent=latents[k].repeat(1 + mirrored, 1) if self.limbed(k) else None,
+                alone_above=self.alone_above[k],
             )
             for k, number in enumerate(self.ids)
         ]
@@ -214,6 +222,11 @@ def support_of(hits: Float[Tensor, "cells"], unit: Float[Tensor, "n 3"]) -> UInt
     direct, mirrored = (near[cell_index(x, side)] for x in (unit, other))
     found = torch.where(mirrored, MIRRORED, 0)
     return torch.where(direct, OBSERVED, found).to(torch.uint8)
+
+
+def low_share(height_m: float) -> float:
+    """Where the ground's part of a field's box ends in its unit cube, by the label's height."""
+    return (CLEARANCE_M / height_m - 0.5) / GROWN[2] + 0.5
 
 
 def unit_from_box(size_m: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3 4"]:

@@ -9,11 +9,9 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from recon.crowd import GROWN, Crowd, Whereabouts
+from recon.crowd import Crowd, Whereabouts, low_share
 from recon.space import Block
 
-CLEARANCE_M = 0.2
-"""So much above the bottom of a labelled box belongs to the ground [m]."""
 CORNERS = torch.tensor([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
 
 
@@ -30,11 +28,6 @@ def emptied_cells(
                 low = low_share(float(crowd.size_m[k, 2]))
                 found.append(_within(item.unit_from_world[0].cpu(), low, block, side))
     return torch.unique(torch.cat(found))
-
-
-def low_share(height_m: float) -> float:
-    """Where the ground's part of a field's box ends in its unit cube, by the label's height."""
-    return (CLEARANCE_M / height_m - 0.5) / GROWN[2] + 0.5
 
 
 def _within(

@@ -173,6 +173,9 @@ class Instance:
     """What it is like at each moment, where its field depends on that."""
     samples: int | None = None
     """Intervals between entry and exit of its box; None is as many as `SamplingConfig` says."""
+    alone_above: float = 1.0
+    """Above this share of its cube's height it is alone: what the static scene has in there is
+    empty, as long as it is there. 1 leaves the static scene as it is."""
 
 
 ABSENT = torch.tensor([[0.0, 0.0, 0.0, 2.0]]).repeat(3, 1)

@@ -1,7 +1,8 @@
 """The three operations on a field: `march`, `query`, `transmittance`. Everything composes them.
 
 This is their definition. A ray's samples are the steps through the static scene
-(`recon.sampling`; steps that are not looked at are empty) and, for each instance whose box the
+(`recon.sampling`; steps that are not looked at are empty, and so are those where an instance is
+alone) and, for each instance whose box the
 ray crosses, equal intervals between its entry and exit; together they are ordered by distance.
 Density is constant in an interval, and emission-absorption compositing gives each a weight
 (`render_weights`); what passes shows the sky.
@@ -17,7 +18,7 @@ from torch import Tensor
 from recon.config import SamplingConfig
 from recon.field import Instance, RadianceField
 from recon.kernels.compositing import expected_distance, median_distance
-from recon.parts import Part, instance_part, static_part
+from recon.parts import Part, alone, instance_part, static_part
 from recon.rays import Rays
 from recon.sampling import Steps, choose_steps
 from recon.space import Block
@@ -114,6 +115,9 @@ def march(
         pixel_angle=rays.pixel_angle,
         moment=rays.moment,
     )
+    for item in instances:
+        if item.alone_above < 1.0:
+            steps = steps.but(alone(item, still, steps.middle_m))
     if termination > 0.0 and torch.is_grad_enabled():
         # first see how far light gets, so that nothing hidden is kept for the backward pass
         with torch.no_grad():

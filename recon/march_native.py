@@ -93,6 +93,7 @@ class NativeScene:
                 _array(item.unit_from_world.float()),
                 _optional(item.latent),
                 item.samples or sampling.instance_samples,
+                item.alone_above,
             )
             for item in (self.instances if instances is None else instances)
         ]
@@ -163,7 +164,7 @@ class NativeScene:
     ) -> Float[Tensor, "rays"]:
         """`recon.march.transmittance` with the parameters last taken over, without gradients."""
         light = torch.empty(len(rays))
-        scene = self.placed(sampling, growth, 0.0)
+        scene = self.placed(sampling, growth, 0.0, ())
         arrays = (rays.origins_m, rays.directions, rays.pixel_angle, _shift(rays, None), until_m)
         scene.transmittance(*(_array(x) for x in arrays), light, threads())
         return light

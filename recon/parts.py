@@ -135,6 +135,20 @@ def instance_part(instance: Instance, rays: Rays, samples: int) -> Part:
     )
 
 
+@torch.no_grad()
+def alone(
+    instance: Instance, rays: Rays, middle_m: Float[Tensor, "rays steps"]
+) -> Bool[Tensor, "rays steps"]:
+    """At which distances along rays an instance is alone (see `Instance.alone_above`)."""
+    affine, _ = at_moments(instance, rays)
+    linear, offset = affine[..., :3], affine[..., 3]
+    origins = torch.einsum("nij,nj->ni", linear, rays.origins_m) + offset
+    along = torch.einsum("nij,nj->ni", linear, rays.directions)
+    low = torch.tensor([0.0, 0.0, instance.alone_above]).to(origins)
+    entry, leave = cross_box(origins, along, low, 1.0)
+    return (middle_m > entry.clamp_min(0.0)[:, None]) & (middle_m < leave[:, None])
+
+
 def at_moments(
     instance: Instance, rays: Rays
 ) -> tuple[Float[Tensor, "rays 3 4"], Float[Tensor, "rays latents"] | None]:

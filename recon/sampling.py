@@ -46,6 +46,11 @@ class Steps:
         """Where each step is looked at [m]."""
         return 0.5 * (self.near_m + self.far_m)
 
+    def but(self, hidden: Bool[Tensor, "rays steps"]) -> "Steps":
+        """These steps, where hidden ones are not looked at."""
+        kept = ~hidden[self.looked_at]
+        return replace(self, looked_at=self.looked_at & ~hidden, unit=self.unit[kept])
+
     def only(self, place: Int64[Tensor, "looks"], unit: Float[Tensor, "looks 3"]) -> "Steps":
         """These steps, looked at nowhere but at `place` (numbers among rays times steps)."""
         place, order = torch.sort(place)

@@ -18,6 +18,7 @@ from recon.crowd import (
     Crowd,
     box_correction,
     in_time,
+    low_share,
     square,
     support_of,
     unit_from_box,
@@ -57,6 +58,8 @@ class Look:
     """Where training pictures showed its surface; None knows all of it."""
     light: Baked | None = None
     """None does not know, or is at home."""
+    alone: bool = False
+    """Whether the static scene has nothing where it is (see `Instance.alone_above`)."""
     samples: int | None = None
     """Into so many steps a ray through its box is cut; None leaves it to the scene."""
 
@@ -162,6 +165,7 @@ def looks_of(crowd: Crowd | None) -> dict[int, Look]:
             corrections=crowd.corrections[k],
             knot_us=crowd.knot_us,
             hits=crowd.hits[k],
+            alone=crowd.alone_above[k] < 1.0,
         )
         for k, number in enumerate(crowd.ids)
     }
@@ -241,4 +245,5 @@ def _instance(
         id=actor.id,
         latent=latent,
         samples=look.samples,
+        alone_above=low_share(float(actor.size_m[2])) if look.alone else 1.0,
     )

@@ -51,7 +51,7 @@ def scene(clip: Clip) -> Scene:
 def without_field(scene: Scene, number: int) -> Scene:
     """The same, where the field of somebody is empty: only the static scene shows it."""
     look = scene.looks[number]
-    dark = replace(look, field=deepcopy(look.field))
+    dark = replace(look, field=deepcopy(look.field), alone=False)
     dark.field.log_initial = -100.0
     return replace(scene, looks={**scene.looks, number: dark}, native=None)
 

@@ -39,6 +39,7 @@ struct Instance { // recon.field.Instance
     const float *unit_from_world; // [moments, 3, 4]
     const float *latent;          // [moments, latents], or null: all 0
     int samples;                  // between entry and exit
+    float alone_above;            // share of the cube's height above which nothing else is in it
 };
 
 struct Scene {

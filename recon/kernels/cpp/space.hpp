@@ -110,13 +110,54 @@ static inline bool goes_somewhere(const Rays &rays, long ray) {
     return std::isfinite(o[0] + o[1] + o[2] + d[0] + d[1] + d[2]);
 }
 
-// Appends the steps of ray `ray`, called `name`, that lie in occupied cells; returns the new count.
+// A ray in the unit cube of an instance, and where it crosses the part of it above a height.
+struct Crossing {
+    float from[3], along[3], entry = 0.0f, leave = INFINITY;
+
+    Crossing(const Instance &instance, const Rays &rays, long ray, float above) {
+        const float *m = instance.unit_from_world + 12 * rays.at(ray), *o = rays.origins_m + 3 * ray,
+                    *d = rays.directions + 3 * ray;
+        for (int a = 0; a < 3; a++) {
+            const float *row = m + 4 * a, low = a == 2 ? above : 0.0f;
+            from[a] = row[0] * o[0] + row[1] * o[1] + row[2] * o[2] + row[3];
+            along[a] = row[0] * d[0] + row[1] * d[1] + row[2] * d[2];
+            const float safe = std::fabs(along[a]) < 1e-12f ? 1e-12f : along[a];
+            const float first = (low - from[a]) / safe, second = (1.0f - from[a]) / safe;
+            entry = std::max(entry, std::min(first, second));
+            leave = std::min(leave, std::max(first, second));
+        }
+    }
+};
+
+// Where along a ray the static scene has nothing, since an instance is alone there.
+struct Alone {
+    std::vector<float> from_m, to_m;
+
+    Alone(const Scene &scene, const Rays &rays, long ray) {
+        if (rays.at(ray) < 0) return;
+        for (const Instance &instance : scene.instances) {
+            if (!(instance.alone_above < 1.0f)) continue;
+            const Crossing found(instance, rays, ray, instance.alone_above);
+            if (!(found.leave > found.entry)) continue;
+            from_m.push_back(found.entry), to_m.push_back(found.leave);
+        }
+    }
+    bool at(float middle_m) const {
+        for (size_t k = 0; k < from_m.size(); k++)
+            if (middle_m > from_m[k] && middle_m < to_m[k]) return true;
+        return false;
+    }
+};
+
+// Appends the steps of ray `ray`, called `name`, that lie in occupied cells and where no
+// instance is alone; returns the new count.
 static long find_steps(const Scene &scene, const Steps &steps, const Rays &rays, long ray, int name,
                        Places &into, long at) {
     if (!goes_somewhere(rays, ray)) return at;
     alignas(64) float x[kLanes], y[kLanes], z[kLanes], near_m[kLanes], far_m[kLanes], foot[kLanes];
     alignas(64) int32_t cells[kLanes];
     const float width = rays.pixel_angle[ray] * kFootprintStd;
+    const Alone alone(scene, rays, ray);
     for (int i = 0; i < steps.count; i += kLanes) {
         const Vec a = steps.edge(i, rays.shift[ray]), b = steps.edge(i + 1, rays.shift[ray]);
         const Vec middle = 0.5f * (a + b);
@@ -130,7 +171,7 @@ static long find_steps(const Scene &scene, const Steps &steps, const Rays &rays,
         store(near_m, a), store(far_m, b);
         store(foot, middle * width * unit_per_metre(scene, unit));
         for (int k = 0; k < lanes; k++) {
-            if (!scene.occupied[cells[k]]) continue;
+            if (!scene.occupied[cells[k]] || alone.at(0.5f * (near_m[k] + far_m[k]))) continue;
             into.x[at] = x[k], into.y[at] = y[k], into.z[at] = z[k];
             into.near_m[at] = near_m[k], into.far_m[at] = far_m[k];
             into.footprint[at] = foot[k], into.ray[at] = name, into.step[at] = i + k;
@@ -144,20 +185,16 @@ static long find_steps(const Scene &scene, const Steps &steps, const Rays &rays,
 static long find_instance(const Instance &instance, const Rays &rays, long ray,
                           int name, Places &into, long at) {
     if (rays.at(ray) < 0 || !goes_somewhere(rays, ray)) return at;
-    const float *m = instance.unit_from_world + 12 * rays.at(ray), *o = rays.origins_m + 3 * ray,
-                *d = rays.directions + 3 * ray;
-    float from[3], along[3], entry = 0.0f, leave = INFINITY, volume = 1.0f;
+    const Crossing crossing(instance, rays, ray, 0.0f);
+    const float *from = crossing.from, *along = crossing.along;
+    const float entry = crossing.entry, leave = crossing.leave;
+    if (!(leave > entry)) return at;
+    const float *m = instance.unit_from_world + 12 * rays.at(ray);
+    float volume = 1.0f;
     for (int a = 0; a < 3; a++) {
         const float *row = m + 4 * a;
-        from[a] = row[0] * o[0] + row[1] * o[1] + row[2] * o[2] + row[3];
-        along[a] = row[0] * d[0] + row[1] * d[1] + row[2] * d[2];
         volume *= std::sqrt(row[0] * row[0] + row[1] * row[1] + row[2] * row[2]);
-        const float safe = std::fabs(along[a]) < 1e-12f ? 1e-12f : along[a];
-        const float first = -from[a] / safe, second = (1.0f - from[a]) / safe;
-        entry = std::max(entry, std::min(first, second));
-        leave = std::min(leave, std::max(first, second));
     }
-    if (!(leave > entry)) return at;
     const float width = rays.pixel_angle[ray] * kFootprintStd * std::cbrt(volume);
     for (int i = 0; i < instance.samples; i++, at++) {
         const float a = entry + (leave - entry) * ((float)i / (float)instance.samples);
