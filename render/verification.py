@@ -85,7 +85,7 @@ def frame_problems(folder: Path, record: Mapping[str, Json]) -> list[Problem]:
     """Laws of labels that one picture breaks."""
     try:
         pixels = read_pixels(folder, record["key"])
-        laws = (_poses, _depth, _sky_and_classes, _instances, _boxes)
+        laws = (_poses, _depth, _sky_and_classes, _instances, _boxes, _ignored)
         found = list(_shapes(record, pixels))
         found = found or [wrong for law in laws for wrong in law(record, pixels)]
     except OtherlaneError as error:
@@ -189,6 +189,17 @@ def _boxes(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
             yield f"{name}: has an ignore region if and only if it is not rendered"
         if _unseen(camera, np.array(item["camera_from_box"]), np.array(item["size_m"])):
             yield f"{name}: lies behind the camera"
+
+
+def _ignored(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
+    del pixels
+    camera = camera_of(record)
+    for place, region in enumerate(record.get("ignore_regions", ())):
+        corners = np.array(region["polygon"], dtype=np.float64)
+        if corners.ndim != 2 or corners.shape[0] < 3 or not region["reason"]:
+            yield f"ignore region {place} is no polygon with a reason"
+        elif np.any((corners < 0.0) | (corners > [camera.width, camera.height])):
+            yield f"ignore region {place} leaves the picture"
 
 
 def _unseen(

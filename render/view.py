@@ -22,6 +22,7 @@ from render.labels.entry import Json
 from render.labels.moment import Moment
 from render.labels.normals import surface_normals
 from render.labels.table import frame_values, object_values, pixel_values
+from render.labels.unlabelled import ignore_regions
 from scenes.actor import Actor
 from scenes.camera import Camera, camera_rays
 from scenes.clip import Clip
@@ -219,6 +220,7 @@ def _moment(
             whose(march, staged, instance_numbers(actors, scene.clip.actors), rays)
         ).view(size),
         support=support(march, staged, rays).view(size),
+        ignore_regions=ignore_regions(scene, stream, camera, world_from_camera, time_us),
         ego=ego,
         origins_m=torch.from_numpy(origins).view(*size, 3),
         directions=torch.from_numpy(directions).view(*size, 3),

@@ -2,8 +2,10 @@
 
 Boxes are [left, top, width, height] with pixel edges on whole numbers, as ours. Masks are
 run-length encoded. A road user that is not rendered is a crowd region (`iscrowd` 1), which COCO's
-evaluators leave out of every score; one that no pixel shows is left out. The licence is the
-drive's own. Pictures are referred to by their place in the folder of frames.
+evaluators leave out of every score; one that no pixel shows is left out. What the drive left
+unlabelled is a crowd region of every category, because nobody knows who is there, and has the
+track id -1. The licence is the drive's own. Pictures are referred to by their place in the folder
+of frames.
 """
 
 import json
@@ -49,6 +51,11 @@ def export(frames_folder: Path, out: Path) -> Path:
             if mask.any():
                 numbered = {"id": len(annotations) + 1, "image_id": image_id}
                 annotations.append(numbered | _annotation(item, mask))
+        for region in record.get("ignore_regions", ()):
+            mask = polygon_mask(region["polygon"], instance.shape)
+            for kind in sorted(ACTOR_KINDS):
+                numbered = {"id": len(annotations) + 1, "image_id": image_id}
+                annotations.append(numbered | _unlabelled(kind, mask))
     content = {
         "info": {"description": dataset["drive"], "version": dataset["otherlane"]},
         "licenses": [{"id": 1, "name": dataset["licence"], "url": ""}],
@@ -106,4 +113,18 @@ def _annotation(item: Mapping[str, Json], mask: Bool[np.ndarray, "h w"]) -> dict
         "track_id": item["track_id"],
         "truncation": item["truncation"],
         "occlusion": item["occlusion"],
+    }
+
+
+def _unlabelled(kind: Semantic, mask: Bool[np.ndarray, "h w"]) -> dict[str, Json]:
+    box = tight_box_px(mask)
+    assert box is not None  # polygon_mask holds a pixel at least
+    left, top, right, bottom = box
+    return {
+        "category_id": int(kind),
+        "bbox": [left, top, right - left, bottom - top],
+        "area": int(mask.sum()),
+        "segmentation": encode(mask),
+        "iscrowd": 1,
+        "track_id": -1,
     }

@@ -1,5 +1,6 @@
 """What every label is computed from: one march through the scene, for one picture."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,5 +51,7 @@ class Moment:
     """Of its surface there: 2 where training pictures showed it, 1 where only its mirror image."""
     range_m: Float[Tensor, "h w"]
     """First surface along each ray [m]; inf for sky."""
+    ignore_regions: tuple[Mapping[str, object], ...] = ()
+    """What the drive left unlabelled, as the table says."""
     ego: Ego | None = None
     """How the car that carries the camera moves, where that is known."""
