@@ -51,6 +51,7 @@ def _until(stream: ImageStream, until_us: int) -> ImageStream:
         time_us=stream.time_us[:count],
         files=stream.files[:count],
         exposure=stream.exposure[:count],
+        unlabelled=stream.unlabelled and stream.unlabelled.before_frame(count),
     )
 
 

@@ -178,6 +178,17 @@ def _unseen(
     return bool(np.isnan(camera.project(between.reshape(-1, 3))).any(axis=1).all())
 
 
+def _left_unlabelled(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
+    del pixels
+    camera = camera_of(record)
+    for place, region in enumerate(record.get("ignore_regions", ())):
+        corners = np.array(region["polygon"], dtype=np.float64)
+        if corners.ndim != 2 or corners.shape[0] < 3 or not region["reason"]:
+            yield f"ignore region {place} is no polygon with a reason"
+        elif np.any((corners < 0.0) | (corners > [camera.width, camera.height])):
+            yield f"ignore region {place} leaves the picture"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Law:
     """What labels of a picture keep."""
@@ -206,4 +217,5 @@ LAWS = (
         says="observed shares are those of pixels", needs=("observed", "instance"), broken=_observed
     ),
     Law(says="who is ignored has a region, in front", needs=(), broken=_regions),
+    Law(says="what is unlabelled is in the picture", needs=(), broken=_left_unlabelled),
 )

@@ -114,6 +114,10 @@ def labelled(
         else:
             _draw_ignored(layer, draw, item, scale)
         picture.paste(layer, mask=layer)
+    for region in record.get("ignore_regions", ()):
+        layer = Image.new("RGBA", large)
+        _draw_ignored(layer, ImageDraw.Draw(layer), {"ignore_region": region["polygon"]}, scale)
+        picture.paste(layer, mask=layer)
     draw = ImageDraw.Draw(picture)
     for item in ordered:
         _draw_tag(draw, item, scale, large)

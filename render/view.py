@@ -23,6 +23,7 @@ from render.labels.gate import LabelGate
 from render.labels.moment import Moment
 from render.labels.normals import surface_normals
 from render.labels.table import PIXEL_NAMES, PixelValues, frame_values, object_values
+from render.labels.unlabelled import ignore_regions
 from render.observed import observed_pixels
 from scenes.actor import Actor
 from scenes.camera import Camera, camera_rays
@@ -229,6 +230,7 @@ def _moment(
         observed=observed_pixels(scene, march, known, origins, directions, middle[:3, 2]).view(
             size
         ),
+        ignore_regions=ignore_regions(scene, stream, camera, world_from_camera, time_us),
         ego=ego,
         doubtful=doubtful(scene, assets),
         gate=gate,

@@ -21,6 +21,7 @@ from scenes.geometry import rigid_problem
 from scenes.images import read_image
 from scenes.lidar import Lidar, Sweep
 from scenes.trajectory import Trajectory
+from scenes.unlabelled import Unlabelled
 
 DAMAGE = (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile, zlib.error)
 """What reading a damaged .npz may raise."""
@@ -42,6 +43,8 @@ class ImageStream:
     """One picture for each time."""
     exposure: Float64[np.ndarray, "n"]
     """Exposure of each picture relative to the others, positive; all 1 where unknown."""
+    unlabelled: Unlabelled | None = None
+    """Where the drive left road users unlabelled; None where it does not say."""
 
     def __post_init__(self) -> None:
         if not len(self.time_us) == len(self.files) == len(self.exposure) > 0:
@@ -52,6 +55,9 @@ class ImageStream:
             raise ValueError(f"camera {self.name}: ego_from_camera: {problem}")
         if not np.all(np.isfinite(self.exposure)) or np.any(self.exposure <= 0):
             raise ValueError(f"camera {self.name}: exposure must be finite and positive")
+        regions = self.unlabelled
+        if regions is not None and np.any(regions.frame_index >= len(self)):
+            raise ValueError(f"camera {self.name}: a region names a picture that does not exist")
 
     def __len__(self) -> int:
         return len(self.files)
@@ -202,7 +208,10 @@ class Clip:
             return False
         (header, arrays), (theirs, their_arrays) = pack(self), pack(other)
         same = arrays.keys() == their_arrays.keys() and header == theirs
-        return same and all(np.array_equal(arrays[key], their_arrays[key]) for key in arrays)
+        return same and all(
+            np.array_equal(values, their_arrays[key], equal_nan=values.dtype.kind == "f")
+            for key, values in arrays.items()
+        )
 
     def world_from_camera(self, stream: int, time_us: int) -> Float64[np.ndarray, "4 4"]:
         """Pose of a camera at any time of the drive [m]."""

@@ -20,6 +20,7 @@ from scenes.folders import Recipe, is_finished, read_manifest, sha256, write_jso
 from scenes.lidar import Lidar
 from scenes.semantics import Semantic
 from scenes.trajectory import Trajectory
+from scenes.unlabelled import Unlabelled
 
 HEADER, ARRAYS = "clip.json", "arrays.npz"
 
@@ -66,6 +67,8 @@ class Header:
     notes: tuple[str, ...]
 
 
+UNLABELLED = ("frame_index", "rectangle_px", "world_from_box", "size_m")
+"""Arrays of a camera's unlabelled regions."""
 VERSION = 1
 """Version of a clip's two files; a clip of another one is refused."""
 
@@ -80,6 +83,9 @@ def pack(clip: Clip, folder: Path | None = None) -> tuple[Header, dict[str, np.n
         arrays[f"camera{i}/time_us"] = images.time_us
         arrays[f"camera{i}/ego_from_camera"] = images.ego_from_camera
         arrays[f"camera{i}/exposure"] = images.exposure
+        if images.unlabelled is not None:
+            for name in UNLABELLED:
+                arrays[f"camera{i}/unlabelled/{name}"] = getattr(images.unlabelled, name)
     for i, sweeps in enumerate(clip.lidars):
         arrays[f"lidar{i}/time_us"] = sweeps.time_us
         arrays[f"lidar{i}/ego_from_lidar"] = sweeps.ego_from_lidar
@@ -139,6 +145,7 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], folder: Path) -> Clip:
             ego_from_camera=arrays[f"camera{i}/ego_from_camera"],
             time_us=arrays[f"camera{i}/time_us"],
             exposure=arrays[f"camera{i}/exposure"],
+            unlabelled=_unpack_unlabelled(i, arrays),
         )
         for i, item in enumerate(header.cameras)
     )
@@ -177,6 +184,13 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], folder: Path) -> Clip:
         to_sun=arrays.get("to_sun"),
         notes=header.notes,
     )
+
+
+def _unpack_unlabelled(camera: int, arrays: dict[str, np.ndarray]) -> Unlabelled | None:
+    """Clips of drives that do not say hold none of these arrays, and keep their hashes."""
+    if f"camera{camera}/unlabelled/{UNLABELLED[0]}" not in arrays:
+        return None
+    return Unlabelled(**{name: arrays[f"camera{camera}/unlabelled/{name}"] for name in UNLABELLED})
 
 
 def _unpack_trajectory(name: str, arrays: dict[str, np.ndarray]) -> Trajectory:

@@ -15,6 +15,7 @@ from scenes.geometry import rigid, rotation_exp
 from scenes.lidar import Lidar
 from scenes.semantics import ACTOR_KINDS
 from scenes.trajectory import Trajectory
+from scenes.unlabelled import Unlabelled
 
 
 def arrays(shape: tuple[int, ...], low: float, high: float) -> st.SearchStrategy[np.ndarray]:
@@ -142,6 +143,24 @@ def sparse_points(frames: int) -> st.SearchStrategy[SparsePoints]:
 
 
 @st.composite
+def unlabelled(draw: Callable[..., Any], frames: int) -> Unlabelled:
+    """Regions in the pictures of a camera, some with a box."""
+    count = draw(st.integers(0, 3))
+    known = draw(st.lists(st.booleans(), min_size=count, max_size=count))
+    low, size = draw(arrays((count, 2), 0.0, 50.0)), draw(arrays((count, 2), 0.5, 50.0))
+    pose, size_m = draw(transforms(count)), draw(arrays((count, 3), 0.1, 20.0))
+    pose[~np.array(known, dtype=bool)], size_m[~np.array(known, dtype=bool)] = np.nan, np.nan
+    return Unlabelled(
+        frame_index=np.array(
+            draw(st.lists(st.integers(0, frames - 1), min_size=count, max_size=count)), np.int32
+        ),
+        rectangle_px=np.concatenate([low, low + size], axis=1),
+        world_from_box=pose,
+        size_m=size_m,
+    )
+
+
+@st.composite
 def clips(draw: Callable[..., Any], folder: Path = Path("/recordings")) -> Clip:
     """Clips of every make; their pictures and sweeps need not exist."""
     words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -153,6 +172,7 @@ def clips(draw: Callable[..., Any], folder: Path = Path("/recordings")) -> Clip:
         time_us=draw(times(frames)),
         files=tuple(folder / f"{i:06d}.png" for i in range(frames)),
         exposure=draw(arrays((frames,), 0.1, 10.0)),
+        unlabelled=draw(st.none() | unlabelled(frames)),
     )
     lidar = LidarStream(
         name="top",

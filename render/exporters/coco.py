@@ -4,9 +4,10 @@ Boxes are [left, top, width, height] with pixel edges on whole numbers, as ours.
 is in `segmentation` as polygons, which cover it exactly (`render.exporters.outlines` says how holes
 are treated), and in `rle` run-length encoded. One that is ignored is a crowd region (`iscrowd` 1,
 run-length encoded, as COCO has them), which COCO's evaluators leave out of every score; one that no
-pixel shows is left out. Names and ids of pictures and annotations depend on the scenario and the
-frame alone and no two are alike, so lists of several exports can be joined. The licence is the
-drive's own.
+pixel shows is left out. What the drive left unlabelled is a crowd region of every category, because
+nobody knows who is there, and has the track id -1. Names and ids of pictures and annotations depend
+on the scenario and the frame alone and no two are alike, so lists of several exports can be joined.
+The licence is the drive's own.
 """
 
 import json
@@ -48,6 +49,12 @@ def write(pictures: Sequence[Picture], out: Path) -> None:
                 number = unique_number(picture.number, item["instance"])
                 ids = {"id": number, "image_id": picture.number}
                 annotations.append(ids | _annotation(item, mask))
+        for place, region in enumerate(picture.record.get("ignore_regions", ())):
+            mask = polygon_mask(region["polygon"], instance.shape)
+            for kind in sorted(ACTOR_KINDS):
+                number = unique_number(picture.number, "unlabelled", place, int(kind))
+                ids = {"id": number, "image_id": picture.number}
+                annotations.append(ids | _unlabelled(kind, mask))
     drives = _numbered(picture.dataset["drive"] for picture in pictures)
     versions = _numbered(picture.dataset["otherlane"] for picture in pictures)
     content = {
@@ -126,6 +133,20 @@ def _annotation(item: Mapping[str, Json], mask: Bool[np.ndarray, "h w"]) -> dict
         "track_id": item["track_id"],
         "truncation": item["truncation"],
         "occlusion": item["occlusion"],
+    }
+
+
+def _unlabelled(kind: Semantic, mask: Bool[np.ndarray, "h w"]) -> dict[str, Json]:
+    box = tight_box_px(mask)
+    assert box is not None  # polygon_mask holds a pixel at least
+    left, top, right, bottom = box
+    return {
+        "category_id": int(kind),
+        "bbox": [left, top, right - left, bottom - top],
+        "area": int(mask.sum()),
+        "segmentation": encode(mask),
+        "iscrowd": 1,
+        "track_id": -1,
     }
 
 

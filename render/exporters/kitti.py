@@ -8,7 +8,8 @@ What is converted, from our conventions to KITTI's: pixel centres lie on whole n
 subtracted from boxes and principal points); `location` is the middle of the box's bottom; a box
 turns about the camera's y axis only, so pitch and roll are lost; dimensions are height, width,
 length. KITTI's camera already is x right, y down, z forward. Classes that KITTI lacks are `Misc`.
-A road user that is ignored is a `DontCare` region; one that no pixel shows is left out.
+A road user that is ignored is a `DontCare` region, as is what the drive left unlabelled; one that
+no pixel shows is left out.
 Calibration: P2 is the camera, Tr_velo_to_cam takes the car's frame (as a lidar's: x forward, y
 left, z up) to the camera.
 """
@@ -73,7 +74,11 @@ def label_text(record: Mapping[str, Json]) -> str:
     camera = record["camera"]
     shown = [_shown(item, camera) for item in record["objects"] if is_labelled(item)]
     ignored = [_ignored(item, camera) for item in record["objects"] if is_ignored(item)]
-    return "".join(line + "\n" for line in (*shown, *ignored))
+    unlabelled = [
+        _ignored({"ignore_region": region["polygon"]}, camera)
+        for region in record.get("ignore_regions", ())
+    ]
+    return "".join(line + "\n" for line in (*shown, *ignored, *unlabelled))
 
 
 def _shown(item: Mapping[str, Json], camera: Mapping[str, Json]) -> str:

@@ -183,7 +183,7 @@ def faces_px(
     """The box's faces (bottom, top, and the four sides) as polygons [px], for drawing."""
     if camera.fisheye:
         return seen_faces_px(camera, camera_from_box, size_m)
-    polygons = [_clip(face, _near()) for face in _faces(camera_from_box, size_m)]
+    polygons = [clipped(face, _near()) for face in _faces(camera_from_box, size_m)]
     return [camera.project(_bent(p, camera)) if len(p) else np.zeros((0, 2)) for p in polygons]
 
 
@@ -225,14 +225,14 @@ def _clipped_faces(
     """Corners of what is left of each face in front of the near plane and inside the sides."""
     left = [np.zeros((0, 3))]
     for face in _faces(camera_from_box, size_m):
-        polygon = _clip(face, _near())
+        polygon = clipped(face, _near())
         for side in sides:
-            polygon = _clip(polygon, side)
+            polygon = clipped(polygon, side)
         left.append(_bent(polygon, camera))
     return np.concatenate(left)
 
 
-def _clip(polygon: Polygon, plane: Float64[np.ndarray, "3"]) -> Polygon:
+def clipped(polygon: Polygon, plane: Float64[np.ndarray, "3"]) -> Polygon:
     """The part of a convex polygon with plane . p >= 0 (near plane: z >= NEAR_M)."""
     if not len(polygon):
         return polygon

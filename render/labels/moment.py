@@ -54,6 +54,8 @@ class Moment:
     """Whether training pictures showed the same from a comparable side and distance."""
     range_m: Float[Tensor, "h w"]
     """First surface along each ray [m]; inf for sky."""
+    ignore_regions: tuple[Mapping[str, object], ...] = ()
+    """What the drive left unlabelled, as the table says."""
     ego: Ego | None = None
     """How the car that carries the camera moves, where that is known."""
     doubtful: Mapping[int, str] = field(default_factory=dict)

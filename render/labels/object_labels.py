@@ -251,4 +251,16 @@ FRAME_LABELS: tuple[FrameLabel, ...] = (
         shape="4 4",
         compute=lambda moment: objects.world_from_ego(moment).tolist(),
     ),
+    FrameLabel(
+        name="ignore_regions",
+        definition="Regions in which the drive labelled nothing though road users may be there "
+        "(KITTI's DontCare): convex polygons and the reason for each. In a recorded view they are "
+        "the drive's own. In others they are carried along by the 3D box where the drive knows "
+        "one, else by the depth of what the scene shows there in the recorded picture of the "
+        "moment; what that picture does not show, nobody has labelled or marked.",
+        unit="px",
+        dtype="object",
+        shape="regions",
+        compute=lambda moment: [dict(region) for region in moment.ignore_regions],
+    ),
 )

@@ -13,11 +13,13 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from scenes.actor import Actor
+from scenes.camera import Camera
 from scenes.errors import DriveError
 from scenes.formats.text_tables import Line, finite_number, finite_numbers, read_lines, whole_number
 from scenes.geometry import rigid
 from scenes.semantics import Semantic
 from scenes.trajectory import Trajectory
+from scenes.unlabelled import Unlabelled
 
 KINDS: Mapping[str, Semantic] = {
     "Car": Semantic.CAR,
@@ -32,7 +34,7 @@ KINDS: Mapping[str, Semantic] = {
 }
 """KITTI's classes, and what they are here."""
 IGNORED = "DontCare"
-"""KITTI's mark for 2D regions that were not labelled; they have no 3D box."""
+"""KITTI's mark for 2D regions that were not labelled; hardly any has a 3D box."""
 
 MAX_TRACKS = 1_000_000
 """Track ids are below this; they become values of instance masks."""
@@ -65,13 +67,25 @@ class Box:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Ignored:
+    """One region that was not labelled."""
+
+    frame: int
+    """Number of the picture."""
+    rectangle_px: tuple[float, float, float, float]
+    """Left, top, right, bottom; KITTI's pixels, whose centres lie on whole numbers."""
+    box: Box | None
+    """What is there, where the line says more than KITTI's placeholders."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Boxes:
     """A label file."""
 
     boxes: tuple[Box, ...]
     """In the order of the file, without the ignored ones."""
-    ignored: int
-    """How many lines were `IGNORED`."""
+    ignored: tuple[Ignored, ...]
+    """Lines that were `IGNORED`."""
 
 
 def read_boxes(path: Path, frames: range) -> Boxes:
@@ -86,7 +100,7 @@ def read_boxes(path: Path, frames: range) -> Boxes:
     """
     fix = "KITTI tracking's label file; an empty one where nothing is labelled"
     found = [_box(line, frames) for line in read_lines(path, fix)]
-    boxes = tuple(box for box in found if box is not None)
+    boxes = tuple(box for box in found if isinstance(box, Box))
     seen: dict[tuple[int, int], Box] = {}
     kinds: dict[int, Box] = {}
     for box in boxes:
@@ -98,10 +112,10 @@ def read_boxes(path: Path, frames: range) -> Boxes:
             wrong = f"track {box.track} is a {box.name} here, a {first.name} before"
             raise DriveError(box.line.place, wrong, "one class a track")
         seen[box.frame, box.track] = box
-    return Boxes(boxes=boxes, ignored=len(found) - len(boxes))
+    return Boxes(boxes=boxes, ignored=tuple(x for x in found if isinstance(x, Ignored)))
 
 
-def _box(line: Line, frames: range) -> Box | None:
+def _box(line: Line, frames: range) -> Box | Ignored:
     words = line.words
     if len(words) not in (17, 18):
         wrong = f"takes 17 words (18 with a score), here are {len(words)}"
@@ -111,23 +125,41 @@ def _box(line: Line, frames: range) -> Box | None:
         wrong = f"labels frame {frame}, but the pictures are {frames[0]} to {frames[-1]}"
         raise DriveError(line.place, wrong, "labels of these pictures only")
     if words[2] == IGNORED:
-        return None
+        return _ignored(line, frame)
     if words[2] not in KINDS:
         fix = f"one of {', '.join(KINDS)}, {IGNORED}"
         raise DriveError(line.place, f"unknown class {words[2][:40]!r}", fix)
+    box = _box_3d(line, frame, whole_number(line, "track id", words[1]))
+    _check_possible(box)
+    return box
+
+
+def _box_3d(line: Line, frame: int, track: int) -> Box:
+    words = line.words
     height, width, length = finite_numbers(line, "dimensions", words[10:13], 3)
     x, y, z = finite_numbers(line, "location", words[13:16], 3)
-    box = Box(
+    return Box(
         line=line,
         frame=frame,
-        track=whole_number(line, "track id", words[1]),
+        track=track,
         name=words[2],
         size_m=(length, width, height),
         bottom_m=(x, y, z),
         rotation_y=finite_number(line, "rotation_y", words[16]),
     )
-    _check_possible(box)
-    return box
+
+
+def _ignored(line: Line, frame: int) -> Ignored:
+    left, top, right, bottom = finite_numbers(line, "2D box", line.words[6:10], 4)
+    if left > right or top > bottom:
+        wrong = f"2D box {left:g} {top:g} {right:g} {bottom:g} is inside out"
+        raise DriveError(line.place, wrong, "left, top, right, bottom [px]")
+    # KITTI's placeholders are -1000 (sizes) and what no box can be
+    known = _box_3d(line, frame, 0)
+    if min(known.size_m) > 0.0:
+        _check_possible(known)
+    box = known if min(known.size_m) > 0.0 else None
+    return Ignored(frame=frame, rectangle_px=(left, top, right, bottom), box=box)
 
 
 def _check_possible(box: Box) -> None:
@@ -188,6 +220,39 @@ def actors_of(
             )
         )
     return tuple(actors)
+
+
+def unlabelled_of(
+    boxes: Boxes,
+    frames: range,
+    camera: Camera,
+    world_from_rectified: Float64[np.ndarray, "n 4 4"],
+) -> Unlabelled:
+    """The ignored regions of a label file, in our pixels, as far as they lie in their pictures.
+
+    Args:
+        boxes: The labels.
+        frames: Numbers of the pictures.
+        camera: Of the pictures.
+        world_from_rectified: Pose of the rectified frame of camera 0 at each picture [m].
+    """
+    index = np.array([frames.index(region.frame) for region in boxes.ignored], dtype=np.int32)
+    # KITTI puts pixel centres on whole numbers
+    rectangle = np.array([region.rectangle_px for region in boxes.ignored]).reshape(-1, 4) + 0.5
+    rectangle = np.clip(rectangle, 0.0, [camera.width, camera.height] * 2)
+    poses, sizes = np.full((len(index), 4, 4), np.nan), np.full((len(index), 3), np.nan)
+    for place, region in enumerate(boxes.ignored):
+        if region.box is not None:
+            poses[place] = world_from_rectified[index[place]] @ rectified_pose(region.box)
+            sizes[place] = region.box.size_m
+    left, top, right, bottom = rectangle.T
+    keep = (left < right) & (top < bottom)
+    return Unlabelled(
+        frame_index=index[keep],
+        rectangle_px=rectangle[keep],
+        world_from_box=poses[keep],
+        size_m=sizes[keep],
+    )
 
 
 def tracks_with_gaps(boxes: Boxes) -> list[int]:

@@ -7,7 +7,7 @@ on whole numbers, COLMAP's at +0.5 as ours: `scenes.formats.kitti_colmap` says w
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from scenes.formats.colmap_text import (
     read_colmap_images,
     read_colmap_points,
 )
-from scenes.formats.kitti_boxes import Boxes, actors_of, read_boxes, tracks_with_gaps
+from scenes.formats.kitti_boxes import Boxes, actors_of, read_boxes, tracks_with_gaps, unlabelled_of
 from scenes.formats.kitti_car import EGO_FRONT_M, EGO_SIZE_M, FRAME_US, LICENCE, kitti_ride
 from scenes.formats.kitti_colmap import Settled, intrinsics_gap, settle_camera
 from scenes.formats.kitti_text import (
@@ -69,6 +69,7 @@ def import_clip(root: Path, sequence: str | None = None) -> Clip:
         points = read_colmap_points(model.folder, model.images, ride.ours_from_recorded)
     world_from_calibrated = ride.world_from_camera() @ settled.camera_from_calibrated
     world_from_rectified = world_from_calibrated @ camera_from_rectified(projection)
+    unlabelled = unlabelled_of(boxes, pictures.numbers, settled.camera, world_from_rectified)
     return Clip(
         name=f"kitti-tracking-{name}",
         source="scenes.importers.kitti_tracking",
@@ -76,7 +77,7 @@ def import_clip(root: Path, sequence: str | None = None) -> Clip:
         ego=ride.ego,
         ego_size_m=np.array(EGO_SIZE_M),
         ego_front_m=EGO_FRONT_M,
-        cameras=(ride.stream,),
+        cameras=(replace(ride.stream, unlabelled=unlabelled),),
         points=points,
         actors=actors_of(boxes, pictures.numbers, time_us, world_from_rectified),
         notes=(*ride.notes, *_box_notes(boxes), *_point_notes(points, settled)),
@@ -119,7 +120,8 @@ def _box_notes(boxes: Boxes) -> tuple[str, ...]:
     gaps = ", ".join(str(track) for track in tracks_with_gaps(boxes))
     return (
         "times are assumed: 10 Hz from the first picture",
-        f"boxes are KITTI's, only where its camera saw them; {boxes.ignored} DontCare left out",
+        "boxes are KITTI's, only where its camera saw them; its "
+        f"{len(boxes.ignored)} DontCare regions are kept as ignore regions",
         *((f"boxes of tracks {gaps} are interpolated over gaps",) if gaps else ()),
     )
 

@@ -217,7 +217,7 @@ def test_only_what_is_asked_for_is_stored(scene_folder: Path, tmp_path: Path) ->
     exported = (small / "exports/coco/annotations/instances_all.json").read_text()
     assert exported.count('"iscrowd"') > 0
     with pytest.raises(OtherlaneError, match="another pixel_labels"):
-        render(scene_folder, out=small, frames="1", preview=False)
+        render(scene_folder, out=small, **asked)
 
 
 def test_what_nobody_asks_for_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
