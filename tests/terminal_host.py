@@ -31,8 +31,8 @@ class Order:
     """Whether a new interpreter runs it, as the shell would start it."""
     interrupt_at: str | None = None
     """Ctrl-C is pressed when the output so far matches this."""
-    interrupt_after_s: float | None = None
-    """Ctrl-C is pressed after so long [s]."""
+    presses: int = 1
+    """How often."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +87,8 @@ def _work() -> None:
             columns=order.columns,
             colour=order.colour,
             folder=Path(order.folder),
-            interrupt_at=_moment(order),
+            interrupt_at=_moment(order.interrupt_at),
+            presses=order.presses,
         )
         print(json.dumps(asdict(session)), flush=True)
 
@@ -98,13 +99,10 @@ def _main(words: tuple[str, ...]) -> Callable[[], int]:
     return lambda: main(list(words))
 
 
-def _moment(order: Order) -> Callable[[str, float], bool] | None:
-    pattern, after_s = order.interrupt_at, order.interrupt_after_s
-    if pattern is not None:
-        return lambda said, _: re.search(pattern, said) is not None
-    if after_s is not None:
-        return lambda _, passed: passed > after_s
-    return None
+def _moment(pattern: str | None) -> Callable[[str], bool] | None:
+    if pattern is None:
+        return None
+    return lambda said: re.search(pattern, said) is not None
 
 
 if __name__ == "__main__":
