@@ -19,8 +19,11 @@ from scenes.images import read_image
 Json = Any
 THIRDS = ("photo", "render", "error, times 4")
 TRUTH_THIRDS = ("exact truth", "render", "error, times 4")
+SAID = "a lane change of 3 m to the left, that nobody drove"
 ENLARGED = 2
 """How much larger than it was rendered a picture is shown, at most."""
+WHOLE = 0.05
+"""A road user of which a smaller share lies outside the picture is whole."""
 DARK = 24
 """Below this, of 255, a pixel is dark."""
 
@@ -37,9 +40,13 @@ def demo_report(
         made: What `render` said.
     """
     frames, evaluation = out / "lane_change", out / "evaluation"
-    shown = telling_record(frames, read_records(frames), clip)
-    best = np.asarray(preview_picture(frames, shown, clip))
+    records = read_records(frames)
+    shown = telling_record(frames, records, clip)
     left_m = beside_the_drive_m(shown, clip)
+    half = min(records, key=lambda one: abs(beside_the_drive_m(one, clip) - 0.5 * left_m))
+    best, poster = (
+        np.asarray(preview_picture(frames, one, clip, title=SAID)) for one in (shown, half)
+    )
     held = sorted(evaluation.glob("front_*.png"))[1]
     furthest_m, furthest = max((_shift_m(path), path) for path in evaluation.glob("off_path_*.png"))
     return Report(
@@ -58,7 +65,7 @@ def demo_report(
             ),
         ],
         video=Path(str(made["preview"])),
-        poster=best,
+        poster=poster,
         more_pictures=[
             Picture(
                 image=beside_each_other(read_image(held), THIRDS),
@@ -188,10 +195,14 @@ def telling_record(
 
 
 def _worth(folder: Path, record: Mapping[str, Json]) -> float:
-    """Share of a picture that labelled road users cover, less the share that is dark."""
+    """Share of a picture that whole labelled road users cover, less the share that is dark."""
     rgb = read_pixels(folder, record["key"], ("rgb",))["rgb"]
     dark = float((rgb.max(axis=-1) < DARK).mean())
-    labelled_px = sum(x["visible_px"] for x in record["objects"] if x["box_2d"] is not None)
+    labelled_px = sum(
+        item["visible_px"]
+        for item in record["objects"]
+        if item["box_2d"] is not None and item["truncation"] < WHOLE
+    )
     largest = rgb.shape[0] * rgb.shape[1] / 4  # one car that fills the picture tells little
     return min(labelled_px, largest) / largest - 2.0 * dark
 

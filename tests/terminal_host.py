@@ -33,6 +33,8 @@ class Order:
     """Ctrl-C is pressed when the output so far matches this."""
     presses: int = 1
     """How often."""
+    plain: bool = False
+    """Whether `prove` finds worlds that cost nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +85,7 @@ def _work() -> None:
     for line in sys.stdin:
         order = Order(**json.loads(line))
         session = run_on_terminal(
-            executed([str(OTHERLANE), *order.words]) if order.fresh else _main(order.words),
+            executed([str(OTHERLANE), *order.words]) if order.fresh else _main(order),
             columns=order.columns,
             colour=order.colour,
             folder=Path(order.folder),
@@ -93,10 +95,22 @@ def _work() -> None:
         print(json.dumps(asdict(session)), flush=True)
 
 
-def _main(words: tuple[str, ...]) -> Callable[[], int]:
+def _main(order: Order) -> Callable[[], int]:
     from render.cli import main
 
-    return lambda: main(list(words))
+    def run() -> int:
+        if order.plain:
+            import recon.recipes
+            import render.prove.stages as stages
+            from tests.render.test_prove_run import plain_worlds
+            from tests.scene_maker import tiny_config
+
+            recon.recipes.RECIPES["tiny"] = lambda _: tiny_config()
+            for name, stand_in in plain_worlds()[0].items():
+                setattr(stages, name, stand_in)
+        return main(list(order.words))
+
+    return run
 
 
 def _moment(pattern: str | None) -> Callable[[str], bool] | None:
