@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from recon.train import Progress
@@ -15,9 +15,13 @@ LOG_SECONDS = 5.0
 
 @contextmanager
 def reporting(log: Path) -> Iterator[Callable[[Progress], None]]:
-    """A function to call after every step; appends to `log` and shows the phase "training"."""
+    """A function to call after every step; appends to `log` and shows the phase "training".
+
+    The phase is over with the last step, whatever follows in the block.
+    """
     last = 0.0
-    with log.open("a", encoding="utf-8") as file, phase("training", 0, "steps") as now:
+    with log.open("a", encoding="utf-8") as file, ExitStack() as until_trained:
+        now = until_trained.enter_context(phase("training", 0, "steps"))
 
         def report(progress: Progress) -> None:
             nonlocal last
@@ -27,6 +31,8 @@ def reporting(log: Path) -> Iterator[Callable[[Progress], None]]:
             last = time.monotonic()
             file.write(json.dumps({"event": "train", **_numbers(progress)}) + "\n")
             file.flush()
+            if progress.step == progress.steps:
+                until_trained.close()
 
         yield report
 

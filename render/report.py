@@ -1,4 +1,4 @@
-"""One HTML file that shows what was made: pictures first, then numbers, links, and the licence.
+"""One HTML file that shows what was made: what came out, pictures, numbers, what to do next.
 
 The file needs nothing else: pictures and videos are inside it, there is no script and no address
 on the network. It follows the reader's light or dark mode.
@@ -9,7 +9,7 @@ import html
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 JPEG_QUALITY = 88
 """Hard to tell from the original, a tenth of its size."""
+ENLARGED = 2
+"""A picture is shown at most so much larger than it is: it would look worse than it is."""
 
 Number = str | int | float | bool | None
 
@@ -42,17 +44,35 @@ class Link:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """Something that the reader may do next."""
+
+    words: str
+    command: str = ""
+    """To be typed; none when empty."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Report:
     """What a report says, in the order in which it says it."""
 
     title: str
     summary: str
     """One or two sentences under the title."""
+    headline: Mapping[str, str] = field(default_factory=dict)
+    """A few numbers that matter most, and what each is."""
     pictures: Sequence[Picture] = ()
     video: Path | None = None
-    """An .mp4 to put inside, above the pictures."""
+    """An .mp4 to put inside, below these pictures."""
+    poster: "UInt8[np.ndarray, 'h w 3'] | None" = None
+    """What the video shows before it is played; its first picture when None."""
+    more_pictures: Sequence[Picture] = ()
+    """Below the video."""
     numbers: Mapping[str, Mapping[str, Number] | Sequence[Mapping[str, Number]]]
     """Heading -> names and values, or the rows of a table."""
+    explained: Mapping[str, str] = field(default_factory=dict)
+    """Heading -> what its numbers mean."""
+    next_steps: Sequence[Step] = ()
     links: Sequence[Link] = ()
     notes: Sequence[str] = ()
     """What the reader should know before trusting it."""
@@ -69,11 +89,24 @@ def write_report(report: Report, out: Path) -> Path:
 def report_html(report: Report) -> str:
     """The report as HTML."""
     parts = [f"<h1>{_text(report.title)}</h1>", f'<p class="lead">{_text(report.summary)}</p>']
+    if report.headline:
+        tiles = (
+            f"<div><b>{_text(x)}</b><span>{_text(said)}</span></div>"
+            for x, said in report.headline.items()
+        )
+        parts.append(f'<div class="tiles">{"".join(tiles)}</div>')
+    parts += [_figure(picture) for picture in report.pictures]
     if report.video is not None:
         source = _data("video/mp4", report.video.read_bytes())
-        parts.append(f'<video src="{source}" controls loop muted autoplay playsinline></video>')
-    parts += [_figure(picture) for picture in report.pictures]
-    parts += [_section(title, values) for title, values in report.numbers.items()]
+        poster = "" if report.poster is None else f' poster="{_jpeg(report.poster)}"'
+        parts.append(f'<video src="{source}"{poster} controls loop muted playsinline></video>')
+    parts += [_figure(picture) for picture in report.more_pictures]
+    for title, values in report.numbers.items():
+        parts.append(_section(title, values))
+        if title in report.explained:
+            parts.append(f'<p class="small">{_text(report.explained[title])}</p>')
+    if report.next_steps:
+        parts.append(f"<h2>What next</h2>{''.join(map(_step, report.next_steps))}")
     if report.links:
         items = [f'<li><a href="{_text(x.path)}">{_text(x.words)}</a></li>' for x in report.links]
         parts.append(f"<h2>Files</h2><ul>{''.join(items)}</ul>")
@@ -93,14 +126,24 @@ def _data(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _figure(picture: Picture) -> str:
+def _jpeg(image: "UInt8[np.ndarray, 'h w 3']") -> str:
     from PIL import Image
 
     buffer = io.BytesIO()
-    image = Image.fromarray(picture.image)
-    image.save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
-    source, words = _data("image/jpeg", buffer.getvalue()), _text(picture.caption)
-    size = f'width="{image.width}" height="{image.height}"'
+    Image.fromarray(image).save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return _data("image/jpeg", buffer.getvalue())
+
+
+def _step(step: Step) -> str:
+    command = f"<pre>{_text(step.command)}</pre>" if step.command else ""
+    return f"<p>{_text(step.words)}</p>{command}"
+
+
+def _figure(picture: Picture) -> str:
+    source, words = _jpeg(picture.image), _text(picture.caption)
+    high, wide = picture.image.shape[:2]
+    widest = f"max-width: min(100%, {ENLARGED * wide}px)"
+    size = f'width="{wide}" height="{high}" style="{widest}"'
     return (
         f'<figure><img src="{source}" {size} alt="{words}">'
         f"<figcaption>{words}</figcaption></figure>"
@@ -160,6 +203,13 @@ figure { margin: 1.5rem 0; }
 img, video { display: block; width: 100%; height: auto; border-radius: 8px;
   background: var(--panel); }
 video { margin: 1.5rem 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: 0.75rem; }
+.tiles div { background: var(--panel); border-radius: 8px; padding: 0.9rem 1.1rem; }
+.tiles b { display: block; font-size: 1.5rem; font-weight: 600; }
+.tiles span, .small { color: var(--soft); font-size: 0.9rem; }
+.small { max-width: 52rem; }
+pre { background: var(--panel); border-radius: 8px; padding: 0.7rem 1rem; overflow-x: auto;
+  margin: 0; }
 figcaption { color: var(--soft); font-size: 0.9rem; margin-top: 0.5rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; min-width: 20rem; }
 th, td { padding: 0.4rem 1.25rem 0.4rem 0; text-align: left; vertical-align: top;

@@ -31,7 +31,9 @@ def evaluation_text(result: Mapping[str, Json], width: int) -> str:
         f"{words_of(_rounded(result['psnr_affine_db']))} after a colour fit)."
     )
     lines = [wrapped(headline, width, hanging=0), "", *table(_places(result), width)]
-    lines.append("  FLIP and depth error: 0 is perfect; SSIM and box overlap: 1 is.")
+    lines.append(
+        wrapped("  FLIP and depth error: 0 is perfect; SSIM and box overlap: 1 is.", width, 0)
+    )
     if result["actors"] is not None:
         lines += ["", *_road_users(result["actors"], width)]
     if len(result["per_frame"]) > 1:

@@ -239,7 +239,8 @@ def stopping(after: Callable[[], None]) -> None:
     """Take the line off the terminal for good, then do `after`: this process is about to end."""
     _state.silent = True
     if _state.lock.acquire(timeout=1.0):
-        if on_terminal():
+        if on_terminal():  # the terminal may have shown ^C behind the line, or before it
+            _state.drawn = max(width() - 1, _state.drawn)
             _state.erase()
         _state.phases = []
         _state.lock.release()

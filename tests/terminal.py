@@ -70,7 +70,8 @@ def run_on_terminal(
     columns: int = 80,
     colour: bool = True,
     folder: Path | None = None,
-    interrupt_at: Callable[[str, float], bool] | None = None,
+    interrupt_at: Callable[[str], bool] | None = None,
+    presses: int = 1,
     patience_s: float = 300.0,
 ) -> Session:
     """Fork, and let the child `run` as a person would have it, with a terminal for all it says.
@@ -80,8 +81,8 @@ def run_on_terminal(
         columns: Width of the terminal.
         colour: Whether NO_COLOR is left unset.
         folder: To run in.
-        interrupt_at: Asked with the output so far and the seconds that have passed: when it says
-            so, Ctrl-C is pressed, once.
+        interrupt_at: Asked with the output so far: when it says so, Ctrl-C is pressed.
+        presses: How often.
         patience_s: After which the test fails [s].
     """
     pid, terminal = pty.fork()
@@ -104,9 +105,11 @@ def run_on_terminal(
             raw += part
             times.append(passed)
         if interrupt_at is not None and not pressed:
-            pressed = interrupt_at(raw.decode(errors="replace"), passed)
+            pressed = interrupt_at(raw.decode(errors="replace"))
             if pressed:
-                os.write(terminal, b"\x03")  # the terminal turns it into SIGINT for all in front
+                os.write(
+                    terminal, b"\x03" * presses
+                )  # the terminal turns it into SIGINT for all in front
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     os.close(terminal)
     return Session(

@@ -31,8 +31,10 @@ class Order:
     """Whether a new interpreter runs it, as the shell would start it."""
     interrupt_at: str | None = None
     """Ctrl-C is pressed when the output so far matches this."""
-    interrupt_after_s: float | None = None
-    """Ctrl-C is pressed after so long [s]."""
+    presses: int = 1
+    """How often."""
+    plain: bool = False
+    """Whether `prove` finds worlds that cost nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,28 +85,38 @@ def _work() -> None:
     for line in sys.stdin:
         order = Order(**json.loads(line))
         session = run_on_terminal(
-            executed([str(OTHERLANE), *order.words]) if order.fresh else _main(order.words),
+            executed([str(OTHERLANE), *order.words]) if order.fresh else _main(order),
             columns=order.columns,
             colour=order.colour,
             folder=Path(order.folder),
-            interrupt_at=_moment(order),
+            interrupt_at=_moment(order.interrupt_at),
+            presses=order.presses,
         )
         print(json.dumps(asdict(session)), flush=True)
 
 
-def _main(words: tuple[str, ...]) -> Callable[[], int]:
+def _main(order: Order) -> Callable[[], int]:
     from render.cli import main
 
-    return lambda: main(list(words))
+    def run() -> int:
+        if order.plain:
+            import recon.recipes
+            import render.prove.stages as stages
+            from tests.render.test_prove_run import plain_worlds
+            from tests.scene_maker import tiny_config
+
+            recon.recipes.RECIPES["tiny"] = lambda _: tiny_config()
+            for name, stand_in in plain_worlds()[0].items():
+                setattr(stages, name, stand_in)
+        return main(list(order.words))
+
+    return run
 
 
-def _moment(order: Order) -> Callable[[str, float], bool] | None:
-    pattern, after_s = order.interrupt_at, order.interrupt_after_s
-    if pattern is not None:
-        return lambda said, _: re.search(pattern, said) is not None
-    if after_s is not None:
-        return lambda _, passed: passed > after_s
-    return None
+def _moment(pattern: str | None) -> Callable[[str], bool] | None:
+    if pattern is None:
+        return None
+    return lambda said: re.search(pattern, said) is not None
 
 
 if __name__ == "__main__":

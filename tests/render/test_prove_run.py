@@ -83,9 +83,8 @@ def view_of_the_plain(axis: str, amount: float) -> TruthView:
     )
 
 
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """Worlds that cost nothing; how often each was recorded, and its truth written."""
+def plain_worlds() -> tuple[dict[str, Callable[..., Any]], dict[str, int]]:
+    """What stands in for the functions of `render.prove.stages`; how often each was called."""
     calls = {"record": 0, "truth": 0, "oracle": 0}
     asked: dict[Path, tuple[str, ...]] = {}
 
@@ -107,9 +106,15 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         calls["oracle"] += 1
         return EXACT
 
-    monkeypatch.setitem(recon.recipes.RECIPES, "tiny", lambda _: tiny_config())
     fakes = {"record": record, "write_truth": write, "read_truth": read}
-    fakes["measured_oracle"] = measured
+    return fakes | {"measured_oracle": measured}, calls
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Worlds that cost nothing; how often each was recorded, and its truth written."""
+    fakes, calls = plain_worlds()
+    monkeypatch.setitem(recon.recipes.RECIPES, "tiny", lambda _: tiny_config())
     for name, fake in fakes.items():
         monkeypatch.setattr(stages, name, fake)
     return calls
