@@ -42,6 +42,7 @@ from scenes.phases import counted, phase
 from scenes.scenario import Scenario
 from scenes.scenario_files import as_tables
 from scenes.semantics import Semantic
+from scenes.short import short_repr
 
 if TYPE_CHECKING:
     from recon.scene import Scene
@@ -74,6 +75,8 @@ class Batch:
     """What was changed about the drive."""
     formats: tuple[str, ...] = ()
     preview: bool = True
+
+    __repr__ = short_repr
 
     @property
     def recipe(self) -> Recipe:

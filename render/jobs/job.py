@@ -19,6 +19,7 @@ from scenes.camera import Camera
 from scenes.encounters import Ego
 from scenes.ground import Ground
 from scenes.look import Look
+from scenes.short import short_repr
 from scenes.trajectory import Trajectory
 
 
@@ -58,6 +59,8 @@ class RenderJob:
     """Key of everything random (see `random_of`)."""
     assets: Mapping[int, str] = field(default_factory=dict)
     """Which asset an actor looks like, by id; like itself when left out."""
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         keys = [shot.key for shot in self.shots]
