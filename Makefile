@@ -107,7 +107,7 @@ TRITON_PIP := .venv-triton/bin/python -m pip install --disable-pip-version-check
 	test -e .venv-triton/bin/python || .venv/bin/python -m venv .venv-triton
 	$(if $(TORCH_INDEX),$(TRITON_PIP) --no-deps --index-url $(TORCH_INDEX) $(TORCH))
 	$(TRITON_PIP) torch triton beartype hypothesis jaxtyping msgspec numpy pillow pytest \
-		pytest-xdist rich safetensors
+		pytest-xdist safetensors
 	@touch $@
 
 NERFSTUDIO := tests/nerfstudio_env

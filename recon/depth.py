@@ -10,6 +10,7 @@ from torch import Tensor
 from recon.masks import KNOWN_SLACK_US
 from scenes.actor import Actor
 from scenes.clip import Clip
+from scenes.short import short_repr
 
 LIDAR_MARGIN_M = 0.3
 """And by this much where lidar returns from them are dropped [m]."""
@@ -28,6 +29,8 @@ class DepthEvidence:
     """Which get as far as boxes of road users with fields, box by box ..."""
     actor_weight: Float[Tensor, "m"] | None = None
     """... and how often each of these is drawn, relative to the others (`recon.crossing`)."""
+
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return len(self.range_m)

@@ -29,6 +29,7 @@ from scenes.camera import camera_rays
 from scenes.errors import OtherlaneError
 from scenes.images import resize_linear, srgb_from_linear
 from scenes.phases import counted
+from scenes.short import short_repr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +59,8 @@ class Comparison:
     render: Float32[np.ndarray, "h w 3"]
     counts: Bool[np.ndarray, "h w"]
     """Pixels that are scored."""
+
+    __repr__ = short_repr
 
 
 def evaluate_scene(scene: Scene) -> tuple[list[FrameScore], list[Comparison]]:

@@ -29,6 +29,7 @@ from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.images import resize_linear, srgb_from_linear
 from scenes.phases import counted
+from scenes.short import short_repr
 from scenes.standers import for_good, parked
 from scenes.trajectory import Trajectory
 
@@ -159,6 +160,8 @@ class Data:
     """What is taken to be under vehicles that stand and have fields."""
     where: Whereabouts | None = None
     """The road users with a field, at every moment of the pixels and the depth evidence."""
+
+    __repr__ = short_repr
 
     def to(self, device: torch.device) -> "Data":
         """The same on a device; where it is there already, without copies."""

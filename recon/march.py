@@ -22,6 +22,7 @@ from recon.parts import Part, alone, instance_part, static_part
 from recon.rays import Rays
 from recon.sampling import Steps, choose_steps
 from recon.space import Block
+from scenes.short import short_repr
 
 OPAQUE = 0.5
 """A ray that is absorbed less than this shows the sky: it has no distance."""
@@ -79,6 +80,8 @@ class MarchOutput:
     """Who weighs most: 0 the static scene, k the k-th instance; 0 for sky too."""
     instance_weights: Float[Tensor, "rays owners"]
     """Share of the pixel of the static scene and of each instance."""
+
+    __repr__ = short_repr
 
 
 def march(

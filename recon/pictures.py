@@ -9,6 +9,7 @@ from torch import Tensor
 
 from recon.rays import Rays
 from scenes.camera import Camera
+from scenes.short import short_repr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -36,6 +37,8 @@ class Pixels:
     """Pixels in boxes of road users with fields, named as in `usable`, box by box."""
     actor_weight: Float[Tensor, "m"]
     """How often each of them is drawn, relative to the others."""
+
+    __repr__ = short_repr
 
     def rays(self, usable: Int64[Tensor, "n"]) -> Rays:
         """Rays of pixels named as in `usable`."""

@@ -28,6 +28,7 @@ from scenes.clip import Clip
 from scenes.clip_files import read_clip, write_clip
 from scenes.errors import OtherlaneError
 from scenes.folders import damaged_files, read_manifest, write_json
+from scenes.short import short_repr
 
 if TYPE_CHECKING:
     from recon.march_native import NativeScene
@@ -62,6 +63,8 @@ class Scene:
     native: "NativeScene | None" = None
     """The engine's copy of the field, on the native backend: made when none is given, which would
     be one that a training keeps up to date."""
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if not self.looks:

@@ -46,6 +46,7 @@ from scenes.phases import counted, phase
 from scenes.scenario import Scenario
 from scenes.scenario_files import as_tables
 from scenes.semantics import Semantic
+from scenes.short import short_repr
 
 if TYPE_CHECKING:
     from recon.scene import Scene
@@ -84,6 +85,8 @@ class Batch:
     preview: bool = True
     keep_rejected: bool = False
     """Whether exports hold pictures that the gate rejects."""
+
+    __repr__ = short_repr
 
     @property
     def recipe(self) -> Recipe:

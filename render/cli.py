@@ -1,4 +1,4 @@
-"""The command `otherlane`: eleven verbs, each a plain typed function of one layer's `commands.py`.
+"""The command `otherlane`: its verbs, each a plain typed function of one layer's `commands.py`.
 
 A verb returns a dictionary of results. Exactly that goes to stdout, as text or, with `--json`, as
 one JSON object; whatever else is said on the way goes to stderr. A result whose `ok` is False and

@@ -9,7 +9,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
-from typing import TextIO
 
 from scenes.errors import OtherlaneError
 from scenes.phase_lines import wrapped
@@ -110,7 +109,7 @@ def _coloured(stream: object) -> bool:
 class _Aside(io.StringIO):
     """Stands in for standard output while help is written, which is then made to fit."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: object) -> None:
         super().__init__()
         self._stream = stream
 

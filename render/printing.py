@@ -24,7 +24,7 @@ def as_text(result: Mapping[str, object], verb: str = "", width: int = 80) -> st
     table for a list of records.
     """
     plain = {key: _plain(value) for key, value in result.items()}
-    if verb in TEXTS:
+    if plain and verb in TEXTS:
         return TEXTS[verb](plain, width)
     lines: list[str] = []
     short: dict[str, object] = {}

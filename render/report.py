@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scenes.short import short_repr
+
 if TYPE_CHECKING:
     from jaxtyping import UInt8
 
@@ -32,6 +34,8 @@ class Picture:
 
     image: "UInt8[np.ndarray, 'h w 3']"
     caption: str
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +82,8 @@ class Report:
     """What the reader should know before trusting it."""
     licence: str
     """Of the drive, hence of everything made from it."""
+
+    __repr__ = short_repr
 
 
 def write_report(report: Report, out: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What `evaluate`, `doctor` and `verify` say to people: the headline first, then numbers."""
+"""What `evaluate`, `doctor`, `verify` and `demo` say: the headline first, then numbers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -155,9 +155,24 @@ def verification_text(result: Mapping[str, Json], width: int) -> str:
     return "\n".join(lines)
 
 
+def demo_text(result: Mapping[str, Json], width: int) -> str:
+    """What the demo made, and what to look at: what `demo` says."""
+    words = (
+        f"A lane change that nobody drove: {_count(result['frames'], 'picture')} with "
+        f"{_count(result['labelled_objects'], 'tight 2D box').replace('boxs', 'boxes')}; "
+        f"{words_of(_rounded(result['held_out_psnr_db']))} dB PSNR on recorded pictures that "
+        "training never saw."
+    )
+    apart = ("frames", "labelled_objects", "held_out_psnr_db", "report", "video")
+    rest = {key: value for key, value in result.items() if key not in apart}
+    look = {"open in a browser": result["report"], "video": result["video"]}
+    return "\n".join([wrapped(words, width, hanging=0), "", *pairs({**look, **rest}, width)])
+
+
 TEXTS: Mapping[str, Callable[[Mapping[str, Json], int], str]] = {
     "evaluate": evaluation_text,
     "doctor": doctor_text,
     "verify": verification_text,
+    "demo": demo_text,
 }
 """Verbs that say their result in words of their own."""

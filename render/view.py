@@ -31,6 +31,7 @@ from scenes.clip import Clip
 from scenes.encounters import Ego
 from scenes.ground import Ground, fit_ground
 from scenes.look import Look
+from scenes.short import short_repr
 from scenes.trajectory import Trajectory
 
 
@@ -73,6 +74,8 @@ class Frame:
     """Labels of every road user in view."""
     labels: Mapping[str, Json]
     """Labels of the whole picture."""
+
+    __repr__ = short_repr
 
     @property
     def rgb(self) -> UInt8[np.ndarray, "h w 3"]:

@@ -73,7 +73,9 @@ def pairs(values: Mapping[str, object], width: int, indent: str = "") -> list[st
 
 
 def _hanging(start: str, text: str, width: int) -> list[str]:
-    """`start` and text beside it, broken where the terminal ends."""
+    """`start` and text beside it, or below it where it leaves no room."""
+    if len(start) > width // 2:
+        return [start.rstrip(), *(f"    {x}" for x in wrapped(text, width - 4, 0).splitlines())]
     room = max(width - len(start), 20)
     lines = wrapped(text, room, hanging=0).splitlines() or [""]
     return [(start + lines[0]).rstrip(), *(" " * len(start) + line for line in lines[1:])]

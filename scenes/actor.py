@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from scenes.semantics import ACTOR_KINDS, Semantic
+from scenes.short import short_repr
 from scenes.trajectory import Trajectory
 
 MOVING_MPS = 0.7
@@ -31,6 +32,8 @@ class Actor:
     """Length, width, height [m]."""
     trajectory: Trajectory
     """`world_from_box` for as long as the drive knows it."""
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if self.id < 0:

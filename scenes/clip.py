@@ -20,6 +20,7 @@ from scenes.errors import DriveError
 from scenes.geometry import rigid_problem
 from scenes.images import read_image
 from scenes.lidar import Lidar, Sweep
+from scenes.short import short_repr
 from scenes.trajectory import Trajectory
 from scenes.unlabelled import Unlabelled
 
@@ -45,6 +46,8 @@ class ImageStream:
     """Exposure of each picture relative to the others, positive; all 1 where unknown."""
     unlabelled: Unlabelled | None = None
     """Where the drive left road users unlabelled; None where it does not say."""
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if not len(self.time_us) == len(self.files) == len(self.exposure) > 0:
@@ -92,6 +95,8 @@ class LidarStream:
     """Start of each sweep [µs], increasing."""
     files: tuple[Path, ...]
     """One .npz for each sweep, with xyz_m, offset_us and intensity (see `Sweep`)."""
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if not len(self.time_us) == len(self.files) > 0:
@@ -141,6 +146,8 @@ class SparsePoints:
     frame_index: Int32[np.ndarray, "observations"]
     """... and by which picture of the clip's first camera."""
 
+    __repr__ = short_repr
+
     def __post_init__(self) -> None:
         if len(self.position_m) != len(self.error_px):
             raise ValueError("position_m and error_px differ in length")
@@ -182,6 +189,8 @@ class Clip:
     where they are not known, or the sun was down."""
     notes: tuple[str, ...] = field(default=())
     """What a user of the clip should know: what was assumed, what is missing."""
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if not self.cameras:

@@ -23,6 +23,7 @@ from scenes.perturb import resolve
 from scenes.resolved import resolved
 from scenes.scenario import Between, Draft, OneOf, Open, Request, Scenario, sample
 from scenes.scenario_files import as_tables
+from scenes.short import short_repr
 from scenes.staging import Staging
 
 RANGES = ("min_ttc_s", "closing_mps", "angle_deg")
@@ -76,6 +77,8 @@ class Drawer:
     """What to call the request in messages."""
     fielded: frozenset[int] = frozenset()
     """Ids of those who have fields in the scene that will be rendered (`scenes.perturb`)."""
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if self.request.criticality is None:

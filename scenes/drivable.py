@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Float64, Int8, Int64
 from scenes.clip import Clip
 from scenes.ground import BEYOND_M, HALF_WIDTH_M, Ground, fit_ground, path_coordinates
 from scenes.measured import measured_points
+from scenes.short import short_repr
 
 
 class Answer(IntEnum):
@@ -56,6 +57,8 @@ class DrivableSurface:
     """What the user said, instead."""
     note: str
     """Where the answers come from."""
+
+    __repr__ = short_repr
 
     def contains(self, xy_m: Float[np.ndarray, "n 2"]) -> Int8[np.ndarray, "n"]:
         """An `Answer` for each place."""

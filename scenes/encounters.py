@@ -24,6 +24,7 @@ from scenes.safety import (
     moving,
     required_deceleration_mps2,
 )
+from scenes.short import short_repr
 from scenes.staging import Staging
 from scenes.sweep import time_to_collision_s
 from scenes.trajectory import Trajectory
@@ -45,6 +46,8 @@ class Ego:
     """Words that describe the scenario."""
     fixtures: frozenset[int] = frozenset()
     """Ids of those who stand as they were recorded: they are in their places for good."""
+
+    __repr__ = short_repr
 
     @staticmethod
     def of(staging: Staging, clip: Clip, tags: str | None = None) -> "Ego":

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Float64, Int
 
 from scenes.clip import Clip
 from scenes.measured import measured_points
+from scenes.short import short_repr
 from scenes.trajectory import Trajectory
 
 SPACING_M = 3.0
@@ -64,6 +65,8 @@ class Ground:
     """Robust standard deviation of the evidence about the surface [m]; NaN without evidence."""
     note: str
     """Where the heights come from."""
+
+    __repr__ = short_repr
 
     def height_m(
         self, x_m: Float[np.ndarray, "*n"], y_m: Float[np.ndarray, "*n"]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int32
 
+from scenes.short import short_repr
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lidar:
@@ -53,6 +55,8 @@ class Sweep:
     """Time of each return after the sweep's time [µs]; 0 when the drive has compensated it."""
     intensity: Float32[np.ndarray, "n"]
     """Returned share of the light, 0 to 1; 0 where unknown."""
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if not len(self.xyz_m) == len(self.offset_us) == len(self.intensity):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from scenes.short import short_repr
 from scenes.smoothing import steady
 from scenes.trajectory import Trajectory
 
@@ -31,6 +32,8 @@ class Motion:
     """Its rate of change [m/s³]."""
     forward_mps2: Float64[np.ndarray, "n"]
     """Acceleration along the direction of travel [m/s²]."""
+
+    __repr__ = short_repr
 
 
 def motion(path: Trajectory) -> Motion:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from scenes.short import short_repr
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Spline:
@@ -20,6 +22,8 @@ class Spline:
     """What the curve goes through, to the bit."""
     slopes: Float64[np.ndarray, "n d"]
     """Its first derivative there."""
+
+    __repr__ = short_repr
 
     def at(self, wanted: Float64[np.ndarray, "m"]) -> Float64[np.ndarray, "m d"]:
         """The curve at other places."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from scenes.actor import Actor
 from scenes.ground import Ground
 from scenes.look import Look
+from scenes.short import short_repr
 from scenes.trajectory import Trajectory
 
 
@@ -32,3 +33,5 @@ class Staging:
     ground: Ground | None = None
     """Road height, for edits that put somebody elsewhere; None keeps everybody at the height of
     their own track."""
+
+    __repr__ = short_repr

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from scenes.geometry import interpolate_rigid, rigid_problem
+from scenes.short import short_repr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -21,6 +22,8 @@ class Trajectory:
     """Time of each pose [µs]."""
     world_from_body: Float64[np.ndarray, "n 4 4"]
     """Rigid transforms, translation [m]."""
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if len(self.time_us) == 0 or np.any(np.diff(self.time_us) <= 0):

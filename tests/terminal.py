@@ -1,4 +1,8 @@
-"""A person's terminal, played by a test: a command runs under a pseudo-terminal of some width."""
+"""A person's terminal, played by a test: a command runs under a pseudo-terminal of some width.
+
+`python -m tests.terminal COMMAND ...` runs any command on one of 80 columns, shows what it shows,
+and fails where it fails or breaks a law of `problems`; needs nothing but Python.
+"""
 
 import contextlib
 import fcntl
@@ -73,6 +77,7 @@ def run_on_terminal(
     interrupt_at: Callable[[str], bool] | None = None,
     presses: int = 1,
     patience_s: float = 300.0,
+    echo: bool = False,
 ) -> Session:
     """Fork, and let the child `run` as a person would have it, with a terminal for all it says.
 
@@ -84,6 +89,7 @@ def run_on_terminal(
         interrupt_at: Asked with the output so far: when it says so, Ctrl-C is pressed.
         presses: How often.
         patience_s: After which the test fails [s].
+        echo: Whether to show the output as it comes.
     """
     pid, terminal = pty.fork()
     if pid == 0:
@@ -103,6 +109,9 @@ def run_on_terminal(
             if not part:
                 break
             raw += part
+            if echo:
+                sys.stdout.buffer.write(part)
+                sys.stdout.buffer.flush()
             times.append(passed)
         if interrupt_at is not None and not pressed:
             pressed = interrupt_at(raw.decode(errors="replace"))
@@ -156,7 +165,7 @@ def executed(words: Sequence[str]) -> Callable[[], int]:
     """To run: another program in place of this one."""
 
     def run() -> int:
-        os.execv(words[0], list(words))  # noqa: S606
+        os.execvp(words[0], list(words))  # noqa: S606
 
     return run
 
@@ -198,3 +207,17 @@ def problems(session: Session, *, colour: bool) -> Iterator[str]:
         yield f"an escape code despite NO_COLOR: {found[0]!r}"
     if '{"' in session.raw:
         yield "it shows JSON to a person"
+
+
+def main(words: Sequence[str]) -> int:
+    """The exit code of a command, or 1 where it shows itself badly."""
+    session = run_on_terminal(executed(words), patience_s=7200.0, echo=True)
+    found = list(problems(session, colour=True))
+    for problem in found:
+        print(f"on a terminal of {session.columns} columns {problem}", file=sys.stderr)
+    print(f"longest silence: {session.longest_silence_s():.1f} s", file=sys.stderr)
+    return session.code or int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

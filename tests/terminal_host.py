@@ -29,6 +29,8 @@ class Order:
     folder: str = "."
     fresh: bool = False
     """Whether a new interpreter runs it, as the shell would start it."""
+    python: bool = False
+    """The words are Python's, not otherlane's; implies `fresh`."""
     interrupt_at: str | None = None
     """Ctrl-C is pressed when the output so far matches this."""
     presses: int = 1
@@ -85,7 +87,7 @@ def _work() -> None:
     for line in sys.stdin:
         order = Order(**json.loads(line))
         session = run_on_terminal(
-            executed([str(OTHERLANE), *order.words]) if order.fresh else _main(order),
+            _run(order),
             columns=order.columns,
             colour=order.colour,
             folder=Path(order.folder),
@@ -93,6 +95,14 @@ def _work() -> None:
             presses=order.presses,
         )
         print(json.dumps(asdict(session)), flush=True)
+
+
+def _run(order: Order) -> Callable[[], int]:
+    if order.python:
+        return executed([sys.executable, *order.words])
+    if order.fresh:
+        return executed([str(OTHERLANE), *order.words])
+    return _main(order)
 
 
 def _main(order: Order) -> Callable[[], int]:

@@ -21,6 +21,7 @@ from scenes.camera import Camera
 from scenes.encounters import Ego
 from scenes.ground import Ground
 from scenes.look import Look
+from scenes.short import short_repr
 from scenes.trajectory import Trajectory
 
 
@@ -64,6 +65,8 @@ class RenderJob:
     """What road users must show to be labelled."""
     labels: tuple[str, ...] = PIXEL_NAMES
     """Which pixel labels are stored, by name."""
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         keys = [shot.key for shot in self.shots]

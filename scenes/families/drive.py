@@ -15,6 +15,7 @@ from scenes.geometry import translation
 from scenes.ground import Ground, fit_ground
 from scenes.remember import remembered
 from scenes.safety import Moving, moving
+from scenes.short import short_repr
 from scenes.smoothing import steady
 from scenes.trajectory import Trajectory
 
@@ -84,6 +85,8 @@ class Drive:
     clip: Clip
     polygon_m: Float64[np.ndarray, "k 2"] | None = field(default=None)
     """Where one can drive, if the user says so [m, world]."""
+
+    __repr__ = short_repr
 
     @cached_property
     def ground(self) -> Ground:

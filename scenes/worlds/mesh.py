@@ -14,6 +14,7 @@ from jaxtyping import Float, Float32, Float64, Int32, UInt8
 
 from scenes.geometry import transform_points
 from scenes.semantics import Semantic
+from scenes.short import short_repr
 
 
 class Surface(IntEnum):
@@ -54,6 +55,8 @@ class Mesh:
     """A `Semantic` each."""
     instance: Int32[np.ndarray, "f"]
     """Id of the actor it belongs to; -1 for none."""
+
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return len(self.faces)

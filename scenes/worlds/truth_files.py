@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float16, Float32, Float64, Int32, UInt8
 from scenes.camera import Camera
 from scenes.edits import ActorEdit
 from scenes.images import read_image
+from scenes.short import short_repr
 from scenes.worlds.truth_objects import ObjectTruth
 from scenes.worlds.view import View
 from scenes.worlds.world import LaneLine
@@ -35,6 +36,8 @@ class SweepTruth:
     """A `scenes.semantics.Semantic` each."""
     instance: Int32[np.ndarray, "n"]
     """Id of the actor, -1 for none."""
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -94,6 +97,8 @@ class TruthView:
     """Linear radiance without the edits; None where there are none."""
     instance_before: Int32[np.ndarray, "h w"] | None = None
     """Ids of actors without the edits; None where there are none."""
+
+    __repr__ = short_repr
 
     def z_m(self, camera: Camera) -> Float64[np.ndarray, "h w"]:
         """Distance along the optical axis [m], 0 or less beside and behind; infinite for the sky.

@@ -11,6 +11,7 @@ from jaxtyping import Float64, Int64
 
 from scenes.actor import Actor
 from scenes.geometry import rigid, rotation_exp, yaw_rotation
+from scenes.short import short_repr
 from scenes.trajectory import Trajectory
 from scenes.worlds.buildings import houses
 from scenes.worlds.furniture import furniture
@@ -92,6 +93,8 @@ class World:
     """Polygons that cover the drivable surface, seen from above, in the world."""
     wetness: float = 0.0
     """How much water covers the road, 0 dry to 1 mirrors."""
+
+    __repr__ = short_repr
 
 
 def bend_y_m(x_m: np.ndarray) -> np.ndarray:

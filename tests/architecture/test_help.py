@@ -85,10 +85,37 @@ def test_json_is_one_object_alone_on_stdout(
 
 
 def test_a_wrong_command_line_is_the_users_to_fix(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(["reconstruct", "clip", "--no-such-option", "1"])
-    assert exit_.value.code == 2
-    assert capsys.readouterr().out == ""
+    assert main(["reconstruct", "clip", "--no-such-option", "1"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "--no-such-option" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong", "fix"),
+    [
+        (("reconstrct", "clip"), "'reconstrct' is no command", "otherlane reconstruct"),
+        (("reconstruct", "clip", "--no-such", "1"), "--no-such", "otherlane reconstruct --help"),
+        (("render", "scene"), "--out", "otherlane render --help"),
+        (("render", "s", "--out", "o", "--workers", "two"), "'two'", "otherlane render --help"),
+        (("verify",), "FOLDER", "otherlane verify --help"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_wrong_command_line_is_json_too(
+    words: tuple[str, ...], wrong: str, fix: str, first: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["--json", *words] if first else [*words, "--json"])
+    said = capsys.readouterr()
+    assert code == 2
+    assert said.out.count("\n") == 1
+    answer = json.loads(said.out)
+    assert answer["ok"] is False
+    assert answer["error"]["where"] == "command line"
+    assert wrong in answer["error"]["wrong"]
+    assert not set("│╭─\x1b") & set(answer["error"]["wrong"])
+    assert answer["error"]["fix"] == fix
+    assert said.err.strip()
 
 
 def test_version_is_the_installed_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from render.interruption import CODE, LINE
 from tests.end_to_end.test_verbs import REQUEST, VERBS
 from tests.kitti_maker import make_tracking
+from tests.scene_maker import save_drive
 from tests.terminal import Session, nobody_left_in, problems
 from tests.terminal_host import Host, hosting
 
@@ -143,6 +144,26 @@ def test_the_program_itself_on_a_terminal(host: Host) -> None:
     assert session.code == 0
     assert not list(problems(session, colour=True)), session.text
     assert session.longest_silence_s() < 3.0, "it loads torch, and has to show that it does"
+
+
+API = """
+import recon.recipes
+from pathlib import Path
+from recon.commands import reconstruct
+from tests.scene_maker import tiny_config
+recon.recipes.RECIPES["tiny"] = lambda _: tiny_config(steps=200)
+print(reconstruct(Path("{clip}"), out=Path("{out}"), recipe="tiny")["steps"], "steps")
+"""
+
+
+@pytest.mark.slow
+def test_the_verbs_as_functions_on_a_terminal(host: Host, tmp_path: Path) -> None:
+    code = API.format(clip=save_drive(tmp_path), out=tmp_path / "scene")
+    session = host.run("-c", code, python=True)
+    assert session.code == 0, session.text
+    assert not list(problems(session, colour=True)), session.text
+    assert re.search("training.* 200/200 steps|training, 200 steps", session.raw)
+    assert "200 steps" in session.lines[-2:][0]
 
 
 INTERRUPTED = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from render.exporters import coco, kitti
+from render.exporters import coco, kitti, pictures_of
 from render.frames import RECORDS, encode_frame, read_records, write_records
 from render.labels.unlabelled import BY_BOX, BY_DEPTH, NOT_LABELLED, ignore_regions
 from render.verification import frame_problems
@@ -158,7 +158,7 @@ def written(found: AnalyticScene, folder: Path, pose: np.ndarray) -> Path:
     for name, content in encode_frame("000000", frame.pixels).items():
         (folder / name).write_bytes(content)
     write_records(folder, [json.loads(json.dumps(record))])
-    about = {"licence": "CC0-1.0", "drive": "street", "otherlane": "0"}
+    about = {"licence": "CC0-1.0", "drive": "street", "otherlane": "0", "inputs": {}, "config": {}}
     (folder / "dataset.json").write_text(json.dumps(about))
     return folder
 
@@ -167,7 +167,7 @@ def written(found: AnalyticScene, folder: Path, pose: np.ndarray) -> Path:
 def test_kitti_has_them_as_dontcare(tmp_path: Path, left_m: float) -> None:
     found = scene()
     frames = written(found, tmp_path / "frames", beside(found, left_m))
-    kitti.export(frames, tmp_path / "kitti")
+    kitti.write(pictures_of([frames]), tmp_path / "kitti")
     lines = [
         line.split() for line in (tmp_path / "kitti/label_2/000000.txt").read_text().splitlines()
     ]
@@ -186,7 +186,7 @@ def test_kitti_has_them_as_dontcare(tmp_path: Path, left_m: float) -> None:
 def test_coco_leaves_them_out_of_every_score(tmp_path: Path) -> None:
     found = scene()
     frames = written(found, tmp_path / "frames", beside(found, 0.0))
-    coco.export(frames, tmp_path / "coco")
+    coco.write(pictures_of([frames]), tmp_path / "coco")
     content = json.loads((tmp_path / "coco" / coco.ANNOTATIONS).read_text())
     regions = [note for note in content["annotations"] if note["track_id"] == -1]
     assert all(note["iscrowd"] == 1 for note in regions)
@@ -202,7 +202,11 @@ def test_coco_leaves_them_out_of_every_score(tmp_path: Path) -> None:
         for note in content["annotations"]
         if not note["iscrowd"]
     ]
-    stranger = {"image_id": 1, "bbox": [22.0, 19.0, 6.0, 6.0], "score": 0.9}
+    stranger = {
+        "image_id": content["images"][0]["id"],
+        "bbox": [22.0, 19.0, 6.0, 6.0],
+        "score": 0.9,
+    }
     wrong = [stranger | {"category_id": kind["id"]} for kind in content["categories"]]
     evaluation = faster.COCOeval_faster(truth, truth.loadRes([*right, *wrong]), "bbox")
     evaluation.evaluate()

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from render import overlay
+from render.demo_report import beside_each_other, telling_record, truth_rows
 from render.frames import read_pixels, read_records
 from render.panels import grid, panels
 from render.preview import beside_the_drive_m, preview_picture, recorded_picture, write_video
-from render.report import Link, Picture, Report, report_html, write_report
+from render.report import Link, Picture, Report, Step, report_html, write_report
 from scenes.semantics import COLOURS
 from tests.render.analytic import FRAMES, street
 
@@ -151,3 +152,66 @@ def test_a_report_needs_nothing_but_itself(frames_folder: Path, tmp_path: Path) 
     assert "prefers-color-scheme: dark" in text
     assert re.search(r"<td>–</td>", text)
     assert report_html(report) == text
+
+
+def test_a_report_says_its_headline_first_and_what_next_and_blows_nothing_up() -> None:
+    small = np.full((20, 32, 3), 200, dtype=np.uint8)
+    rows = [{"distance from the path": "0 m", "PSNR": "24 dB"}]
+    report = Report(
+        title="Title",
+        summary="Summary.",
+        headline={"23.8 dB": "on pictures"},
+        pictures=(Picture(image=small, caption="small"),),
+        more_pictures=(Picture(image=small, caption="below"),),
+        numbers={"By distance": rows},
+        explained={"By distance": "what it means"},
+        next_steps=(Step(words="Again:", command="otherlane demo --out <here>"),),
+        licence="CC0",
+    )
+    text = report_html(report)
+    parts = ("Title</h1>", "23.8 dB", "small</figcaption>", "below</figcaption>")
+    parts += ("By distance", "what it means", "&lt;here&gt;")
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert text.count("max-width: min(100%, 64px)") == 2
+    assert "<thead><tr><th>distance from the path</th>" in text
+    assert "autoplay" not in text
+
+
+def test_a_poster_is_what_a_video_shows_first(frames_folder: Path) -> None:
+    poster = np.zeros((20, 32, 3), dtype=np.uint8)
+    video = frames_folder / "preview.mp4"
+    report = Report(
+        title="t", summary="s", video=video, poster=poster, numbers={}, licence="CC0"
+    )  # fmt: skip
+    assert 'poster="data:image/jpeg;base64,' in report_html(report)
+
+
+def test_the_demo_shows_a_telling_picture_and_its_truth_by_distance(frames_folder: Path) -> None:
+    records = read_records(frames_folder)
+    clip = street().clip
+    moved = [json.loads(json.dumps(record)) for record in records]
+    for number, record in enumerate(moved):
+        record["world_from_ego"][1][3] += float(number)
+    shown = telling_record(frames_folder, moved, clip)
+    assert beside_the_drive_m(shown, clip) >= 0.5 * (len(moved) - 1) - 1e-6
+    rows = truth_rows(
+        [
+            {"shift_m": shift, "psnr_db": 20.0, "psnr_affine_db": 21.0, "flip": 0.1,
+             "depth_abs_rel": 0.065, "box_iou": None, "views": 2}
+            for shift in (3.0, 0.0)
+        ]
+    )  # fmt: skip
+    assert [next(iter(row.items())) for row in rows] == [
+        ("distance from the path", "0 m"),
+        ("distance from the path", "3 m"),
+    ]
+    assert rows[0]["depth error"] == "6.5 %"
+    assert not any("_" in name for name in rows[0])
+
+
+def test_a_stack_of_pictures_becomes_a_row() -> None:
+    stack = np.concatenate([np.full((40, 60, 3), shade, dtype=np.uint8) for shade in (0, 99, 250)])
+    row = beside_each_other(stack, ("one", "two", "three"))
+    assert row.shape[0] == 80
+    assert [int(row[4, x, 0]) for x in (10, 60 * 2 + 30, 60 * 4 + 40)] == [0, 99, 250]
