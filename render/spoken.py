@@ -18,7 +18,7 @@ SHOWN: Mapping[str, str] = {
 """Scores of pictures, in the order in which they are read, and what stands above them."""
 SAID_APART = {
     *SHOWN, "frames", "resolution", "extrapolation", "all", "beside", "off_path", "actors",
-    "per_frame", "train_seconds", "steps", "recipe", "backend", "seed", "out",
+    "per_frame", "road_users", "train_seconds", "steps", "recipe", "backend", "seed", "out",
 }  # fmt: skip
 
 
@@ -36,6 +36,8 @@ def evaluation_text(result: Mapping[str, Json], width: int) -> str:
     )
     if result["actors"] is not None:
         lines += ["", *_road_users(result["actors"], width)]
+    if result.get("road_users"):
+        lines += ["", *_labelled(result["road_users"], width)]
     if len(result["per_frame"]) > 1:
         worst = min(result["per_frame"], key=lambda row: row["psnr_db"])
         lines += ["", f"Worst picture: {worst['camera']} {worst['frame']}, "
@@ -92,17 +94,31 @@ def _road_users(actors: Mapping[str, Json], width: int) -> list[str]:
         f"{_count(actors['boxes'], 'box').replace('boxs', 'boxes')}; their own fields "
         f"{'gain' if gain_db >= 0 else 'lose'} {abs(gain_db):.2f} dB against the static scene."
     )
+    return [wrapped(words, width, hanging=0)]
+
+
+def _labelled(users: Sequence[Mapping[str, Json]], width: int) -> list[str]:
+    """Who is labelled and who is an ignore region: those with fields in a table, others counted."""
     rows = [
         {
-            "road user": number,
+            "road user": f"{row['actor']} {row['class'].lower()}",
+            "gain [dB]": f"{row['gain_db']:+.2f}",
             "boxes": row["boxes"],
-            "with field [dB]": _figures("psnr_db", row["psnr_db"]),
-            "without [dB]": _figures("psnr_db", row["without_psnr_db"]),
-            "gain [dB]": f"{row['psnr_db'] - row['without_psnr_db']:+.2f}",
+            "measured on": row["measured_on"],
+            "labels": row["labels"],
         }
-        for number, row in actors["per_actor"].items()
+        for row in users
+        if row["gain_db"] is not None
     ]
-    return [wrapped(words, width, hanging=0), *(table(rows, width) if rows else [])]
+    lines = (
+        ["What their own fields gain over the static scene:", *table(rows, width)] if rows else []
+    )
+    others: dict[str, list[str]] = {}
+    for row in users:
+        if row["gain_db"] is None or row["labels"] != "labelled":
+            others.setdefault(f"{row['labels']} ({row['why']})", []).append(str(row["actor"]))
+    said = (f"{words}: {', '.join(numbers)}" for words, numbers in others.items())
+    return [*lines, *(wrapped(f"  {words}", width) for words in said)]
 
 
 def _others(rest: Mapping[str, Json], width: int) -> list[str]:
