@@ -221,7 +221,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         inputs=inputs,
         config=config,
         scenario=scenario,
-        formats=request.formats,
+        formats=tuple(dict.fromkeys(request.formats)),
         preview=request.preview,
     )
 
