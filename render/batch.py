@@ -238,7 +238,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         inputs=inputs,
         config=config,
         scenario=scenario,
-        formats=request.formats,
+        formats=tuple(dict.fromkeys(request.formats)),
         preview=request.preview,
         keep_rejected=request.keep_rejected,
     )

@@ -176,6 +176,8 @@ def _draw_tag(
     font = font_of(11 * SUPERSAMPLING)
     pad = 3 * SUPERSAMPLING
     wide, high = draw.textlength(words, font=font) + 2 * pad, 15 * SUPERSAMPLING
+    if is_ignored(item) and np.ptp(outline[:, 1]) < high:
+        return  # there are many small ones, far away, and their tags would hide the rest
     x = float(np.clip(outline[:, 0].min(), 0, max(size[0] - wide, 0)))
     y = float(np.clip(outline[:, 1].min() - high - 2, 0, size[1] - high))
     colour = track_colour(item["track_id"]) if not is_ignored(item) else (190, 194, 200)

@@ -97,6 +97,11 @@ def page() -> str:
         "spans 0..width and 0..height; times in whole microseconds. What is not rendered is not",
         "labelled, and what the drive does not say is left unknown.",
         "",
+        "`render --labels` says which pixel labels are stored: all, unless it names some. Maps of",
+        "ids (`instance`, `semantic`) are palette pictures: viewers show colours; Pillow, and",
+        "`render.frames.read_pixels`, return ids, but OpenCV and imageio apply the palette and",
+        "return colours. A map with an `instance` above 255 is a 16-bit grey picture.",
+        "",
     ]
     sections = (
         ("Of every pixel", PIXEL_LABELS),

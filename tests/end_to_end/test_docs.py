@@ -78,7 +78,7 @@ def test_the_tour_of_the_readme_uses_every_verb_but_those_of_machine_and_method(
 
 def test_the_tour_leaves_what_it_says(clone: Path) -> None:
     assert {path.name for path in (clone / "out").iterdir()} == {
-        *("clip", "scene", "scene.evaluation", "scenarios", "frames", "oncoming_car"),
+        *("clip", "scene", "scene.evaluation", "scenarios", "frames", "coco", "oncoming_car"),
     }
     left = {path.name for path in (clone / "out/frames").iterdir()}
     assert left >= {"frames", "labels.jsonl", "exports", "preview.mp4"}

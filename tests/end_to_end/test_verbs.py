@@ -49,6 +49,7 @@ VERBS: dict[str, tuple[str, ...]] = {
         "32x12",
     ),
     "verify": ("frames",),
+    "export": ("frames", "--out", "kitti", "--format", "kitti"),
 }
 
 
@@ -94,6 +95,7 @@ def test_they_say_what_they_did(chain: Chain) -> None:
     assert answers["render"]["frames"] == answers["render"]["rendered_now"] == 6
     assert answers["render"]["size"] == "32x12"
     assert answers["verify"]["ok"] is True
+    assert answers["export"]["pictures"] == 6
     licences = {answers[name]["licence"] for name in ("import", "reconstruct", "render")}
     assert len(licences) == 1
     assert "BY-NC-SA" in licences.pop()
@@ -124,7 +126,7 @@ def test_a_second_run_finds_everything_done(chain: Chain) -> None:
 
 
 def test_equal_work_gives_equal_bytes(chain: Chain) -> None:
-    for name in ("perturb", "render"):
+    for name in ("perturb", "render", "export"):
         words = list(VERBS[name])
         out = words.index("--out") + 1
         words[out] += "-again"
@@ -140,6 +142,7 @@ def test_another_request_for_the_same_folder_is_refused(chain: Chain) -> None:
         ("reconstruct", ("--seed", "1"), "another seed"),
         ("perturb", ("--count", "2"), "another count"),
         ("render", ("--frames", "0"), "another frames"),
+        ("export", ("--min-px", "9"), "another gate"),
     ):
         code, answer = chain.run(name, *VERBS[name], *change)
         assert code == 2

@@ -257,6 +257,13 @@ def test_pictures_are_squeezed_only_if_that_is_meant(scene_folder: Path, tmp_pat
     assert camera["fy"] == pytest.approx(2.0 * camera["fx"])
 
 
+def test_a_format_that_is_named_twice_is_written_once(scene_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "frames"
+    made = render(scene_folder, out=out, frames="0", formats=("coco", "coco"), preview=False)
+    assert made["formats"] == ["coco"]
+    assert verify(out)["ok"]
+
+
 def test_a_clip_is_not_a_scene(tmp_path: Path) -> None:
     clip = replace(street().clip, name="clip").save(tmp_path / "clip")
     with pytest.raises(OtherlaneError, match="holds a clip, not a scene"):
