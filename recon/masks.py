@@ -13,6 +13,8 @@ from scenes.geometry import box_corners, invert, transform_points
 
 EDGE_POINTS = 25
 """Points along each edge of a box: a lens may bend edges, so corners are not enough."""
+WITHIN = 9
+"""Points along each side of a box whose inside a fisheye is asked for, too."""
 KNOWN_SLACK_US = 60_000
 """Drives know an actor at whole frames: half a frame before and after, it is still it [µs]."""
 NEAR_M = 0.2
@@ -44,28 +46,33 @@ def box_extent(
     Nothing counts that lies less than `NEAR_M` in front of the camera (a fisheye sees what is
     beside and behind it, too), or beside what it shows.
     """
-    corners = transform_points(
-        invert(world_from_camera) @ world_from_box, box_corners(np.asarray(size_m))
-    )
-    start, end = (corners[list(ends)] for ends in zip(*EDGES, strict=True))
-    # a box that passes the camera reaches furthest where it is cut: each edge begins there
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cut = (NEAR_M - start[:, 2]) / (end[:, 2] - start[:, 2])
-    near_m = -np.inf if camera.fisheye else NEAR_M
-    first = np.where(start[:, 2] < near_m, cut, 0.0)
-    last = np.where(end[:, 2] < near_m, cut, 1.0)
-    visible = (start[:, 2] >= near_m) | (end[:, 2] >= near_m)
-    if not visible.any():
-        return None
-    share = np.linspace(first[visible], last[visible], EDGE_POINTS)[..., None]
-    points = start[visible] * (1.0 - share) + end[visible] * share
-    pixels = camera.project(points.reshape(-1, 3))
+    camera_from_box = invert(world_from_camera) @ world_from_box
+    corners = transform_points(camera_from_box, box_corners(np.asarray(size_m)))
+    points = _edge_points(corners, -np.inf if camera.fisheye else NEAR_M)
+    if camera.fisheye:  # it may see a face whose edges are all beyond its circle
+        inner = np.stack(np.meshgrid(*[np.linspace(-0.5, 0.5, WITHIN)] * 3), axis=-1) * size_m
+        within = transform_points(camera_from_box, inner.reshape(-1, 3))
+        points = np.concatenate([points, within])
+    pixels = camera.project(points)
     pixels = pixels[np.isfinite(pixels).all(axis=1)]
     if not len(pixels):
         return None
     left, top = pixels.min(axis=0)
     right, bottom = pixels.max(axis=0)
     return float(left), float(top), float(right), float(bottom)
+
+
+def _edge_points(corners: Float[np.ndarray, "8 3"], near_m: float) -> Float[np.ndarray, "n 3"]:
+    """Points along the edges of a box, as far as they lie `near_m` or more before the camera."""
+    start, end = (corners[list(ends)] for ends in zip(*EDGES, strict=True))
+    # a box that passes the camera reaches furthest where it is cut: each edge begins there
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cut = (near_m - start[:, 2]) / (end[:, 2] - start[:, 2])
+    first = np.where(start[:, 2] < near_m, cut, 0.0)
+    last = np.where(end[:, 2] < near_m, cut, 1.0)
+    visible = (start[:, 2] >= near_m) | (end[:, 2] >= near_m)
+    share = np.linspace(first[visible], last[visible], EDGE_POINTS)[..., None]
+    return (start[visible] * (1.0 - share) + end[visible] * share).reshape(-1, 3)
 
 
 def visible_extent(

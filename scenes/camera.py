@@ -111,7 +111,7 @@ class Camera:
         """Solid angle that a whole pixel around each place covers [sr]; NaN where there is none."""
         plane, area = self._on_lens(pixels), 1.0 / (self.fx * self.fy)
         if self.fisheye:
-            return np.asarray(area * fisheye_solid_angle(plane, self.distortion))
+            return fisheye_solid_angle(plane, self.distortion, area**0.5)
         flat = _undistort(plane, self.distortion)
         if self.distortion:
             area = area / np.abs(np.linalg.det(_jacobian(flat, self.distortion)))

@@ -61,7 +61,8 @@ def fisheye_directions(
 ) -> Float64[np.ndarray, "*n 3"]:
     """Unit directions that land at `plane` (focal lengths); NaN outside of the image circle."""
     plane = np.asarray(plane, np.float64)
-    theta, landing = _angles(plane, coefficients)
+    landing = np.hypot(plane[..., 0], plane[..., 1])
+    theta = _angle(landing, coefficients)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(landing > 0.0, np.sin(theta) / landing, 1.0)
     found = np.concatenate([plane * share[..., None], np.cos(theta)[..., None]], axis=-1)
@@ -69,21 +70,28 @@ def fisheye_directions(
 
 
 def fisheye_solid_angle(
-    plane: Float[np.ndarray, "*n 2"], coefficients: tuple[float, ...]
+    plane: Float[np.ndarray, "*n 2"], coefficients: tuple[float, ...], side: float
 ) -> Float64[np.ndarray, "*n"]:
-    """Solid angle [sr] seen by a unit of area (square focal lengths) at `plane`; NaN outside."""
-    theta, landing = _angles(np.asarray(plane, np.float64), coefficients)
-    # a ring of theta is sin(theta) d theta d phi wide, and lands on landing d landing d phi
-    with np.errstate(divide="ignore", invalid="ignore"):
-        around = np.where(landing > 0.0, np.sin(theta) / landing, 1.0)
-    return np.asarray(around / np.maximum(_slope(theta, coefficients), 1e-6))
+    """Solid angles [sr] that squares of a `side` (focal lengths) about `plane` see.
 
-
-def _angles(
-    plane: Float64[np.ndarray, "*n 2"], coefficients: tuple[float, ...]
-) -> tuple[Angle, Angle]:
-    """Angles from the axis that land at `plane` [rad], NaN outside of the circle, and how far."""
+    NaN outside of the image circle, at whose rim the lens is ever wider: there, the part of the
+    square that is inside counts for all of it.
+    """
+    plane = np.asarray(plane, np.float64)
     landing = np.hypot(plane[..., 0], plane[..., 1])
+    theta = _angle(landing, coefficients)
+    rim = np.nextafter(_landing(np.float64(widest_rad(coefficients)), coefficients), 0.0)
+    low = np.clip(landing - 0.5 * side, 0.0, rim)
+    high = np.clip(landing + 0.5 * side, 0.0, rim)
+    # a ring of d theta is sin(theta) d theta d phi, and lands on d landing times landing d phi
+    with np.errstate(divide="ignore", invalid="ignore"):
+        along = (_angle(high, coefficients) - _angle(low, coefficients)) / (high - low)
+        around = np.where(landing > 0.0, np.sin(theta) / landing, 1.0)
+    return np.asarray(np.where(np.isnan(theta), np.nan, around * along * side * side))
+
+
+def _angle(landing: Angle, coefficients: tuple[float, ...]) -> Angle:
+    """Angle from the axis that lands so far from the principal point [rad]; NaN outside."""
     widest = widest_rad(coefficients)
     inside = landing < _landing(np.float64(widest), coefficients)
     wanted = np.where(inside, landing, 0.0)
@@ -97,4 +105,4 @@ def _angles(
         error = _landing(theta, coefficients) - wanted
         step = error / np.maximum(_slope(theta, coefficients), 1e-6)
         theta = np.clip(theta - step, low, high)
-    return np.where(inside, theta, np.nan), landing
+    return np.where(inside, theta, np.nan)

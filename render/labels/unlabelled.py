@@ -73,13 +73,14 @@ def ignore_regions(
         return tuple(_region(polygon, NOT_LABELLED) for polygon in corners)
     if off_us > NEAR_TIME_US:
         return ()
+    view = camera, world_from_camera, time_us
     found = []
     for place in range(len(regions)):
         if np.isfinite(regions.size_m[place]).all():
-            polygon, reason = _by_box(regions, place, camera, world_from_camera, time_us), BY_BOX
+            polygon, reason = _by_box(regions, place, *view), BY_BOX
         else:
             points = _surfaces(scene, images, track, frame, regions.rectangle_px[place])
-            polygon, reason = _hull(camera, points, world_from_camera, time_us), BY_DEPTH
+            polygon, reason = _hull(points, *view), BY_DEPTH
         if _area(polygon) >= LEAST_PX:
             found.append(_region(polygon, reason))
     return tuple(found)
@@ -149,8 +150,8 @@ def _surfaces(
 
 
 def _hull(
-    camera: Camera,
     points_m: Float64[np.ndarray, "n 3"],
+    camera: Camera,
     world_from_camera: Pose | Trajectory,
     time_us: int,
 ) -> Polygon:

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from recon.masks import NEAR_M, actor_mask, box_extent, sky_mask
 from scenes.camera import Camera
 from scenes.geometry import invert, rigid, rotation_exp, transform_points, translation
+from scenes.worlds.rigs import fisheye
 from tests.clip_maker import parked_car
 from tests.scene_maker import driving_car
 from tests.strategies import arrays, rotvecs
@@ -13,6 +16,10 @@ from tests.strategies import arrays, rotvecs
 CAMERA = Camera(width=64, height=40, fx=40.0, fy=42.0, cx=30.0, cy=21.0)
 LENS = Camera(
     width=64, height=40, fx=90.0, fy=90.0, cx=32.0, cy=20.0, distortion=(-0.1, 0.02, 0.0, 0.0)
+)
+WIDE = fisheye(96, 64, 0, np.deg2rad(210.0))
+FRONT = rigid(
+    np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]]), np.array([0, 0, 2.0])
 )
 SIZE_M = np.array([4.0, 2.0, 1.5])
 HOME = np.eye(4)
@@ -51,6 +58,27 @@ def test_the_extent_covers_every_point_of_the_box(
 ) -> None:
     place_m = np.array([beside_m[0], beside_m[1], ahead_m])
     check_covers(CAMERA, rigid(rotation_exp(rotvec), place_m))
+
+
+@given(rotvecs(), arrays((3,), -12.0, 12.0))
+def test_a_fisheye_sees_boxes_beside_and_behind_itself(
+    rotvec: np.ndarray, place_m: np.ndarray
+) -> None:
+    assume(np.abs(place_m).max() > 3.0)
+    camera_from_box = rigid(rotation_exp(rotvec), place_m)
+    pixels = WIDE.project(transform_points(camera_from_box, surface(SIZE_M)))
+    pixels = pixels[np.isfinite(pixels).all(axis=1)]
+    extent = box_extent(WIDE, HOME, camera_from_box, SIZE_M)
+    if len(pixels):
+        assert extent is not None
+        assert (pixels >= np.array(extent[:2]) - 2.0).all()  # less than the margin of masks
+        assert (pixels <= np.array(extent[2:]) + 2.0).all()
+
+
+def test_a_fisheye_sees_a_wall_whose_edges_it_does_not_see() -> None:
+    wall = np.array([0.4, 60.0, 60.0])
+    extent = box_extent(replace(WIDE, distortion=(-0.35, 0.0, 0.0, 0.0)), HOME, FRONT, wall)
+    assert extent is not None
 
 
 @given(arrays((3,), -0.5, 0.5), st.floats(8.0, 40.0))

@@ -5,6 +5,7 @@ counted on the sphere, points are projected forwards.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -267,6 +268,23 @@ def test_verify_knows_depth_from_range(tmp_path: Path) -> None:
         assert any(
             "cosine" in said for said in written(frame, tmp_path, {**frame.pixels, "z_m": wrong})
         )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda rays: 2.0 * rays, "unit length"),
+        (lambda rays: rays * [1.0, 1.0, 0.9], "do not project to the pixels"),
+        (lambda rays: rays * [-1.0, 1.0, 1.0], "do not project to the pixels"),
+    ],
+)
+def test_verify_does_not_trust_the_rays_that_labels_came_from(
+    wrong: Callable, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Camera.directions
+    monkeypatch.setattr(Camera, "directions", lambda self, at: wrong(right(self, at)))
+    frame, _, _ = render(WIDE, 0.0)
+    assert any(said in problem for problem in written(frame, tmp_path))
 
 
 @pytest.mark.parametrize("turn", TURNS)

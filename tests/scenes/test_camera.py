@@ -181,6 +181,18 @@ def test_the_solid_angles_of_a_whole_fisheye_add_up() -> None:
     assert angle[away < theta * camera.fx].sum() == pytest.approx(cap, rel=2e-3)
 
 
+def test_the_solid_angle_stays_sound_at_the_rim_of_the_circle() -> None:
+    lens = (-0.35, 0.0, 0.0, 0.0)
+    camera = Camera(
+        width=24, height=16, fx=20.0, fy=20.0, cx=12.0, cy=7.0, distortion=lens, fisheye=True
+    )
+    rim = 2.0 / 3.0 * widest_rad(lens) * 20.0  # theta - 0.35 theta^3 where it turns back
+    inner = camera.solid_angle_sr(np.array([12.0 + rim - 3.0, 7.0]))
+    for inside in (1.0, 1e-3, 1e-6):
+        at_rim = camera.solid_angle_sr(np.array([12.0 + rim - inside, 7.0]))
+        assert inner < at_rim < 6.0 * inner
+
+
 SQUARE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
 
 
