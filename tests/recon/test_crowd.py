@@ -23,6 +23,7 @@ from recon.scene import Scene, write_scene
 from recon.staged import Look, stage
 from recon.swept import swept_evidence
 from recon.train import train
+from render.labels.gate import LabelGate
 from render.verification import verify_folder
 from render.view import render_view
 from scenes.actor import Actor
@@ -128,7 +129,7 @@ def test_who_moves_is_shown_better_than_nobody(scene: Scene) -> None:
         assert said["boxes"] == len(rows)
     frame = render_view(
         scene, scene.clip.cameras[0].camera, scene.clip.world_from_camera(0, 200_000),
-        time_us=200_000,
+        time_us=200_000, gate=LabelGate(min_px=0),
     )  # fmt: skip
     shown = frame.rgb[meets_picture(scene.clip, 200_000)].astype(int)
     assert (shown[:, 0] - shown[:, 1]).mean() > 60.0  # red, as nothing else of the plain

@@ -24,7 +24,7 @@ def seen(scene: AnalyticScene, **staged: Any) -> Frame:
     return render_view(scene, CAMERA, scene.clip.world_from_camera(0, 0), time_us=0, **staged)
 
 
-def item_of(frame: Frame, number: int) -> dict[str, Any]:
+def item_of(frame: Frame, number: int) -> Mapping[str, Any]:
     return next(item for item in frame.objects if item["track_id"] == number)
 
 
