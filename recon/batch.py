@@ -19,6 +19,8 @@ ROAD_SHARE = 0.3
 ACTORS_SHARE, OFTEN = 0.15, 50.0
 """Rays beside the depth rays, as a share of them, that show road users with fields; but drawn no
 more than so many times as often, in the mean, as all are."""
+SOLID_SHARE = 0.1
+"""Rays beside the depth rays, as a share of them, that end in the middle of who moves."""
 HIDDEN_SHARE, LENT_SHARE = 0.1, 0.03
 """Rays beside the depth rays, and beside the pixels, as shares of them, that look at ground which
 vehicles hide, where there are any (`recon.hidden`)."""
@@ -156,6 +158,9 @@ def _known(
     if data.hidden is not None and len(data.hidden.rays):
         hidden = data.hidden.rays
         parts.append((hidden, drawn(hidden, int(count * HIDDEN_SHARE)), 0))
+    if actors is not None and data.solid is not None:
+        end = _of_actors(data.solid, int(count * SOLID_SHARE), generator)
+        parts.append((data.solid, end, int(actors.mirrored * len(end))))
     if actors is not None and special:
         pick = _of_actors(data.depth, special, generator)
         parts.append((data.depth, pick, int(actors.mirrored * special)))

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 
 from recon.config import ActorsConfig
+from recon.cores import core_of
 from recon.field import ABSENT, GridField, Instance
 from recon.kernels.backend import Backend
 from recon.masks import KNOWN_SLACK_US
@@ -143,6 +144,8 @@ class Crowd(nn.Module):
         self.alone_above = tuple(
             low_share(float(actor.size_m[2])) if actor.is_moving else 1.0 for actor in actors
         )
+        cores = (core_in_cube(actor.kind) if actor.is_moving else None for actor in actors)
+        self.cores = tuple(cores)
         self.register_buffer("hits", torch.zeros(len(actors), SUPPORT_RESOLUTION**3))
 
     def __len__(self) -> int:
@@ -177,6 +180,7 @@ class Crowd(nn.Module):
                 id=number,
                 latent=latents[k].repeat(1 + mirrored, 1) if self.limbed(k) else None,
                 alone_above=self.alone_above[k],
+                core=self.cores[k],
             )
             for k, number in enumerate(self.ids)
         ]
@@ -222,6 +226,12 @@ def support_of(hits: Float[Tensor, "cells"], unit: Float[Tensor, "n 3"]) -> UInt
     direct, mirrored = (near[cell_index(x, side)] for x in (unit, other))
     found = torch.where(mirrored, MIRRORED, 0)
     return torch.where(direct, OBSERVED, found).to(torch.uint8)
+
+
+def core_in_cube(kind: Semantic) -> Float[Tensor, "2 3"] | None:
+    """Corners of the core of a road user in its field's unit cube; None where none is known."""
+    core = core_of(kind)
+    return None if core is None else (core - 0.5) / torch.tensor(GROWN) + 0.5
 
 
 def low_share(height_m: float) -> float:

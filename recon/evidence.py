@@ -21,6 +21,7 @@ from recon.hidden import HiddenGround, hidden_ground
 from recon.masks import actor_mask, sky_mask, visible_extent
 from recon.pictures import Pixels
 from recon.road import road_evidence
+from recon.solid_rays import solid_rays
 from recon.split import training_frames
 from recon.swept import swept_evidence, with_evidence
 from scenes.actor import Actor
@@ -158,6 +159,8 @@ class Data:
     (`recon.swept`); may be empty."""
     hidden: HiddenGround | None = None
     """What is taken to be under vehicles that stand and have fields."""
+    solid: DepthEvidence | None = None
+    """Rays that end in the middle of road users that move (`recon.solid_rays`)."""
     where: Whereabouts | None = None
     """The road users with a field, at every moment of the pixels and the depth evidence."""
 
@@ -174,7 +177,10 @@ class Data:
         if hidden is not None:
             rays = replace(hidden.rays, **_tensors_on(hidden.rays, device))
             hidden = replace(hidden, rays=rays, **_tensors_on(hidden, device))
-        return Data(pixels=pixels, depth=depth, road=road, hidden=hidden, where=where)
+        solid = self.solid
+        if solid is not None:
+            solid = replace(solid, **_tensors_on(solid, device))
+        return Data(pixels=pixels, depth=depth, road=road, hidden=hidden, solid=solid, where=where)
 
 
 def _tensors_on(
@@ -244,8 +250,9 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
     times += [] if depth.time_us is None else [depth.time_us]
     moments_us = torch.unique(torch.cat(times).div(MOMENT_US, rounding_mode="floor")) * MOMENT_US
     where = whereabouts(crowd, moments_us.numpy() + MOMENT_US // 2)
+    solid = solid_rays(crowd, clip.actors, pixels, depth)
     depth = with_crossing(depth, where, crowd)
-    return Data(pixels=pixels, depth=depth, road=road, hidden=hidden, where=where)
+    return Data(pixels=pixels, depth=depth, road=road, hidden=hidden, solid=solid, where=where)
 
 
 def actors_to_show(clip: Clip, config: ReconstructionConfig) -> tuple[Actor, ...]:

@@ -176,6 +176,9 @@ class Instance:
     alone_above: float = 1.0
     """Above this share of its cube's height it is alone: what the static scene has in there is
     empty, as long as it is there. 1 leaves the static scene as it is."""
+    core: Float[Tensor, "2 3"] | None = None
+    """Where it is alone: the corners of a box in its cube that hides what the static scene has
+    behind it, so that training explains what one sees there by this field; None hides nothing."""
 
 
 ABSENT = torch.tensor([[0.0, 0.0, 0.0, 2.0]]).repeat(3, 1)

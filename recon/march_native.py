@@ -94,6 +94,7 @@ class NativeScene:
                 _optional(item.latent),
                 item.samples or sampling.instance_samples,
                 item.alone_above,
+                _optional(item.core),
             )
             for item in (self.instances if instances is None else instances)
         ]

@@ -139,14 +139,22 @@ def instance_part(instance: Instance, rays: Rays, samples: int) -> Part:
 def alone(
     instance: Instance, rays: Rays, middle_m: Float[Tensor, "rays steps"]
 ) -> Bool[Tensor, "rays steps"]:
-    """At which distances along rays an instance is alone (see `Instance.alone_above`)."""
+    """At which distances along rays an instance is alone, or its core hides what there is.
+
+    See `Instance.alone_above` and `Instance.core`.
+    """
     affine, _ = at_moments(instance, rays)
     linear, offset = affine[..., :3], affine[..., 3]
     origins = torch.einsum("nij,nj->ni", linear, rays.origins_m) + offset
     along = torch.einsum("nij,nj->ni", linear, rays.directions)
     low = torch.tensor([0.0, 0.0, instance.alone_above]).to(origins)
     entry, leave = cross_box(origins, along, low, 1.0)
-    return (middle_m > entry.clamp_min(0.0)[:, None]) & (middle_m < leave[:, None])
+    entry = entry.clamp_min(0.0)
+    met = leave > entry
+    if instance.core is not None:
+        near, far = cross_box(origins, along, *instance.core.to(origins))
+        leave = torch.where(far > near.clamp_min(0.0), torch.inf, leave)
+    return met[:, None] & (middle_m > entry[:, None]) & (middle_m < leave[:, None])
 
 
 def at_moments(

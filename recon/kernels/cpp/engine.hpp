@@ -40,6 +40,7 @@ struct Instance { // recon.field.Instance
     const float *latent;          // [moments, latents], or null: all 0
     int samples;                  // between entry and exit
     float alone_above;            // share of the cube's height above which nothing else is in it
+    const float *core;            // [2, 3] corners of what hides the static scene, or null
 };
 
 struct Scene {

@@ -252,7 +252,7 @@ void bind_field(nb::module_ &m) {
 
 // A scene as one call sees it. Keeps its arrays alive through the objects that Python holds.
 void bind_scene(nb::module_ &m) {
-    using Placed = std::vector<std::tuple<NativeField *, In, std::optional<In>, int, float>>;
+    using Placed = std::vector<std::tuple<NativeField *, In, std::optional<In>, int, float, std::optional<In>>>;
     nb::class_<NativeScene>(m, "Scene", "Fields, where they are, and how rays are cut into steps.")
         .def("__init__", [](NativeScene *self, NativeField &field, NativeSky &sky,
                             const Placed &instances, const std::vector<float> &centre_m,
@@ -270,7 +270,7 @@ void bind_scene(nb::module_ &m) {
             Scene &scene = self->scene;
             scene.field = &field.field, scene.sky = &sky.layers;
             if (!instances.empty()) self->moments = (long)std::get<1>(instances[0]).size() / 12;
-            for (const auto &[of, affine, latent, samples, alone_above] : instances) {
+            for (const auto &[of, affine, latent, samples, alone_above, core] : instances) {
                 const size_t moments = self->moments;
                 if (of->field.density.empty() || of->field.channels != field.field.channels)
                     throw nb::value_error("an instance has another number of channels");
@@ -279,6 +279,7 @@ void bind_scene(nb::module_ &m) {
                 instance.unit_from_world = sized(affine, 12 * moments, "unit_from_world");
                 instance.latent = sized(latent, moments * of->field.latents, "latent");
                 instance.samples = samples, instance.alone_above = alone_above;
+                instance.core = sized(core, 6, "core");
                 scene.instances.push_back(instance);
             }
             std::copy_n(centre_m.data(), 3, scene.centre_m);

@@ -110,26 +110,30 @@ static inline bool goes_somewhere(const Rays &rays, long ray) {
     return std::isfinite(o[0] + o[1] + o[2] + d[0] + d[1] + d[2]);
 }
 
-// A ray in the unit cube of an instance, and where it crosses the part of it above a height.
+// A ray in the unit cube of an instance, and where it crosses a box in there.
 struct Crossing {
     float from[3], along[3], entry = 0.0f, leave = INFINITY;
 
-    Crossing(const Instance &instance, const Rays &rays, long ray, float above) {
+    Crossing(const Instance &instance, const Rays &rays, long ray, const float *low,
+             const float *high) {
         const float *m = instance.unit_from_world + 12 * rays.at(ray), *o = rays.origins_m + 3 * ray,
                     *d = rays.directions + 3 * ray;
         for (int a = 0; a < 3; a++) {
-            const float *row = m + 4 * a, low = a == 2 ? above : 0.0f;
+            const float *row = m + 4 * a;
             from[a] = row[0] * o[0] + row[1] * o[1] + row[2] * o[2] + row[3];
             along[a] = row[0] * d[0] + row[1] * d[1] + row[2] * d[2];
             const float safe = std::fabs(along[a]) < 1e-12f ? 1e-12f : along[a];
-            const float first = (low - from[a]) / safe, second = (1.0f - from[a]) / safe;
+            const float first = (low[a] - from[a]) / safe, second = (high[a] - from[a]) / safe;
             entry = std::max(entry, std::min(first, second));
             leave = std::min(leave, std::max(first, second));
         }
     }
+    bool meets() const { return leave > entry; }
 };
 
-// Where along a ray the static scene has nothing, since an instance is alone there.
+constexpr float kLowest[3] = {0.0f, 0.0f, 0.0f}, kHighest[3] = {1.0f, 1.0f, 1.0f};
+
+// Where along a ray the static scene has nothing: an instance is alone there, or hides it.
 struct Alone {
     std::vector<float> from_m, to_m;
 
@@ -137,9 +141,12 @@ struct Alone {
         if (rays.at(ray) < 0) return;
         for (const Instance &instance : scene.instances) {
             if (!(instance.alone_above < 1.0f)) continue;
-            const Crossing found(instance, rays, ray, instance.alone_above);
-            if (!(found.leave > found.entry)) continue;
-            from_m.push_back(found.entry), to_m.push_back(found.leave);
+            const float low[3] = {0.0f, 0.0f, instance.alone_above};
+            const Crossing found(instance, rays, ray, low, kHighest);
+            if (!found.meets()) continue;
+            const float *core = instance.core;
+            const bool hides = core && Crossing(instance, rays, ray, core, core + 3).meets();
+            from_m.push_back(found.entry), to_m.push_back(hides ? INFINITY : found.leave);
         }
     }
     bool at(float middle_m) const {
@@ -185,10 +192,10 @@ static long find_steps(const Scene &scene, const Steps &steps, const Rays &rays,
 static long find_instance(const Instance &instance, const Rays &rays, long ray,
                           int name, Places &into, long at) {
     if (rays.at(ray) < 0 || !goes_somewhere(rays, ray)) return at;
-    const Crossing crossing(instance, rays, ray, 0.0f);
+    const Crossing crossing(instance, rays, ray, kLowest, kHighest);
     const float *from = crossing.from, *along = crossing.along;
     const float entry = crossing.entry, leave = crossing.leave;
-    if (!(leave > entry)) return at;
+    if (!crossing.meets()) return at;
     const float *m = instance.unit_from_world + 12 * rays.at(ray);
     float volume = 1.0f;
     for (int a = 0; a < 3; a++) {
