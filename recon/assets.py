@@ -20,8 +20,8 @@ from torch import Tensor
 from recon.checkpoint import share
 from recon.config import FieldConfig
 from recon.crowd import GROWN, OBSERVED, support_of
-from recon.field import GridField
 from recon.kernels.backend import Backend, backend_device
+from recon.limb_files import field_tensors, limb_tables, read_field, read_limbs
 from recon.relight import baked
 from recon.scene import Scene
 from recon.shadow import Box
@@ -70,6 +70,8 @@ def _load(path: Path, changed_ns: int, backend: Backend) -> Look:
         config = msgspec.convert(meta["field"], FieldConfig)
         tensors = load_file(path)
         look = _filled(config, tensors, backend, meta.get("samples"))
+        if "limbs" in meta:
+            look = replace(look, limbs=read_limbs(meta["limbs"], tensors, backend))
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         fix = "extract the actor again"
         raise OtherlaneError(path, f"cannot be read ({error})", fix) from error
@@ -80,13 +82,7 @@ def _filled(
     config: FieldConfig, tensors: dict[str, Tensor], backend: Backend, samples: int | None
 ) -> Look:
     device = backend_device(backend)
-    field = GridField(config, torch.Generator().manual_seed(0), backend)
-    own = {name.removeprefix("field."): x for name, x in tensors.items() if "field." in name}
-    field.load_state_dict({name: x.float() for name, x in own.items()})
-    for tensor in own.values():
-        if not bool(torch.isfinite(tensor).all()):
-            raise ValueError("a number is not finite")
-    field.to(device).requires_grad_(False)
+    field = read_field("field.", config, tensors, backend)
     latent, hits = (tensors.get(name) for name in ("latent", "hits"))
     return Look(
         field=field,
@@ -106,8 +102,11 @@ def _light(tensors: dict[str, Tensor]) -> Baked | None:
 
 
 def save_look(path: Path, look: Look, config: FieldConfig) -> None:
-    """Write what somebody looks like; corrections of poses are not part of it."""
-    tensors = {f"field.{name}": x.half() for name, x in look.field.state_dict().items()}
+    """Write what somebody looks like; corrections of poses are not part of it.
+
+    Fields of limbs have the shape that `config` says, but for their grids.
+    """
+    tensors = field_tensors("field.", look.field)
     tensors["key_us"] = look.key_us
     if look.latent is not None:
         tensors["latent"] = look.latent.detach().half()
@@ -118,8 +117,11 @@ def save_look(path: Path, look: Look, config: FieldConfig) -> None:
         if look.light.to_sun is not None and look.light.sun is not None:
             tensors |= {"to_sun": look.light.to_sun, "sun": look.light.sun}
     found = {name: x.detach().cpu().contiguous() for name, x in tensors.items()}
-    meta = json.dumps({"field": msgspec.to_builtins(config), "samples": look.samples})
-    save_file(found, path, metadata={"otherlane": meta})
+    meta = {"field": msgspec.to_builtins(config), "samples": look.samples}
+    if look.limbs is not None:
+        meta["limbs"], more = limb_tables(look.limbs, config)
+        found |= more
+    save_file(found, path, metadata={"otherlane": json.dumps(meta)})
     share(path)
 
 

@@ -8,13 +8,14 @@ deep as a step of a march may reach, it is solid and made of what the middle of 
 it looks the same wherever the steps of a ray fall, unless it is thinner than that.
 """
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 import tyro
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
 from recon.adam import BETA1, BETA2, LazyAdam
@@ -22,19 +23,28 @@ from recon.assets import PACKAGED, write_asset
 from recon.config import ActorsConfig, FieldConfig
 from recon.field import GridField
 from recon.kernels.hash_grid import HashGridSpec
+from recon.limbs import Hinge, Limbs, Place
 from recon.material import MOST_MIRROR, MOST_OPEN
 from recon.photometry import srgb
-from recon.shots import KEYS, Shots, photographed
+from recon.shots import Shots, Taken, photographed, photographed_limb
 from recon.space import cell_index
 from recon.staged import Look
-from scenes.actor import Actor
-from scenes.assets import LIBRARY, LIBRARY_SEED, library
+from scenes.assets import LIBRARY, LIBRARY_SEED, Asset, library
+from scenes.worlds.procedural import procedural
+from scenes.worlds.world import Limb
 
 GRID = HashGridSpec(levels=8, features=2, log2_table=17, base_resolution=8, per_level_scale=1.5)
 """8 to 137 cells across a box: lamps of trucks and spokes of bicycles are small."""
+BODY_GRID, LIMB_GRID = replace(GRID, log2_table=16), replace(GRID, levels=7, log2_table=14)
+"""Of somebody whose limbs swing, without them, and of a limb: together as large as the others'."""
+PAIRED_M = 1e-3
+"""Limbs whose extents agree to this, with left and right exchanged, share a field."""
 STEPS, POINTS = 2500, 4096
-SAMPLES = 96
-"""Steps of a march across one: what is this fine is not met with the steps of recorded ones."""
+LIMB_SHARE = 0.6
+"""So many of the steps of others do for a limb."""
+SAMPLES, LIMB_SAMPLES, STEP_M = 96, 64, 0.05
+"""Steps of a march across one: what is this fine is not met with the steps of recorded ones. More
+for who is long: what is made of one colour as deep as a step is crossed by what has another."""
 BLUR = -1.0, 2.0
 """Octaves by which pixels are smaller and larger than in the pictures."""
 BINS = 8
@@ -52,22 +62,17 @@ OPACITY, FINISH = 0.5, 0.3
 """Weights of the errors of opacity, and of what it is made of, beside that of albedo."""
 
 
-def learnt(shots: Shots, actor: Actor, period_us: int, steps: int) -> tuple[Look, FieldConfig]:
-    """A field that is made of what the pictures show."""
-    settings = ActorsConfig()
-    latents, keys = (settings.latents, KEYS) if period_us else (0, 1)
-    config = replace(settings.field, grid=GRID, latents=latents, look_harmonics=4, material=True)
+def learnt(taken: Taken, grid: HashGridSpec, samples: int, steps: int) -> GridField:
+    """A field of materials that is made of what the pictures show."""
     random = torch.Generator().manual_seed(LIBRARY_SEED)
-    field = GridField(config, random)
-    latent = torch.nn.Parameter(0.1 * torch.randn(keys, latents, generator=random))
+    field = GridField(config_of(grid), random)
     table = LazyAdam(field.table)
     layers = (field.density_layers, field.colour_layers, field.material_layers)
-    networks = [weight for each in layers for weight in each] + ([latent] if latents else [])
+    networks = [weight for each in layers for weight in each]
     adam = torch.optim.Adam(networks, lr=NETWORK_RATE, betas=(BETA1, BETA2))
-    diagonal_m = float(np.linalg.norm(actor.size_m))
-    pools = pools_of(shots, random)
+    pools = pools_of(taken.shots, random)
     for step in range(steps):
-        loss = _loss(field, shots, pools, latent if latents else None, diagonal_m, random)
+        loss = _loss(field, taken, pools, samples, random)
         adam.zero_grad(set_to_none=True)
         field.table.grad = None
         loss.backward()
@@ -77,14 +82,76 @@ def learnt(shots: Shots, actor: Actor, period_us: int, steps: int) -> tuple[Look
         adam.step()
         assert field.table.grad is not None
         table.step(field.table, field.table.grad, RATE * rate)
+    return field
+
+
+def made(name: str, steps: int) -> tuple[Look, FieldConfig]:
+    """What an asset looks like."""
+    limbs = procedural(LIBRARY[name], LIBRARY_SEED)[1]
+    grid = BODY_GRID if limbs else GRID
+    taken = photographed(name)
+    samples = max(SAMPLES, math.ceil(float(np.linalg.norm(taken.size_m)) / STEP_M))
     look = Look(
-        field=field,
-        key_us=torch.arange(keys + 1) * max(period_us, keys) // keys,
-        # the swing ends as it began
-        latent=torch.cat([latent, latent[:1]]).detach() if latents else None,
-        samples=SAMPLES,
+        field=learnt(taken, grid, samples, steps),
+        key_us=torch.arange(2),
+        latent=None,
+        samples=samples,
+        limbs=_limbs(name, limbs, library()[name], steps) if limbs else None,
     )
-    return look, config
+    return look, config_of(grid)
+
+
+def _limbs(name: str, limbs: tuple[Limb, ...], asset: Asset, steps: int) -> Limbs:
+    """Fields of limbs, one for both of a pair, and where they hang."""
+    hinges: list[Hinge] = []
+    learnt_from: list[Limb] = []
+    fields, sizes_m = [], []
+    for limb in limbs:
+        part = next((k for k, one in enumerate(learnt_from) if _pair(one, limb)), None)
+        mirrored = part is not None
+        if part is None:
+            part = len(fields)
+            taken = photographed_limb(name, limb)
+            fields.append(learnt(taken, LIMB_GRID, LIMB_SAMPLES, round(LIMB_SHARE * steps)))
+            sizes_m.append(_place(taken.size_m))
+            learnt_from.append(limb)
+        low, high = limb.mesh.extent_m()
+        hinges.append(
+            Hinge(
+                part=part,
+                mirrored=mirrored,
+                middle_m=_place(0.5 * (low + high)),
+                hinge_m=_place(limb.hinge_m),
+                axis=_place(limb.axis),
+                swing_rad=limb.swing_rad,
+                phase=limb.phase,
+            )
+        )
+    return Limbs(
+        stride_m=limbs[0].stride_m,
+        size_m=_place(asset.box_m),
+        hinges=tuple(hinges),
+        fields=tuple(fields),
+        sizes_m=tuple(sizes_m),
+        samples=LIMB_SAMPLES,
+    )
+
+
+def _pair(one: Limb, other: Limb) -> bool:
+    """Whether a limb is another with left and right exchanged."""
+    flip = np.diag([1.0, -1.0, 1.0, 1.0])
+    ends = zip(one.mesh.placed(flip).extent_m(), other.mesh.extent_m(), strict=True)
+    return all(np.allclose(a, b, rtol=0.0, atol=PAIRED_M) for a, b in ends)
+
+
+def _place(values: Float64[np.ndarray, "3"]) -> Place:
+    x, y, z = values.tolist()
+    return x, y, z
+
+
+def config_of(grid: HashGridSpec) -> FieldConfig:
+    """How a field of materials is made."""
+    return replace(ActorsConfig().field, grid=grid, look_harmonics=4, material=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -130,14 +197,14 @@ def _carved(shots: Shots, random: torch.Generator) -> Bool[Tensor, "cells"]:
 
 def _loss(
     field: GridField,
-    shots: Shots,
+    taken: Taken,
     pools: Pools,
-    latent: Float[Tensor, "keys latents"] | None,
-    diagonal_m: float,
+    samples: int,
     random: torch.Generator,
 ) -> Float[Tensor, ""]:
     """Of points before and beside surfaces, or where there is none, and just behind them."""
-    everywhere = torch.randint(len(shots.key), (POINTS // 2,), generator=random)
+    shots, diagonal_m = taken.shots, float(np.linalg.norm(taken.size_m))
+    everywhere = torch.randint(len(shots.origins), (POINTS // 2,), generator=random)
     before = torch.cat([everywhere, _drawn(pools.shown, POINTS // 2, random)])
     behind = torch.cat([_drawn(x, POINTS // 2, random) for x in (pools.shown, pools.rare)])
     end_m = torch.minimum(shots.leave_m, shots.range_m)[before]
@@ -145,23 +212,23 @@ def _loss(
     close = torch.rand(POINTS, generator=random) < CLOSE_SHARE
     way_m = torch.where(close, way_m.clamp_max(CLOSE * diagonal_m), way_m)
     empty_m = end_m - way_m * torch.rand(POINTS, generator=random)
-    step_m = (shots.leave_m - shots.enter_m)[behind] / SAMPLES
-    # limbs pass where they were not before
-    deep = torch.rand(POINTS, generator=random) < (DEEPER_SHARE if latent is None else 0.0)
+    step_m = (shots.leave_m - shots.enter_m)[behind] / samples
+    deep = torch.rand(POINTS, generator=random) < DEEPER_SHARE
     depth_m = torch.where(deep, DEEPER * diagonal_m, DEEP * diagonal_m + step_m)
     depth_m = torch.minimum(depth_m, shots.thick_m[behind])
     solid_m = shots.range_m[behind] + depth_m * torch.rand(POINTS, generator=random)
     beside = _drawn(pools.beside, POINTS // 2, random)
-    ray = torch.cat([beside, before, behind])
-    at_m = torch.cat([shots.range_m[beside], empty_m, solid_m])
+    near = torch.cat([beside, before[: POINTS // 2]])  # open places look as wide as these
+    ray = torch.cat([near, before, behind])
+    at_m = torch.cat([shots.range_m[beside], empty_m[: POINTS // 2], empty_m, solid_m])
     unit = shots.origins[ray] + shots.along[ray] * at_m[:, None]
-    unit[: len(beside)] = shots.beside[beside]
-    unit, empties = unit.clamp(0.0, 1.0), len(beside) + POINTS
-    when = None if latent is None else latent[shots.key[ray]]
+    free = taken.empty[torch.randint(len(taken.empty), (POINTS // 2,), generator=random)]
+    unit[: len(near)] = torch.cat([shots.beside[beside], free])
+    unit, empties = unit.clamp(0.0, 1.0), len(near) + POINTS
     # seen from closer by and from further away than in these pictures
     blur = 2.0 ** (BLUR[0] + (BLUR[1] - BLUR[0]) * torch.rand(len(ray), generator=random))
     footprint = blur * shots.footprint[ray] * at_m
-    density, geometry = field.density(unit, footprint, when)
+    density, geometry = field.density(unit, footprint)
     inside = ~(deep & pools.empty[cell_index(unit[empties:], CARVED)])
     off = (inside * _made_otherwise(field, geometry[empties:], shots, behind)).mean()
     absorbed = 1.0 - torch.exp(-density[:empties] * CLEAR * diagonal_m)
@@ -198,8 +265,7 @@ def main(
     """
     torch.set_num_threads(1)  # the same sums on every machine
     for name in kinds:
-        shots, actor, period_us = photographed(name)
-        look, config = learnt(shots, actor, period_us, steps)
+        look, config = made(name, steps)
         asset = write_asset(out / name, library()[name], look, config)
         print(f"{asset.name}: {(out / name / 'field.safetensors').stat().st_size} bytes")
 

@@ -1,35 +1,36 @@
 """Exact pictures of procedural road users, to learn packaged assets from; needs Mitsuba.
 
 Each stands on an empty street and is looked at from all around, mostly from as high as cameras of
-cars are. Truth says which pixels show it, how far away it is there, and what it is made of. How
-open it is to the light around is found under an overcast sky.
+cars are; limbs that swing are looked at by themselves. Truth says which pixels show it, how far
+away it is there, and what it is made of. How open it is to the light around is found under an
+overcast sky.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64
 from torch import Tensor
 
-from recon.crowd import unit_from_box
+from recon.crowd import GROWN, unit_from_box
+from recon.empty_street import on_the_street, stage, track_at
 from recon.parts import cross_unit_cube
 from recon.rays import FOOTPRINT_STD
 from recon.sightlines import BEAM_RAD
-from recon.solid import in_view, thickness_m
+from recon.solid import in_view, open_places, thickness_m
 from recon.surroundings import Cube, cube_on, face_rays, irradiance_of_faces
 from scenes.actor import Actor
 from scenes.assets import LIBRARY, LIBRARY_SEED
 from scenes.camera import Camera, camera_rays
 from scenes.geometry import rigid, translation
-from scenes.trajectory import Trajectory
 from scenes.worlds.light import Light
 from scenes.worlds.paint import albedo
 from scenes.worlds.procedural import procedural
 from scenes.worlds.sunshine import SKIN_M
 from scenes.worlds.tracer import Tracer
 from scenes.worlds.view import rays_at
-from scenes.worlds.world import Body, Limb, World, ground, street
+from scenes.worlds.world import Limb
 
 AZIMUTHS, SIZE_PX = 16, 224
 """Cameras of a ring, and the sides of their pictures."""
@@ -46,14 +47,23 @@ RINGS: tuple[Ring, ...] = (
     (1.0, 0.0, 0.9),
 )
 """Mostly as high as cameras of cars are."""
-KEYS = 8
-KEY_RINGS: tuple[Ring, ...] = ((1.0, 1.0, None), (2.0, 1.6, None), (1.0, 0.0, 0.5))
-"""Moments of a swing of limbs at which there are pictures, and from where at each."""
+LIFTED_M = 1.5
+"""A limb is held up with its middle so high over the road: soles are seen as it swings."""
+LIMB_RINGS: tuple[Ring, ...] = (
+    (0.6, 0.0, 0.0),
+    (2.0, 0.0, 0.1),
+    (1.0, 0.0, 0.4),
+    (1.0, 0.0, 0.9),
+    (1.0, 0.0, -0.35),
+)
+"""From where it is looked at."""
 DEEPEST, NARROWEST = 0.05, 0.003
 """Shares of the box's diagonal: solid so far is as good as for ever, and gaps narrower than this
 are as good as none: rods before doors and panes before walls would be stepped over."""
 BESIDE = 0.003
 """Share of the diagonal: about so far from surfaces it is learnt where they end."""
+OPEN = 400_000
+"""Places all over its box of which it is asked whether they are in the open."""
 EVERY = 2
 LOW: Ring = (1.0, 0.3, None)
 """Open space is looked for from every other camera, and from these: one sees under things."""
@@ -88,32 +98,27 @@ class Shots:
     normal: Float[Tensor, "n 3"]
     footprint: Float[Tensor, "n"]
     """Standard deviation of a pixel a metre away, in the unit cube."""
-    key: Int64[Tensor, "n"]
-    """Moment of the swing of limbs."""
 
 
-def stage(name: str) -> tuple[World, Actor, tuple[Limb, ...]]:
-    """The one to be photographed, on an empty street."""
-    mesh, limbs, size_m = procedural(LIBRARY[name], LIBRARY_SEED)
-    mesh = mesh.labelled(LIBRARY[name], 1)
-    limbs = tuple(replace(limb, mesh=limb.mesh.labelled(LIBRARY[name], 1)) for limb in limbs)
-    place = translation(np.array([[20.0, 0.0, 0.5 * size_m[2]]] * 2))
-    track = Trajectory(time_us=np.array([0, 10_000_000]), world_from_body=place)
-    actor = Actor(id=1, kind=LIBRARY[name], size_m=size_m, trajectory=track)
-    empty = street(LIBRARY_SEED)
-    world = replace(
-        empty,
-        scenery=ground(LIBRARY_SEED),
-        bodies=(Body(actor=actor, mesh=mesh, limbs=limbs),),
-        lighting=replace(empty.lighting, overcast=1.0),
-    )
-    return world, actor, limbs
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Taken:
+    """All that is learnt of somebody, or of a limb."""
+
+    shots: Shots
+    empty: Float[Tensor, "m 3"]
+    """Places in the open, in the field's unit cube."""
+    size_m: Float64[np.ndarray, "3"]
+    """Of the labelled box."""
 
 
 def cameras(
-    size_m: Float64[np.ndarray, "3"], rings: tuple[Ring, ...]
+    size_m: Float64[np.ndarray, "3"], rings: tuple[Ring, ...], up_m: float | None = None
 ) -> list[tuple[Camera, Float64[np.ndarray, "4 4"]]]:
-    """Cameras around a box whose middle is the origin, all of which look at it."""
+    """Cameras around a box whose middle is the origin, all of which look at it.
+
+    `up_m` is how high that is over the road; left out, the box stands on it.
+    """
+    up_m = 0.5 * float(size_m[2]) if up_m is None else up_m
     reach_m = float(np.linalg.norm(size_m))
     middle = 0.5 * SIZE_PX
     found = []
@@ -124,7 +129,7 @@ def cameras(
             width=SIZE_PX, height=SIZE_PX, fx=focal, fy=focal, cx=middle, cy=middle, readout_us=0
         )
         if elevation is None:
-            elevation = np.arcsin((height_m - 0.5 * size_m[2]) / away_m)
+            elevation = np.arcsin((height_m - up_m) / away_m)
         for azimuth in (np.arange(AZIMUTHS) + 0.5) * 2.0 * np.pi / AZIMUTHS:
             flat = np.cos(elevation)
             out = np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)])
@@ -135,39 +140,57 @@ def cameras(
     return found
 
 
-def photographed(name: str) -> tuple[Shots, Actor, int]:
-    """What its pictures show, its box, and how long its limbs take."""
-    world, actor, limbs = stage(name)
-    period_us = limbs[0].period_us if limbs else 0
+def photographed(name: str) -> Taken:
+    """What pictures of somebody show, without the limbs that swing."""
+    mesh, _, size_m = procedural(LIBRARY[name], LIBRARY_SEED)
+    world, actor = on_the_street(name, mesh, (), size_m, track_at(0.5 * float(size_m[2])))
     light = Light(Tracer(world))
-    cube = stage_light(light, actor)
-    views = cameras(actor.size_m, KEY_RINGS if limbs else RINGS)
+    return _taken(light, actor, stage_light(light, actor), RINGS)
+
+
+def photographed_limb(name: str, limb: Limb) -> Taken:
+    """What pictures of a limb by itself show; its box is its own.
+
+    It is open to the light as if nobody else's limbs were beside it.
+    """
+    low, high = limb.mesh.extent_m()
+    middle_m, size_m = 0.5 * (low + high), high - low
+    whole, body, _ = stage(name)
+    cube = stage_light(Light(Tracer(whole)), body)
+    mesh = limb.mesh.placed(translation(-middle_m))
+    world, actor = on_the_street(name, mesh, (), size_m, track_at(LIFTED_M))
+    return _taken(Light(Tracer(world)), actor, cube, LIMB_RINGS)
+
+
+def _taken(light: Light, actor: Actor, cube: Cube, rings: tuple[Ring, ...]) -> Taken:
     studio = Studio(
         light=light,
         actor=actor,
         cube=cube,
-        eyes_m=eyes_around(actor),
+        eyes_m=eyes_around(actor, rings),
         random=np.random.default_rng(LIBRARY_SEED),
     )
-    parts = [
-        _picture(studio, camera, box_from_camera, key, key * period_us // KEYS)
-        for key in range(KEYS if limbs else 1)
-        for camera, box_from_camera in views
-    ]
-    shots = Shots(
-        **{
-            name: torch.cat([getattr(part, name) for part in parts])
-            for name in Shots.__dataclass_fields__
-        }
+    pose = actor.trajectory.world_from_body[0]
+    views = cameras(actor.size_m, rings, float(pose[2, 3]))
+    parts = [_picture(studio, *view) for view in views]
+    names = Shots.__dataclass_fields__
+    grown_m = actor.size_m * GROWN
+    free_m = open_places(light.tracer, pose, grown_m, studio.eyes_m, OPEN, studio.random)
+    return Taken(
+        shots=Shots(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names}),
+        empty=torch.from_numpy(free_m / grown_m + 0.5).float(),
+        size_m=actor.size_m,
     )
-    return shots, actor, period_us
 
 
-def eyes_around(actor: Actor) -> Float64[np.ndarray, "eyes 3"]:
+def eyes_around(actor: Actor, rings: tuple[Ring, ...] = RINGS) -> Float64[np.ndarray, "eyes 3"]:
     """From where open space around somebody is looked for (world)."""
-    lookouts = [*cameras(actor.size_m, RINGS)[::EVERY], *cameras(actor.size_m, (LOW,))]
     there = actor.trajectory.world_from_body[0]
-    return np.array([(there @ box_from_camera)[:3, 3] for _, box_from_camera in lookouts])
+    up_m = float(there[2, 3])
+    around, low = (cameras(actor.size_m, each, up_m) for each in (rings, (LOW,)))
+    return np.array(
+        [(there @ box_from_camera)[:3, 3] for _, box_from_camera in around[::EVERY] + low]
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -183,18 +206,12 @@ class Studio:
     random: np.random.Generator
 
 
-def _picture(
-    studio: Studio,
-    camera: Camera,
-    box_from_camera: Float64[np.ndarray, "4 4"],
-    key: int,
-    time_us: int,
-) -> Shots:
+def _picture(studio: Studio, camera: Camera, box_from_camera: Float64[np.ndarray, "4 4"]) -> Shots:
     actor = studio.actor
     unit = unit_from_box(torch.from_numpy(actor.size_m).float())
     eye = actor.trajectory.world_from_body[0] @ box_from_camera
     pixels = camera.pixel_centres().reshape(-1, 2)
-    known = _surface(studio, rays_at(camera, pixels, eye, time_us))
+    known = _surface(studio, rays_at(camera, pixels, eye, 0))
     known["beside"] = known["beside"] @ unit[:, :3].T + unit[:, 3]
     starts, directions = (
         torch.from_numpy(each).float() for each in camera_rays(camera, pixels, box_from_camera, 0)
@@ -209,7 +226,6 @@ def _picture(
         enter_m=enter_m,
         leave_m=leave_m,
         footprint=torch.full((len(pixels),), float(FOOTPRINT_STD / camera.fx * across)),
-        key=torch.full((len(pixels),), key),
         **known,
     )
     met = leave_m > enter_m

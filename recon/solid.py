@@ -14,6 +14,8 @@ SKIN_M = 1e-4
 """Rays go on so far behind a surface."""
 BEHIND_M = 0.02
 """It is asked whether there is open space so far behind a surface, or half as far as the next."""
+LOW_SHARE, LOW = 0.5, 0.25
+"""This share of open places is looked for in the lowest part of the box, where wheels are."""
 LAYERS = 4
 """Surfaces one behind the other, at most, that are looked behind: more are solid to the end."""
 
@@ -86,3 +88,35 @@ def in_view(
         hidden = tracer.blocked(points_m[rest], way / away_m[:, None], time_us[rest], away_m)
         seen[rest] = ~hidden
     return seen
+
+
+def open_places(
+    tracer: Tracer,
+    world_from_box: Float64[np.ndarray, "4 4"],
+    size_m: Float64[np.ndarray, "3"],
+    eyes_m: Float64[np.ndarray, "eyes 3"],
+    count: int,
+    random: np.random.Generator,
+) -> Float64[np.ndarray, "n 3"]:
+    """Places that are in the open, or in the road, all over a box; in its frame.
+
+    Few rays of pictures from above pass under a vehicle: what is never learnt to be empty there is
+    full of specks.
+
+    Args:
+        tracer: The world, whose road is at z = 0.
+        world_from_box: Where the box is; its axes are the world's.
+        size_m: Of the box in which places are looked for, whose middle is the other's.
+        eyes_m: From where all around one looks.
+        count: So many are looked at.
+        random: Of numbers.
+    """
+    places = random.uniform(-0.5, 0.5, (count, 3))
+    low = random.uniform(size=count) < LOW_SHARE
+    places[low, 2] = LOW * (places[low, 2] + 0.5) - 0.5
+    places *= size_m
+    points = places + world_from_box[:3, 3]
+    is_open = points[:, 2] < 0.0  # seen by nobody, and not a part of anybody
+    above = np.flatnonzero(~is_open)
+    is_open[above] = in_view(tracer, points[above], np.zeros(len(above), np.int64), eyes_m)
+    return places[is_open]

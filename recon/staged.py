@@ -25,6 +25,7 @@ from recon.crowd import (
     whereabouts,
 )
 from recon.field import ABSENT, GridField, Instance
+from recon.limbs import Limbs
 from recon.masks import KNOWN_SLACK_US
 from recon.underneath import under_vehicle
 from scenes.actor import Actor
@@ -62,6 +63,8 @@ class Look:
     """Whether the static scene has nothing where it is (see `Instance.alone_above`)."""
     samples: int | None = None
     """Into so many steps a ray through its box is cut; None leaves it to the scene."""
+    limbs: Limbs | None = None
+    """What swings about it as it goes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -69,7 +72,7 @@ class Staged:
     """What moves, for some rays."""
 
     instances: tuple[Instance, ...]
-    """Instance k, from 1, of a march is instance k - 1 of these."""
+    """Instance k, from 1, of a march is instance k - 1 of these; limbs follow their owners."""
     moment: Int64[Tensor, "rays"]
     """Which of the instances' moments each ray sees."""
     hits: tuple[Float[Tensor, "cells"] | None, ...]
@@ -194,11 +197,11 @@ def stage(
     shown = [(actor, looks[actor.id]) for actor in actors if actor.id in looks]
     for actor, look in shown:
         corrected = as_recorded.get(actor.id) == actor.trajectory
-        instance = _instance(look, actor, times, corrected)
-        if instance is not None:
-            found.append(instance)
-            hits.append(look.hits)
-            lights.append(look.light)
+        parts = _instances(look, actor, times, corrected)
+        found += parts
+        # of limbs all is known
+        hits += [look.hits if k == 0 else None for k in range(len(parts))]
+        lights += [look.light] * len(parts)
     return Staged(
         instances=tuple(found), moment=moment, hits=tuple(hits), lights=tuple(lights),
         looks=frozenset(actor.id for actor, _ in shown),
@@ -217,14 +220,14 @@ def _rows(actor: Actor, times: Int64[Tensor, "moments"]) -> Int64[Tensor, "momen
     return torch.where(late, last, times)
 
 
-def _instance(
+def _instances(
     look: Look, actor: Actor, times: Int64[Tensor, "moments"], corrected: bool
-) -> Instance | None:
-    """One actor at some times, or None where it is at no place at any of them."""
+) -> list[Instance]:
+    """One actor at some times, then its limbs; nothing where it is at no place at any of them."""
     where = whereabouts((actor,), _rows(actor, times).cpu().numpy(), 0)
     where = where.to(look.field.table.device)
     if not bool(where.there.any()):
-        return None
+        return []
     box_from_world = square(where.box_from_world[:, 0])
     if corrected and look.corrections is not None and look.knot_us is not None:
         moved = in_time(look.knot_us, look.corrections[None], where.time_us)[0]
@@ -239,11 +242,18 @@ def _instance(
         learnt = (where.time_us >= first) & (where.time_us <= last)
         inside = torch.where(learnt, where.time_us, again)
         latent = in_time(look.key_us, look.latent[None], inside)[0]
-    return Instance(
-        field=look.field,
-        unit_from_world=torch.where(where.there[:, :1, None], maps, ABSENT.to(maps)),
-        id=actor.id,
-        latent=latent,
-        samples=look.samples,
-        alone_above=low_share(float(actor.size_m[2])) if look.alone else 1.0,
-    )
+    parts = [(look.field, maps)]
+    if look.limbs is not None:
+        path, when_us = actor.trajectory, where.time_us.cpu().numpy()
+        parts += look.limbs.placed(box_from_world, path, when_us, size)
+    return [
+        Instance(
+            field=field,
+            unit_from_world=torch.where(where.there[:, :1, None], placed, ABSENT.to(placed)),
+            id=actor.id,
+            latent=None if k else latent,
+            samples=look.limbs.samples if k and look.limbs is not None else look.samples,
+            alone_above=low_share(float(actor.size_m[2])) if look.alone and not k else 1.0,
+        )
+        for k, (field, placed) in enumerate(parts)
+    ]

@@ -22,6 +22,11 @@ _CLOTHES = (
 )  # fmt: skip
 _LEATHER = (0.035, 0.028, 0.022)
 _ACROSS = np.array([0.0, 1.0, 0.0])
+_HIP_M, _SWING = 0.90, 0.42
+STRIDE_M = 4.0 * _HIP_M * float(np.sin(_SWING))
+"""Two steps: so far feet that do not slide bring somebody whose legs swing by `_SWING` [rad]."""
+TURN_M = 4.5
+"""Way of a bicycle while its pedals go round once."""
 
 Figure = tuple[Mesh, tuple[Limb, ...], Float64[np.ndarray, "3"]]
 """Mesh and limbs about the centre of the box, and the box [m]."""
@@ -87,8 +92,8 @@ def _leg(
 ) -> Mesh:
     """Thigh, shin and shoe."""
     low = [foot[0], foot[1] - 0.05, foot[2]]
-    high = [foot[0] + 0.26, foot[1] + 0.05, foot[2] + 0.09]
-    low[0] -= 0.08
+    high = [foot[0] + 0.20, foot[1] + 0.05, foot[2] + 0.09]
+    low[0] -= 0.07
     return join(
         [
             _rod([hip, knee], [0.088, 0.062], cloth),
@@ -147,12 +152,12 @@ def pedestrian(rng: np.random.Generator, walks: bool = True) -> Figure:
     scale, period = rng.uniform(0.93, 1.07), int(rng.integers(950_000, 1_150_000))
     skin, shirt, cloth = _pick(rng, _SKIN), _pick(rng, _CLOTHES), _pick(rng, _CLOTHES)
     hair = tuple((np.array([0.05, 0.03, 0.02]) * rng.uniform(0.3, 4.0)).tolist())
-    hip = 0.90
+    hip = _HIP_M
     mesh = _torso(hip, 0.03, shirt, skin, hair)
     if rng.uniform() < 0.5:  # a rucksack
         low, high = np.array([-0.30, -0.15, hip + 0.1]), np.array([-0.11, 0.15, hip + 0.52])
         mesh = join([mesh, boxes(low, high, Surface.PLAIN, _pick(rng, _CLOTHES))])
-    swing, limbs = (0.42 if walks else 0.035), []
+    swing, limbs = (_SWING if walks else 0.035), []
     phase = float(rng.uniform())
     for index, side in enumerate((1.0, -1.0)):
         leg = _leg([0, 0.095 * side, hip], [0.02, 0.1 * side, 0.47], [0, 0.1 * side, 0], cloth)
@@ -173,6 +178,7 @@ def pedestrian(rng: np.random.Generator, walks: bool = True) -> Figure:
                     swing_rad=turn,
                     period_us=period,
                     phase=phase + back,
+                    stride_m=scale * STRIDE_M,
                 )
             )
     mesh = mesh.placed(np.diag([scale, scale, scale, 1.0]))
@@ -227,6 +233,7 @@ def cyclist(rng: np.random.Generator) -> Figure:
             swing_rad=0.2,
             period_us=900_000,
             phase=0.5 * index,
+            stride_m=TURN_M,
         )
         for index, side in enumerate((1.0, -1.0))
     )

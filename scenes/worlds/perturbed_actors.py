@@ -79,7 +79,10 @@ def _staging(world: World) -> Staging:
 def _made(actor: Actor, asset: str) -> Body:
     """Whom a packaged asset shows."""
     mesh, limbs, _ = procedural(LIBRARY[asset], LIBRARY_SEED)
-    limbs = tuple(replace(limb, mesh=limb.mesh.labelled(actor.kind, actor.id)) for limb in limbs)
+    limbs = tuple(
+        replace(limb, mesh=limb.mesh.labelled(actor.kind, actor.id), path=actor.trajectory)
+        for limb in limbs
+    )
     return Body(actor=actor, mesh=mesh.labelled(actor.kind, actor.id), limbs=limbs)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from scenes.actor import Actor
-from scenes.geometry import rigid, rotation_exp, yaw_rotation
+from scenes.gait import strides, swung
+from scenes.geometry import rigid, yaw_rotation
 from scenes.short import short_repr
 from scenes.trajectory import Trajectory
 from scenes.worlds.buildings import houses
@@ -45,12 +46,18 @@ class Limb:
     """Time of a swing there and back."""
     phase: float = 0.0
     """Where in its swing it is at time 0, 0 to 1."""
+    stride_m: float = 1.5
+    """Way that somebody makes in a swing there and back."""
+    path: Trajectory | None = None
+    """It swings by the distance along this (`scenes.gait`); None by the clock."""
 
     def box_from_limb(self, time_us: Int64[np.ndarray, "n"]) -> Float64[np.ndarray, "n 4 4"]:
         """The turn about the hinge at each time."""
-        angle = self.swing_rad * np.sin(2.0 * np.pi * (time_us / self.period_us + self.phase))
-        turn = rotation_exp(angle[:, None] * self.axis)
-        return rigid(turn, self.hinge_m - turn @ self.hinge_m)
+        swings, share = time_us / self.period_us, 1.0
+        if self.path is not None:
+            swings, share = strides(self.path, time_us, self.stride_m)
+        angle = share * self.swing_rad * np.sin(2.0 * np.pi * (swings + self.phase))
+        return swung(self.hinge_m, self.axis, angle)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

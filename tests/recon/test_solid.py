@@ -7,7 +7,7 @@ from jaxtyping import Float64
 
 from recon import shots
 from recon.crowd import unit_from_box
-from recon.solid import in_view, thickness_m
+from recon.solid import in_view, open_places, thickness_m
 from scenes.worlds.light import Light
 from scenes.worlds.tracer import Tracer
 
@@ -108,7 +108,7 @@ def test_pictures_say_where_it_ends(studio: tuple) -> None:
         light=Light(tracer), actor=actor, cube=cube, eyes_m=eyes_m, random=np.random.default_rng(0)
     )
     camera, box_from_camera = shots.cameras(actor.size_m, shots.RINGS)[8]  # behind it
-    seen = shots._picture(here, camera.scaled(64, 64), box_from_camera, 0, 0)
+    seen = shots._picture(here, camera.scaled(64, 64), box_from_camera)
     diagonal_m = float(np.linalg.norm(actor.size_m))
     known, shown = torch.isfinite(seen.beside).all(dim=1), torch.isfinite(seen.range_m)
     assert not bool((known & ~shown).any())
@@ -125,3 +125,19 @@ def test_pictures_say_where_it_ends(studio: tuple) -> None:
     bumper = (ahead > 0.0) & (ahead < 0.12) & (left.abs() < 1.24) & (up > 0.42) & (up < 0.54)
     assert not bool((inside | bumper).any())
     assert bool((seen.thick_m[shown] <= shots.DEEPEST * diagonal_m + 1e-6).all())
+
+
+def test_places_in_the_open_are_beside_and_under_it_never_inside(studio: tuple) -> None:
+    world, actor, _ = shots.stage("truck")
+    tracer, _, eyes_m = studio
+    there = actor.trajectory.world_from_body[0]
+    random = np.random.default_rng(0)
+    places = open_places(tracer, there, 1.08 * actor.size_m, eyes_m, 4000, random)
+    length, width, height = actor.size_m
+    over_m = places[:, 2] + 0.5 * height
+    inside = (np.abs(places[:, 0]) < 0.2 * length) & (np.abs(places[:, 1]) < 0.4 * width)
+    assert not np.any(inside & (over_m > 1.1) & (over_m < 3.3))
+    assert np.sum(inside & (over_m > 0.0) & (over_m < 0.4)) > 50  # between its wheels
+    assert np.sum(over_m < 0.0) > 200  # in the road
+    assert np.all(np.abs(places) <= 0.54 * actor.size_m)
+    assert len(world.bodies) == 1
