@@ -17,6 +17,7 @@ from scenes.families.drive import Drive
 from scenes.families.request import Asked, Cell, Criticality, cell_of
 from scenes.ground import Ground
 from scenes.infeasible import InfeasibleError
+from scenes.obstacles import Evidence, obstacles
 from scenes.openscenario import as_openscenario
 from scenes.perturb import resolve
 from scenes.resolved import resolved
@@ -89,7 +90,12 @@ class Drawer:
     @cached_property
     def drive(self) -> Drive:
         """Where near-collisions are staged, if nothing else is edited."""
-        return Drive(clip=self.clip, polygon_m=_polygon(self.request))
+        return self._drive(self.clip)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Where solid things are, whatever is edited."""
+        return obstacles(self.clip)
 
     @cached_property
     def ground(self) -> Ground | None:
@@ -128,6 +134,7 @@ class Drawer:
         scenario = replace(
             scenario, start_us=met.start_us, end_us=met.end_us,
             edits=(*scenario.edits, *met.staged.edits), tags=_tags(scenario, met),
+            may_overlap=_meant(scenario, met), allow_unmeasured=drive.allow_unmeasured,
         )  # fmt: skip
         staging = self._resolved(scenario)
         had_s = measured_ttc_s(staging, drive, met.staged.actor)
@@ -143,10 +150,10 @@ class Drawer:
             had=(had_s, solved.closing_mps, solved.angle_deg),
         )  # fmt: skip
 
-    def _resolved(self, scenario: Scenario, *, suggest: bool = False) -> Staging:
+    def _resolved(self, scenario: Scenario, *, suggest: bool = False, room: bool = True) -> Staging:
         return resolve(
             scenario, self.clip, self.where, ground=self.ground, suggest=suggest,
-            fielded=self.fielded,
+            fielded=self.fielded, evidence=self.evidence, room=room,
         )  # fmt: skip
 
     def _edited(self, scenario: Scenario) -> Drive:
@@ -154,9 +161,16 @@ class Drawer:
         if not scenario.edits:
             return self.drive
         whole = replace(scenario, start_us=None, end_us=None)
-        staging = self._resolved(whole)
+        staging = self._resolved(whole, room=False)  # looked at with what is solved for
         clip = replace(self.clip, ego=staging.ego, actors=staging.actors)
-        return Drive(clip=clip, polygon_m=_polygon(self.request))
+        return self._drive(clip)
+
+    def _drive(self, clip: Clip) -> Drive:
+        polygon_m = _polygon(self.request)
+        return Drive(
+            clip=clip, polygon_m=polygon_m, evidence=self.evidence,
+            allow_unmeasured=self.request.allow_unmeasured or polygon_m is not None,
+        )  # fmt: skip
 
 
 def _files(
@@ -171,6 +185,12 @@ def _files(
 
 def _tags(scenario: Scenario, met: Encounter) -> str:
     return " ".join(filter(None, (scenario.tags, met.tags)))
+
+
+def _meant(scenario: Scenario, met: Encounter) -> tuple[int, ...]:
+    """Who may overlap others: also the one with whom a collision was asked for."""
+    asked = (met.staged.actor,) if met.ask.min_ttc_s == 0.0 else ()
+    return tuple(sorted({*scenario.may_overlap, *asked}))
 
 
 def _requested(scenario: Scenario, met: Encounter, had_s: float) -> dict[str, object]:
@@ -191,6 +211,7 @@ def _requested(scenario: Scenario, met: Encounter, had_s: float) -> dict[str, ob
             "angle_deg": solved.angle_deg,
         },
         "drivable_unknown_share": met.staged.unknown_share,
+        "unmeasured_share": met.staged.unmeasured_share,
     }
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from scenes.actor import Actor
+from scenes.boxes import ego_boxes
 from scenes.clip import Clip
 from scenes.closest import least_distance_m, least_encroachment_s, plan_path
-from scenes.families.drive import ego_boxes
 from scenes.remember import remembered
 from scenes.safety import (
     contact_point_m,

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from scenes.actor import Actor
+from scenes.boxes import ego_box, ego_boxes, windowed
 from scenes.clip import Clip
-from scenes.families.drive import ego_box, ego_boxes, windowed
 from scenes.geometry import invert
 from scenes.remember import remembered
 from scenes.safety import boxes_overlap

@@ -44,6 +44,9 @@ def load_scenario(path: Path) -> Scenario:
         look=request.look.draw(nothing_open),
         edits=tuple(draft.draw(nothing_open) for draft in request.edits),
         tags=request.tags,
+        clip=request.clip,
+        may_overlap=request.may_overlap,
+        allow_unmeasured=request.allow_unmeasured,
     )
 
 
@@ -178,7 +181,11 @@ def as_tables(scenario: Scenario | Request) -> dict[str, Any]:
     """Everything, in the types that TOML and JSON have; what is None is left out."""
     plain = {name: getattr(scenario, name) for name in rules(type(scenario))}
     tables = {
-        **{name: value for name, value in plain.items() if value is not None},
+        **{
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in plain.items()
+            if value is not None and value is not False and value != ()
+        },
         LOOK: _table(scenario.look),
         EDITS: [_table(edit) for edit in scenario.edits],
     }

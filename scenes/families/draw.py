@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scenes.boxes import ego_boxes, windowed
 from scenes.families import FAMILIES
-from scenes.families.drive import Drive, ego_boxes, windowed
+from scenes.families.drive import Drive
 from scenes.families.request import Asked, Cell, Criticality, ask_in, cell_of, shares
 from scenes.families.setting import STEP_US, Ask
 from scenes.families.stage import Staged, stage

@@ -7,12 +7,13 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from scenes.actor import Actor
+from scenes.boxes import ego_box, ego_boxes, windowed
 from scenes.clip import Clip
 from scenes.drivable import DrivableSurface, drivable_surface
 from scenes.families.road import Road
 from scenes.families.setting import STEP_US, Setting, Share
-from scenes.geometry import translation
 from scenes.ground import Ground, fit_ground
+from scenes.obstacles import Evidence, obstacles
 from scenes.remember import remembered
 from scenes.safety import Moving, moving
 from scenes.smoothing import steady
@@ -20,27 +21,6 @@ from scenes.trajectory import Trajectory
 
 EVERY = 5
 """Recorded road users are compared at every fifth moment: 0.1 s apart."""
-
-
-def ego_box(clip: Clip) -> Float64[np.ndarray, "4 4"]:
-    """`ego_from_box`: where the centre of the recording car is, seen from its origin [m]."""
-    length, _, height = clip.ego_size_m
-    return translation(np.array([clip.ego_front_m - 0.5 * length, 0.0, 0.5 * height]))
-
-
-@remembered(16)
-def ego_boxes(ego: Trajectory, clip: Clip) -> Trajectory:
-    """World from the middle of the recording car's box, on some path of its origin."""
-    return ego.mounted(ego_box(clip))
-
-
-@remembered(2048)
-def windowed(boxes: Trajectory, start_us: int, end_us: int) -> Trajectory:
-    """A trajectory between two times, with a pose at each of them where it is known."""
-    first, last = max(start_us, int(boxes.time_us[0])), min(end_us, int(boxes.time_us[-1]))
-    inside = boxes.time_us[(boxes.time_us > first) & (boxes.time_us < last)]
-    time_us = np.unique(np.append(inside, [first, last]))
-    return Trajectory(time_us=time_us, world_from_body=boxes.at(time_us))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -84,6 +64,15 @@ class Drive:
     clip: Clip
     polygon_m: Float64[np.ndarray, "k 2"] | None = field(default=None)
     """Where one can drive, if the user says so [m, world]."""
+    evidence: Evidence | None = field(default=None)
+    """Who knows where solid things are; what the clip measured when None."""
+    allow_unmeasured: bool = field(default=False)
+    """Whether ways may lead over ground of which nobody knows anything."""
+
+    @cached_property
+    def solid(self) -> Evidence:
+        """Where solid things are."""
+        return obstacles(self.clip) if self.evidence is None else self.evidence
 
     @cached_property
     def ground(self) -> Ground:

@@ -7,9 +7,11 @@ place.
 """
 
 import numpy as np
+from jaxtyping import Float64
 
+from scenes.clearance import MOST_UNMEASURED, SOLID, UNMEASURED, unmeasured_share
 from scenes.drivable import Answer, DrivableSurface
-from scenes.families.drive import EVERY, Others
+from scenes.families.drive import EVERY, Drive, Others
 from scenes.families.meeting import met
 from scenes.families.setting import Ask, Course, Setting
 from scenes.families.solve import part
@@ -40,6 +42,35 @@ def check_surface(
         wrong = f"{who} would be off the road at {x_m:.1f}, {y_m:.1f}"
         raise InfeasibleError(ask.family, wrong, "another start_us or lane_m", "off the road")
     return float(np.mean(answers == Answer.UNKNOWN))
+
+
+def check_room(
+    ask: Ask,
+    drive: Drive,
+    setting: Setting,
+    who: str,
+    size_m: Float64[np.ndarray, "3"],
+    box: Moving,
+) -> float:
+    """The share of a way of which the drive measured nothing.
+
+    Raises:
+        InfeasibleError: Something solid is in the way, or nobody knows of too much of it.
+    """
+    share = unmeasured_share(drive.solid, box.place_m)
+    if share > MOST_UNMEASURED and not drive.allow_unmeasured:
+        wrong = f"the drive measured nothing on {100.0 * share:.0f} % of the way of {who}"
+        fix = "another start_us, or allow_unmeasured = true where you know that it is free"
+        raise InfeasibleError(ask.family, wrong, fix, UNMEASURED)
+    start_m = drive.clip.ego.place_m(int(setting.time_us[0]))[None, :2]
+    height_m = drive.ground.height_m(*np.concatenate([box.place_m, start_m]).T)
+    bottom_m = np.where(np.isfinite(height_m[:-1]), height_m[:-1], height_m[-1])
+    place = np.concatenate([box.place_m, bottom_m[:, None] + 0.5 * size_m[2]], axis=1)
+    found = drive.solid.inside(rigid(yaw_rotation(box.yaw), place), size_m)
+    if found is not None:
+        wrong = f"{who} would go through something: {found.describe()}"
+        raise InfeasibleError(ask.family, wrong, "another start_us or lane_m", SOLID)
+    return share
 
 
 def check_course(ask: Ask, course: Course, box: Moving, setting: Setting) -> None:

@@ -5,13 +5,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scenes.actor import Actor
+from scenes.boxes import ego_boxes, windowed
 from scenes.edits import Edit, ego_after
 from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actor_motion import FollowPath
 from scenes.edits.actors import RemoveActor, RetimeActor
 from scenes.families import FAMILIES
-from scenes.families.drive import Drive, ego_boxes, windowed
-from scenes.families.judge import check_company, check_course, check_surface, in_the_way
+from scenes.families.drive import Drive
+from scenes.families.judge import (
+    check_company,
+    check_course,
+    check_room,
+    check_surface,
+    in_the_way,
+)
 from scenes.families.setting import (
     ANGLE_TOLERANCE_DEG,
     CLOSING_TOLERANCE_MPS,
@@ -45,6 +52,8 @@ class Staged:
     """What came out."""
     unknown_share: float
     """Share of the other's course on which nobody knows whether one can drive there."""
+    unmeasured_share: float
+    """Share of it of which the drive measured nothing at all."""
 
 
 def stage(
@@ -169,6 +178,11 @@ def _judged(
         )
         for (course, _), box in zip(cast, boxes, strict=True)
     ]
+    bodies = [(f"a {course.asset}", course.size_m, box) for (course, _), box in
+              zip(cast, boxes, strict=True)]  # fmt: skip
+    if plan.ego:
+        bodies.append(("the ego", setting.clip.ego_size_m, ego))
+    unmeasured = [check_room(ask, drive, setting, *body) for body in bodies]
     check_company(setting, ask, cast, boxes, ego)
     others = drive.window(int(setting.time_us[-1]), setting.duration_s).others
     gone: list[int] = []
@@ -181,7 +195,10 @@ def _judged(
     edits: list[Edit] = [*plan.ego, *(RemoveActor(actor=number) for number in gone)]
     for number, (course, _), box in zip(numbers, cast, boxes, strict=True):
         edits += _played(number, course, box, setting)
-    return Staged(edits=tuple(edits), actor=numbers[0], solved=solved, unknown_share=unknown[0])
+    return Staged(
+        edits=tuple(edits), actor=numbers[0], solved=solved, unknown_share=unknown[0],
+        unmeasured_share=unmeasured[0],
+    )  # fmt: skip
 
 
 def _played(number: int, course: Course, box: Moving, setting: Setting) -> list[Edit]:
