@@ -7,7 +7,6 @@ A field `x_m: Annotated[tuple[float, ...], Within(-50, 50)]` holds a list of suc
 never open: where other fields' lists are choices, its list is its value.
 """
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
@@ -16,6 +15,7 @@ from types import MappingProxyType, NoneType
 from typing import Annotated, Any, get_args, get_origin
 
 from scenes.errors import OtherlaneError
+from scenes.words import advice
 
 Plain = float | int | str | bool
 """What one field holds ..."""
@@ -193,7 +193,7 @@ def check_keys(
         at: Where in the file the table stands; nothing for the file itself.
 
     Raises:
-        OtherlaneError: Not a table, an unknown key (the nearest known one is named), or one is
+        OtherlaneError: Not a table, an unknown key (the one it was meant for is named), or one is
             missing.
     """
     known = list(known)
@@ -201,8 +201,7 @@ def check_keys(
         raise OtherlaneError(place(file, at), f"is {_shown(table)}, not a table", "key = value")
     for key in table:
         if key not in known:
-            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
-            fix = f"{nearest} (known keys: {', '.join(known)})"
+            fix = advice(key, known, "known keys")
             raise OtherlaneError(place(file, at, key[:60]), "is not a known key", fix)
     for key in required:
         if key not in table:

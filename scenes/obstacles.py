@@ -19,6 +19,7 @@ from scenes.boxes import ego_boxes
 from scenes.clip import Clip
 from scenes.geometry import inside_box
 from scenes.grids import Raster, Slices
+from scenes.ground import UNSEEN_HALF_WIDTH_M
 from scenes.measured import measured_points
 from scenes.remember import remembered
 
@@ -37,7 +38,9 @@ STEP_US = 20_000
 FAR_M = 120.0
 """Nobody is staged further from the recorded way than this; triangulations are that wrong."""
 AROUND_M = 1.5
-"""A place with a measured point this near, in whole cells, is measured."""
+"""A place with a measured point this near, in whole cells, is measured. Where a drive measured
+nothing at all, what is as near to a way that somebody drove as `UNSEEN_HALF_WIDTH_M` counts as
+known, as it does for the ground."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,7 +162,8 @@ def obstacles(clip: Clip) -> Obstacles:
     low, high = poses[:, :2, 3].min(axis=0) - FAR_M, poses[:, :2, 3].max(axis=0) + FAR_M
     points = points[np.all((points[:, :2] >= low) & (points[:, :2] <= high), axis=1)]
     tracks = [actor.trajectory.world_from_body[:, :2, 3] for actor in clip.actors]
-    known = Raster.around(np.concatenate([points[:, :2], poses[:, :2, 3], *tracks]), AROUND_M)
+    seen = np.concatenate([points[:, :2], poses[:, :2, 3], *tracks])
+    known = Raster.around(seen, AROUND_M if len(points) else UNSEEN_HALF_WIDTH_M)
     points = points[np.argsort(points[:, 0], kind="stable")]
     solid = points[~_driven_through(points, poses, clip.ego_size_m)]
     return Obstacles(points_m=solid, slices=Slices.of(solid), known=known)

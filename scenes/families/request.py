@@ -12,7 +12,6 @@ collision x closing speed x angle) does, in an order that the seed decides. Whic
 number depends on (request, number) alone, never on how many are drawn.
 """
 
-import difflib
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -26,6 +25,7 @@ from scenes.families import FAMILIES, Family, Span
 from scenes.families.setting import Ask, Share
 from scenes.fields import Plain, Within, check
 from scenes.infeasible import InfeasibleError
+from scenes.words import advice
 
 TTC = Within(0.0, 6.0, "s")
 CLOSING = Within(0.0, 60.0, "m/s")
@@ -82,8 +82,7 @@ def name_problem(name: str, value: Plain) -> tuple[str, str] | None:
     known = {"family": tuple(FAMILIES), "oncoming": SIDES}.get(name, ())
     if not known or value in known:
         return None
-    nearest = difflib.get_close_matches(str(value), known, n=1, cutoff=0.0)[0]
-    return f"is {str(value)[:60]!r}, which is none", f'"{nearest}" (known: {", ".join(known)})'
+    return f"is {str(value)[:60]!r}, which is none", advice(str(value), known, "known", '"')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
