@@ -132,7 +132,7 @@ class Drawer:
         drive = self._edited(scenario)
         met = encounter(drive, order_of(self.request), self.request.seed, index)
         scenario = replace(
-            scenario, start_us=met.start_us, end_us=met.end_us,
+            scenario, start_us=met.staged.start_us, end_us=met.staged.end_us,
             edits=(*scenario.edits, *met.staged.edits), tags=_tags(scenario, met),
             may_overlap=_meant(scenario, met), allow_unmeasured=drive.allow_unmeasured,
         )  # fmt: skip
@@ -205,6 +205,7 @@ def _requested(scenario: Scenario, met: Encounter, had_s: float) -> dict[str, ob
         "closing_mps": ask.closing_mps,
         "angle_deg": ask.angle_deg,
         "duration_s": ask.duration_s,
+        "worst_us": met.staged.worst_us,
         "had": {
             "min_ttc_s": had_s,
             "closing_mps": solved.closing_mps,

@@ -193,7 +193,7 @@ def check_limits(
 _exact = remembered(16)(exact_motion)
 
 
-@remembered(32)
+@remembered(512)
 def _driven(
     edit: EgoEdit, path: Trajectory, recorded: Motion, limits: VehicleLimits, suggest: bool
 ) -> Trajectory:

@@ -7,7 +7,7 @@ import numpy as np
 
 from scenes.boxes import ego_boxes, windowed
 from scenes.families import FAMILIES
-from scenes.families.drive import Drive
+from scenes.families.drive import Drive, Window
 from scenes.families.request import Asked, Cell, Criticality, ask_in, cell_of, shares
 from scenes.families.setting import STEP_US, Ask
 from scenes.families.stage import Staged, stage
@@ -21,6 +21,11 @@ TRIES, WISHES = 10, 3
 how many of these also wish for the closing speed and angle of its cell."""
 NEARER_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """Steps towards the nearest time to collision that works [s]."""
+SOON_S, LATER_S = 0.5, 1.4
+"""The critical time comes this much earlier than what must come after the worst moment asks for,
+because that comes up to `LATER_S` later: reactions take time to tell [s]."""
+SOONER = 0.07
+"""Each try looks no further into the drive than this share less: what comes after needs time."""
 LATE = 0.5
 """Where the ego acts, windows are drawn from this share of the drive on."""
 PLACES_BETWEEN = 12
@@ -37,10 +42,6 @@ class Encounter:
     """Whose turn it was."""
     staged: Staged
     """The edits that make it, and what came out."""
-    start_us: int
-    """First time of its window [µs]."""
-    end_us: int
-    """Last time of its window [µs]."""
     missed: str | None
     """Why its cell was not had; None where it was."""
 
@@ -121,44 +122,50 @@ def _tried(drive: Drive, order: Order, cell: Cell, key: tuple[int, int]) -> Enco
     wanted, refusal, missed = order.wanted, None, None
     for number in range(TRIES):
         share = shares(*key, number + 1)
-        wishes = shares(*key, 0)
-        ask = ask_in(cell, order.asked, wanted.duration_s, wishes, wish=number < WISHES)
+        ask, wish = (
+            ask_in(cell, order.asked, wanted.duration_s, shares(*key, 0), wish=wishes)
+            for wishes in (False, number < WISHES)
+        )
+        early = 1.0 - number * (0.0 if FAMILIES[ask.family].ego_acts else SOONER)
         try:
-            end_us = _end_us(drive, ask, order.start_us, share())
+            window = _window(drive, ask, order.start_us, early * share())
             setting = drive.setting(
-                end_us, ask.duration_s, share, wanted.lane_m,
-                oncoming_left=wanted.oncoming == "left",
-            )  # fmt: skip
-            staged = stage(drive, setting, ask, wanted.asset, wanted.actor)
+                window, share, wanted.lane_m, oncoming_left=wanted.oncoming == "left"
+            )
+            staged = stage(
+                drive, window, setting, ask, wanted.asset, wanted.actor, order.start_us, wish
+            )
         except InfeasibleError as error:
             refusal = error
             if number < WISHES:
                 missed = error.wrong
             continue
-        asked = ask_in(cell, order.asked, wanted.duration_s, shares(*key, 0), wish=False)
-        start_us = int(setting.time_us[0])
         missed = None if number < WISHES else missed
-        return Encounter(
-            ask=asked, cell=cell, staged=staged, start_us=start_us, end_us=end_us, missed=missed
-        )
+        return Encounter(ask=ask, cell=cell, staged=staged, missed=missed)
     assert refusal is not None
     raise refusal
 
 
-def _end_us(drive: Drive, ask: Ask, start_us: int | None, share: float) -> int:
-    """When the window ends: with a picture, so that the last one shows the worst moment [µs]."""
+def _window(drive: Drive, ask: Ask, start_us: int | None, share: float) -> Window:
+    """The drive around a critical time, which is that of a picture, unless `start_us` is given."""
     first, last = (int(t) for t in drive.clip.ego.time_us[[0, -1]])
-    lasts_us = round(ask.duration_s * 1e6 / STEP_US) * STEP_US
+    early = SOON_S if not ask.crash else 0.0
+    before_s = ask.duration_s - ask.after_s - early
+    lasts_us, after_us = (round(s * 1e6 / STEP_US) * STEP_US for s in (before_s, ask.after_s))
     frames = drive.clip.cameras[0].time_us
     if start_us is not None:
         frames = np.array([start_us + lasts_us])
-    fits = frames[(frames - lasts_us >= first) & (frames <= last)]
-    if not len(fits):
+    fits = frames[(frames - lasts_us >= first) & (frames + after_us <= last)]
+    if before_s < 0.0 or not len(fits):
         wrong = f"a window of {ask.duration_s:g} s does not fit into the drive, {first} to {last}"
         fix = f"duration_s = {(last - first) * 1e-6:g} or less, and an early enough start_us"
         raise InfeasibleError("criticality", wrong, fix, "outside the drive")
     late = LATE if FAMILIES[ask.family].ego_acts else 0.0  # the ego begins to act before
-    return int(fits[int((late + share * (1.0 - late)) * len(fits))])
+    critical_us = int(fits[int((late + share * (1.0 - late)) * len(fits))])
+    if start_us is None:  # as much before as there is: the worst moment may come then
+        before_s = min(ask.duration_s - ask.after_s, (critical_us - first) * 1e-6 // 0.1 * 0.1)
+    after_s = ask.after_s if ask.crash else ask.after_s + LATER_S
+    return drive.window(critical_us, before_s, after_s)
 
 
 def measured_ttc_s(staging: Staging, drive: Drive, actor_id: int) -> float:

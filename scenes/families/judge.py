@@ -47,7 +47,6 @@ def check_surface(
 def check_room(
     ask: Ask,
     drive: Drive,
-    setting: Setting,
     who: str,
     size_m: Float64[np.ndarray, "3"],
     box: Moving,
@@ -62,11 +61,7 @@ def check_room(
         wrong = f"the drive measured nothing on {100.0 * share:.0f} % of the way of {who}"
         fix = "another start_us, or allow_unmeasured = true where you know that it is free"
         raise InfeasibleError(ask.family, wrong, fix, UNMEASURED)
-    start_m = drive.clip.ego.place_m(int(setting.time_us[0]))[None, :2]
-    height_m = drive.ground.height_m(*np.concatenate([box.place_m, start_m]).T)
-    bottom_m = np.where(np.isfinite(height_m[:-1]), height_m[:-1], height_m[-1])
-    place = np.concatenate([box.place_m, bottom_m[:, None] + 0.5 * size_m[2]], axis=1)
-    found = drive.solid.inside(rigid(yaw_rotation(box.yaw), place), size_m)
+    found = drive.solid.inside(drive.poses(box.place_m, box.yaw, size_m), size_m)
     if found is not None:
         wrong = f"{who} would go through something: {found.describe()}"
         raise InfeasibleError(ask.family, wrong, "another start_us or lane_m", SOLID)

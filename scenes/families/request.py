@@ -30,7 +30,7 @@ from scenes.words import advice
 TTC = Within(0.0, 6.0, "s")
 CLOSING = Within(0.0, 60.0, "m/s")
 ANGLE = Within(-180.0, 180.0, "degrees")
-DURATION = Within(0.5, 60.0, "s")
+DURATION = Within(2.0, 60.0, "s")
 SIDES = ("left", "right")
 
 CLOSING_EDGES_MPS = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0)
@@ -52,7 +52,7 @@ class Criticality:
     angle_deg: Annotated[float | None, ANGLE] = None
     """Heading of the other against the ego's at that moment, left positive [degrees]."""
     duration_s: Annotated[float, DURATION] = 3.0
-    """Length of the window, which ends at the most critical moment [s]."""
+    """Length of the window, which ends 1 s or a little more after the worst moment [s]."""
     asset: str | None = None
     """Who takes the other's part (`scenes.assets`); chosen by the family when left out."""
     actor: Annotated[int | None, ID] = None
