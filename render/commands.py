@@ -13,6 +13,7 @@ def render(
     formats: tuple[str, ...] = ("kitti", "coco"),
     workers: int = 1,
     preview: bool = True,
+    any_drive: bool = False,
 ) -> dict[str, object]:
     """Render a scene, edited by a scenario, as labelled images.
 
@@ -25,6 +26,7 @@ def render(
         formats: Label formats to export.
         workers: Processes; the output is the same for any number.
         preview: Whether to write a labelled preview video as well.
+        any_drive: Render a scenario that was made for another drive, too.
     """
     from render.batch import RenderRequest, render_folder
 
@@ -35,6 +37,7 @@ def render(
         formats=formats,
         workers=workers,
         preview=preview,
+        any_drive=any_drive,
     )
     return render_folder(scene, out, request)
 

@@ -20,7 +20,7 @@ from scenes.infeasible import InfeasibleError
 from scenes.obstacles import Evidence, obstacles
 from scenes.openscenario import as_openscenario
 from scenes.perturb import resolve
-from scenes.resolved import resolved
+from scenes.resolved import ego_overlaps, resolved
 from scenes.scenario import Between, OneOf, Open, Request, Scenario, sample
 from scenes.scenario_files import as_tables
 from scenes.staging import Staging
@@ -37,6 +37,8 @@ class Drawn:
     """Its number."""
     files: Mapping[str, str]
     """Name and text of each file of its folder."""
+    overlaps: bool = False
+    """Whether the ego's box overlaps somebody's, which was meant."""
     ttc_error_s: float = 0.0
     """How far its least time to collision is from what was asked [s]."""
     cell: Cell | None = None
@@ -74,6 +76,8 @@ class Drawer:
     """What to call the request in messages."""
     fielded: frozenset[int] = frozenset()
     """Ids of those who have fields in the scene that will be rendered (`scenes.perturb`)."""
+    clip_hash: str | None = None
+    """The hash of the clip's folder, which scenarios repeat."""
 
     def __post_init__(self) -> None:
         if self.request.criticality is None:
@@ -123,12 +127,12 @@ class Drawer:
         return self._drawn(0, suggest=True)
 
     def _drawn(self, index: int, *, suggest: bool) -> Drawn:
-        scenario = sample(self.request, index)
+        scenario = replace(sample(self.request, index), clip=self.clip_hash)
         if self.request.criticality is None:
             staging = self._resolved(scenario, suggest=suggest)
-            return Drawn(
-                index=index, files=_files(as_tables(scenario), scenario, staging, self.clip)
-            )
+            overlaps = ego_overlaps(staging, self.clip)
+            files = _files(as_tables(scenario), scenario, staging, self.clip, overlaps)
+            return Drawn(index=index, files=files, overlaps=bool(overlaps))
         drive = self._edited(scenario)
         met = encounter(drive, order_of(self.request), self.request.seed, index)
         scenario = replace(
@@ -144,9 +148,10 @@ class Drawer:
             raise InfeasibleError(met.ask.family, wrong, "another min_ttc_s", "not confirmed")
         solved = met.staged.solved
         requested = _requested(scenario, met, had_s)
+        overlaps = ego_overlaps(staging, self.clip)
         return Drawn(
-            index=index, files=_files(requested, scenario, staging, self.clip),
-            ttc_error_s=error_s, cell=met.cell, missed=met.missed,
+            index=index, files=_files(requested, scenario, staging, self.clip, overlaps),
+            overlaps=bool(overlaps), ttc_error_s=error_s, cell=met.cell, missed=met.missed,
             had=(had_s, solved.closing_mps, solved.angle_deg),
         )  # fmt: skip
 
@@ -174,11 +179,15 @@ class Drawer:
 
 
 def _files(
-    requested: dict[str, object], scenario: Scenario, staging: Staging, clip: Clip
+    requested: dict[str, object],
+    scenario: Scenario,
+    staging: Staging,
+    clip: Clip,
+    overlaps: list[dict[str, int]],
 ) -> dict[str, str]:
     return {
         "scenario.toml": scenario.toml(),
-        "resolved.json": resolved(requested, staging, clip),
+        "resolved.json": resolved(requested, staging, clip, overlaps),
         "scenario.xosc": as_openscenario(scenario.name, staging, clip),
     }
 
@@ -205,6 +214,7 @@ def _requested(scenario: Scenario, met: Encounter, had_s: float) -> dict[str, ob
         "closing_mps": ask.closing_mps,
         "angle_deg": ask.angle_deg,
         "duration_s": ask.duration_s,
+        "critical_us": met.staged.critical_us,
         "worst_us": met.staged.worst_us,
         "had": {
             "min_ttc_s": had_s,

@@ -8,6 +8,7 @@ from scenes.edits import ActorEdit, Edit, EgoEdit, apply_edit
 from scenes.edits.actors import RemoveTraffic
 from scenes.edits.static_scene import standing
 from scenes.encounters import fixtures
+from scenes.errors import OtherlaneError
 from scenes.ground import Ground, fit_ground
 from scenes.infeasible import InfeasibleError
 from scenes.limits import check_limits
@@ -71,6 +72,25 @@ def resolve(
         evidence = obstacles(clip) if evidence is None else evidence
         _check_room(scenario, staging, clip, where, evidence, fielded, suggest=suggest)
     return staging
+
+
+def check_clip(made_for: str | None, clip_hash: str | None, where: str) -> None:
+    """Refuse a scenario on another drive than the one that it was made for.
+
+    Args:
+        made_for: Hash of the clip that it was made for; None fits any.
+        clip_hash: Hash of the clip that it is used on; None where nobody knows.
+        where: What to call the scenario.
+
+    Raises:
+        OtherlaneError: The two differ.
+    """
+    if made_for is not None and clip_hash is not None and made_for != clip_hash:
+        wrong = (
+            f"was made for another drive (clip {made_for[:8]}..., this one is {clip_hash[:8]}...)"
+        )
+        fix = "a scenario of this clip; render --any-drive, or the file without its line clip = ..."
+        raise OtherlaneError(f"{where}: clip", wrong, fix)
 
 
 def _check_room(

@@ -23,16 +23,20 @@ def crossing(setting: Setting, ask: Ask) -> Plan:
     """Somebody comes from a side road without giving way, or out of a drive where it is short."""
     angle = _angle(setting, ask)
     asset = setting.one_of(*SPEED_MPS)
+    size_m = find_asset(asset).box_m
+    soon_m = float(setting.station_m[setting.critical]) + setting.critical_mps * ask.min_ttc_s
+    middle, ahead = (each[0] for each in setting.road.frame(np.array([soon_m])))
+    rooms_m = {
+        side: setting.room_m(middle, _yaw(ahead, side * angle), size_m) - SPARE_M
+        for side in ((1.0,) if ask.angle_deg is not None else (1.0, -1.0))
+    }
+    side = max(rooms_m, key=lambda side: rooms_m[side])
+    angle, room_m = side * angle, rooms_m[side]
     speed = speed_for(setting, ask, angle, *SPEED_MPS[asset])
     hits_m = setting.between(-0.6, 0.6)
     rate = setting.between(0.5, 0.9) * limits_of(find_asset(asset).kind).accelerating_mps2
-    # From where the way to the ego's line is free: further back nobody comes from.
-    soon_m = float(setting.station_m[setting.critical]) + setting.critical_mps * ask.min_ttc_s
-    middle, ahead = setting.road.frame(np.array([soon_m]))
-    yaw = math.atan2(ahead[0, 1], ahead[0, 0]) + math.radians(angle)
-    room_m = setting.room_m(middle[0], yaw, find_asset(asset).box_m) - SPARE_M
     gone = hits_m + speed * (setting.seconds - setting.critical_s - ask.min_ttc_s)
-    if -float(gone[0]) > room_m:
+    if -float(gone[0]) > room_m:  # further back nobody comes from
         way = _Start(speed_mps=speed, rate_mps2=rate)
         shortest_m = way.least_m(ask.min_ttc_s) + 0.5
         stands_m = shortest_m if setting.own_share() < 0.5 else max(room_m, shortest_m)
@@ -92,6 +96,11 @@ def _angle(setting: Setting, ask: Ask) -> float:
     if ask.angle_deg is not None:
         return ask.angle_deg
     return setting.side() * setting.between(60.0, 120.0)
+
+
+def _yaw(ahead: np.ndarray, angle_deg: float) -> float:
+    """Heading at an angle to a direction [rad]."""
+    return math.atan2(ahead[1], ahead[0]) + math.radians(angle_deg)
 
 
 def _across(asset: str, gone_m: np.ndarray, angle_deg: float) -> Course:

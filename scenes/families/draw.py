@@ -26,6 +26,8 @@ SOON_S, LATER_S = 0.5, 1.4
 because that comes up to `LATER_S` later: reactions take time to tell [s]."""
 SOONER = 0.07
 """Each try looks no further into the drive than this share less: what comes after needs time."""
+MOST_OPEN = 4
+"""Who comes from the side comes where the road is most open, at a third of the times or so many."""
 LATE = 0.5
 """Where the ego acts, windows are drawn from this share of the drive on."""
 PLACES_BETWEEN = 12
@@ -160,6 +162,9 @@ def _window(drive: Drive, ask: Ask, start_us: int | None, share: float) -> Windo
         wrong = f"a window of {ask.duration_s:g} s does not fit into the drive, {first} to {last}"
         fix = f"duration_s = {(last - first) * 1e-6:g} or less, and an early enough start_us"
         raise InfeasibleError("criticality", wrong, fix, "outside the drive")
+    if FAMILIES[ask.family].from_the_side and len(fits) > MOST_OPEN:
+        open_m = np.array([drive.open_m(int(at)) for at in fits])
+        fits = fits[np.sort(np.argsort(-open_m, kind="stable")[: max(MOST_OPEN, len(fits) // 3)])]
     late = LATE if FAMILIES[ask.family].ego_acts else 0.0  # the ego begins to act before
     critical_us = int(fits[int((late + share * (1.0 - late)) * len(fits))])
     if start_us is None:  # as much before as there is: the worst moment may come then

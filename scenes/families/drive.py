@@ -21,6 +21,8 @@ from scenes.smoothing import steady
 from scenes.standers import in_place
 from scenes.trajectory import Trajectory
 
+CAR_M, SOON_M = np.array([4.5, 1.9, 1.5]), 15.0
+"""Size of a car, and how far ahead of the ego it comes from the side, about [m]."""
 FURTHEST_M, ROOM_STEP_M = 60.0, 1.0
 """How far back somebody's way is looked at, and how densely [m]."""
 EVERY = 5
@@ -163,6 +165,21 @@ class Drive:
                 break
             way_m = way_m[: found.pose]
         return ROOM_STEP_M * max(0, len(way_m) - 1)
+
+    def open_m(self, time_us: int) -> float:
+        """How far back a car can come from at a right angle, from where the ego is [m].
+
+        The better of both sides.
+        """
+        return max(_open_m(self, time_us, side) for side in (1.0, -1.0))
+
+
+@remembered(4096)
+def _open_m(drive: Drive, time_us: int, side: float) -> float:
+    place = drive.smooth_boxes.at(np.array([time_us]))[:, :2, 3]
+    middle, ahead = drive.road.frame(drive.road.station_m(place) + SOON_M)
+    yaw = float(np.arctan2(ahead[0, 1], ahead[0, 0])) + side * 0.5 * np.pi
+    return drive.room_m(middle[0], yaw, CAR_M)
 
 
 @remembered(512)

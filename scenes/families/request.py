@@ -48,9 +48,9 @@ class Criticality:
     min_ttc_s: Annotated[float, TTC] = 1.0
     """Least time to collision in the window [s]; 0 asks for a collision."""
     closing_mps: Annotated[float | None, CLOSING] = None
-    """Length of the difference of both velocities at that moment [m/s]."""
+    """Length of the difference of both velocities when the first reacts [m/s]."""
     angle_deg: Annotated[float | None, ANGLE] = None
-    """Heading of the other against the ego's at that moment, left positive [degrees]."""
+    """Heading of the other against the ego's then, left positive [degrees]."""
     duration_s: Annotated[float, DURATION] = 3.0
     """Length of the window, which ends 1 s or a little more after the worst moment [s]."""
     asset: str | None = None

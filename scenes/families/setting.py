@@ -2,7 +2,7 @@
 
 Angles are those of the other road user's heading against the ego's, left positive, in (-180, 180]:
 0 the same way, 180 oncoming, 90 from the right to the left. The closing speed is the length of the
-difference of the two velocities. Both count at the moment of least time to collision.
+difference of the two velocities. Both count at the critical time, until which nobody reacts.
 """
 
 import math

@@ -51,11 +51,11 @@ class Solved:
     min_ttc_s: float
     """Least time to collision [s]."""
     closing_mps: float
-    """Closing speed at that moment [m/s]."""
+    """Closing speed at the critical time [m/s]."""
     angle_deg: float
-    """Angle between headings at that moment [degrees]."""
+    """Angle between headings then [degrees]."""
     at: int
-    """Number of that moment."""
+    """Number of the moment of least time to collision."""
 
 
 def course_moving(
@@ -265,13 +265,14 @@ def _measured(search: _Search, anchor_m: float) -> Solved:
     sizes = (setting.clip.ego_size_m, plan.other.size_m)
     horizon_s = search.ask.min_ttc_s + SPARE_S
     least_s, at = least_time_to_collision_s(ego, sizes[0], other, sizes[1], horizon_s)
-    angle = np.degrees(other.yaw[at] - ego.yaw[at])
+    then = setting.critical
+    angle = np.degrees(other.yaw[then] - ego.yaw[then])
     return Solved(
         other=plan.other,
         box=other,
         anchor_m=anchor_m,
         min_ttc_s=least_s,
-        closing_mps=float(np.hypot(*(other.velocity_mps[at] - ego.velocity_mps[at]))),
+        closing_mps=float(np.hypot(*(other.velocity_mps[then] - ego.velocity_mps[then]))),
         angle_deg=float(180.0 - (180.0 - angle) % 360.0),
         at=at,
     )

@@ -60,6 +60,8 @@ class Staged:
     """First time of the window [µs]."""
     end_us: int
     """Its last [µs]."""
+    critical_us: int
+    """When the first reacts [µs]."""
     worst_us: int
     """When the time to collision is least [µs]."""
 
@@ -246,6 +248,7 @@ def _judged(
         edits=tuple(edits), actor=numbers[0], solved=solved, unknown_share=unknown[0],
         unmeasured_share=unmeasured[0],
         start_us=int(setting.time_us[0]), end_us=int(setting.time_us[-1]),
+        critical_us=setting.critical_us,
         worst_us=int(setting.time_us[solved.at - kept.start]),
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from scenes.infeasible import InfeasibleError
 from scenes.perturb import resolve
 from scenes.scenario import Between, Draft, OneOf, Request, Scenario
 from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
-from tests.clip_maker import make_clip, noisy, parked_car, ride
+from tests.clip_maker import make_clip, measured, noisy, parked_car, ride
 
 FAR_M = np.array([40.0, 9.0, 0.7])
 """Where a recorded car begins, in the ego's frame at the start."""
@@ -34,9 +34,9 @@ def request(count: int = 1, seed: int = 0, **asked: Any) -> Request:
 
 @pytest.fixture(scope="module")
 def drawer() -> Drawer:
-    """A noisy drive along a gentle bend."""
+    """A noisy drive along a gentle bend, over ground that was measured."""
     clip = make_clip(noisy(ride(speed_mps=12.0, bend_per_m=0.002, seconds=8.0), 0.005))
-    return Drawer(request=request(), clip=clip, where="test")
+    return Drawer(request=request(), clip=measured(clip), where="test")
 
 
 def drawn(drawer: Drawer, index: int, **asked: Any) -> Drawn | Refused:
@@ -83,7 +83,7 @@ def test_what_comes_out_is_plain_edits_that_survive_a_file(drawer: Drawer, tmp_p
     file.write_text(made.files["scenario.toml"], encoding="utf-8")
     scenario = Scenario.load(file)
     assert scenario.toml() == made.files["scenario.toml"]
-    assert {edit.kind for edit in scenario.edits} == {"insert-actor", "follow-path"}
+    assert {edit.kind for edit in scenario.edits} == {"insert-actor", "follow-path", "ego-speed"}
     assert scenario.tags == "cut-in near-collision"
     told = json.loads(made.files["resolved.json"])
     staging = resolve(scenario, drawer.clip, ground=drawer.drive.ground)

@@ -33,7 +33,8 @@ def test_what_does_not_exist_yet_is_said_and_nothing_else_is_suggested(
 @pytest.mark.parametrize(
     ("word", "meant"),
     [("lane_change", "lane-change"), ("lanechange", "lane-change"),
-     ("remove-actors", "remove-actor"), ("ego-detuor", "ego-detour"), ("inser-actor", "insert-actor")],
+     ("remove-actors", "remove-actor"), ("ego-detuor", "ego-detour"),
+     ("inser-actor", "insert-actor")],
 )  # fmt: skip
 def test_misspellings_are_answered_with_the_word_that_was_meant(
     word: str, meant: str, tmp_path: Path
