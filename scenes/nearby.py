@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from scenes.edits import Edit, EgoEdit
 from scenes.scenario import Scenario
 
-MOST_TRIES = 24
+MOST_TRIES = 36
 """How many other values are tried at most."""
 LATER_US = (250_000, 500_000, 1_000_000, 1_500_000, 2_000_000, 3_000_000)
 """How much later or earlier an edit is tried [µs]."""
