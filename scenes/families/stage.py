@@ -150,7 +150,7 @@ def _kept(setting: Setting, ask: Ask, solved: Solved, start_us: int | None) -> s
     steps = round(ask.duration_s * 1e6 / STEP_US) // EVERY * EVERY
     after = round(ask.after_s * 1e6 / STEP_US)
     worst = max(solved.at, setting.critical)
-    last = -(-(worst + after) // EVERY) * EVERY if start_us is None else steps
+    last = steps if start_us is not None else max(steps, -(-(worst + after) // EVERY) * EVERY)
     last = min(last, worst + after) if ask.crash else last
     first = max(0, last - steps) // EVERY * EVERY
     before = round(BEFORE_S * 1e6 / STEP_US)
