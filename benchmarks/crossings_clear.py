@@ -33,7 +33,12 @@ MOVED_M = 0.01
 
 
 def main(
-    *clips: Path, count: int = 1000, seed: int = 0, before: Path | None = None, kept: bool = False
+    clips: tuple[Path, ...],
+    /,
+    count: int = 1000,
+    seed: int = 0,
+    before: Path | None = None,
+    kept: bool = False,
 ) -> None:
     """Measure and print.
 
