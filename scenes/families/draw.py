@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scenes.boxes import ego_boxes, windowed
+from scenes.clearance import BLOCKED
 from scenes.families import FAMILIES
 from scenes.families.drive import Drive, Window
 from scenes.families.request import Asked, Cell, Criticality, ask_in, cell_of, shares
@@ -30,6 +31,12 @@ MOST_OPEN = 4
 """Who comes from the side comes where the road is most open, at a third of the times or so many."""
 LATE = 0.5
 """Where the ego acts, windows are drawn from this share of the drive on."""
+MOST_OTHERS = 20
+"""How many other requests are tried for the nearest that works."""
+LATER_US = (500_000, 1_000_000, 1_500_000, 2_000_000)
+"""How much later or earlier windows are tried for who has no room [µs]."""
+NEAR_SQUARE_DEG = (90.0, -90.0, 70.0, -70.0, 110.0, -110.0)
+"""Other angles that are tried for it."""
 PLACES_BETWEEN = 12
 """Values of closing speed and angle that are tried for the nearest that works."""
 
@@ -84,13 +91,34 @@ def encounter(drive: Drive, order: Order, seed: int, index: int) -> Encounter:
 def nearest(drive: Drive, order: Order, seed: int, error: InfeasibleError) -> str:
     """The request nearest to a refused one that works, found by trying; or nothing, in words."""
     cell = cell_of(order.asked, seed, 0)
-    for words, tried in _others(order.asked, cell, error.reason):
+    if error.reason in (*BLOCKED, "off the road"):
+        others = _elsewhere(order, cell)
+    else:
+        others = (
+            (words, order, tried) for words, tried in _others(order.asked, cell, error.reason)
+        )
+    for _, (words, other, tried) in zip(range(MOST_OTHERS), others, strict=False):
         try:
-            _tried(drive, _only(order, tried), tried, (seed, 0))
+            _tried(drive, _only(other, tried), tried, (seed, 0))
         except InfeasibleError:
             continue
         return words
     return error.fix
+
+
+def _elsewhere(order: Order, cell: Cell) -> Iterator[tuple[str, Order, Cell]]:
+    """Other times, sides and lanes, for who has no room."""
+    if order.start_us is not None:
+        for step_us in LATER_US:
+            for start_us in (order.start_us + step_us, order.start_us - step_us):
+                yield f"start_us = {start_us}", replace(order, start_us=start_us), cell
+    low, high = cell.angle_deg
+    if order.asked.angle_deg is not None:
+        for angle in (round(-0.5 * (low + high), 1), *NEAR_SQUARE_DEG):
+            yield f"angle_deg = {angle:g}", order, replace(cell, angle_deg=(angle, angle))
+    for lane_m in (order.wanted.lane_m - 0.5, order.wanted.lane_m + 0.5):
+        wanted = replace(order.wanted, lane_m=min(6.0, max(2.0, lane_m)))
+        yield f"lane_m = {wanted.lane_m:g}", replace(order, wanted=wanted), cell
 
 
 def _only(order: Order, cell: Cell) -> Order:
