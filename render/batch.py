@@ -36,12 +36,13 @@ from scenes.folders import (
     folder_hash,
     is_finished,
     package_version,
+    read_manifest,
     sha256,
     write_json,
     writing,
 )
 from scenes.ground import fit_ground
-from scenes.perturb import resolve
+from scenes.perturb import check_clip, resolve
 from scenes.phases import counted, phase
 from scenes.scenario import Scenario
 from scenes.scenario_files import as_tables
@@ -68,6 +69,7 @@ class RenderRequest:
     gate: LabelGate = LabelGate()
     keep_rejected: bool = False
     labels: tuple[str, ...] = ()
+    any_drive: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -192,6 +194,10 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
     clip, stream, path = scene.clip, 0, request.scenario
     scenario = Scenario() if path is None else Scenario.load(path)
     named = None if path is None else str(path)
+    if not request.any_drive:
+        manifest: dict[str, Any] = dict(read_manifest(scene_folder, "scene"))
+        made_from = manifest["inputs"].get("clip")
+        check_clip(scenario.clip, made_from, named or scenario.name)
     with phase("staging the scenario"):
         staging = resolve(scenario, clip, named, fielded=frozenset(scene.looks))
         ground = fit_ground(clip)

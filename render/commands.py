@@ -22,6 +22,7 @@ def render(
     min_observed: float = 0.5,
     keep_rejected: bool = False,
     labels: tuple[str, ...] = (),
+    any_drive: bool = False,
 ) -> dict[str, object]:
     """Render a scene, edited by a scenario, as labelled images.
 
@@ -41,6 +42,7 @@ def render(
             one too, and below which a whole frame is marked as rejected.
         keep_rejected: Export rejected frames as well.
         labels: Pixel labels to store, such as rgb instance semantic; all when left out.
+        any_drive: Render a scenario that was made for another drive, too.
     """
     from scenes.phases import phase
 
@@ -59,6 +61,7 @@ def render(
         gate=asked_gate(min_px, min_visible, min_observed),
         keep_rejected=keep_rejected,
         labels=labels,
+        any_drive=any_drive,
     )
     return render_folder(scene, out, request)
 

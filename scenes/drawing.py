@@ -18,9 +18,10 @@ from scenes.families.request import Asked, Cell, Criticality, cell_of, choices
 from scenes.fields import Plain
 from scenes.ground import Ground
 from scenes.infeasible import InfeasibleError
+from scenes.obstacles import Evidence, obstacles
 from scenes.openscenario import as_openscenario
 from scenes.perturb import resolve
-from scenes.resolved import resolved
+from scenes.resolved import ego_overlaps, resolved
 from scenes.scenario import Between, Draft, OneOf, Open, Request, Scenario, sample
 from scenes.scenario_files import as_tables
 from scenes.short import short_repr
@@ -40,6 +41,8 @@ class Drawn:
     """Its number."""
     files: Mapping[str, str]
     """Name and text of each file of its folder."""
+    overlaps: bool = False
+    """Whether the ego's box overlaps somebody's, which was meant."""
     ttc_error_s: float = 0.0
     """How far its least time to collision is from what was asked [s]."""
     cell: Cell | None = None
@@ -77,6 +80,8 @@ class Drawer:
     """What to call the request in messages."""
     fielded: frozenset[int] = frozenset()
     """Ids of those who have fields in the scene that will be rendered (`scenes.perturb`)."""
+    clip_hash: str | None = None
+    """The hash of the clip's folder, which scenarios repeat."""
 
     __repr__ = short_repr
 
@@ -97,7 +102,12 @@ class Drawer:
     @cached_property
     def drive(self) -> Drive:
         """Where near-collisions are staged, if nothing else is edited."""
-        return Drive(clip=self.clip, polygon_m=_polygon(self.request))
+        return self._drive(self.clip)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Where solid things are, whatever is edited."""
+        return obstacles(self.clip)
 
     @cached_property
     def ground(self) -> Ground | None:
@@ -125,17 +135,18 @@ class Drawer:
         return self._drawn(0, suggest=True)
 
     def _drawn(self, index: int, *, suggest: bool) -> Drawn:
-        scenario = sample(self.request, index)
+        scenario = replace(sample(self.request, index), clip=self.clip_hash)
         if self.request.criticality is None:
             staging = self._resolved(scenario, suggest=suggest)
-            return Drawn(
-                index=index, files=_files(as_tables(scenario), scenario, staging, self.clip)
-            )
+            overlaps = ego_overlaps(staging, self.clip)
+            files = _files(as_tables(scenario), scenario, staging, self.clip, overlaps)
+            return Drawn(index=index, files=files, overlaps=bool(overlaps))
         drive = self._edited(scenario)
         met = encounter(drive, order_of(self.request, index), self.request.seed, index)
         scenario = replace(
-            scenario, start_us=met.start_us, end_us=met.end_us,
+            scenario, start_us=met.staged.start_us, end_us=met.staged.end_us,
             edits=(*scenario.edits, *met.staged.edits), tags=_tags(scenario, met),
+            may_overlap=_meant(scenario, met), allow_unmeasured=drive.allow_unmeasured,
         )  # fmt: skip
         staging = self._resolved(scenario)
         had_s = measured_ttc_s(staging, drive, met.staged.actor)
@@ -145,16 +156,17 @@ class Drawer:
             raise InfeasibleError(met.ask.family, wrong, "another min_ttc_s", "not confirmed")
         solved = met.staged.solved
         requested = _requested(scenario, met, had_s)
+        overlaps = ego_overlaps(staging, self.clip)
         return Drawn(
-            index=index, files=_files(requested, scenario, staging, self.clip),
-            ttc_error_s=error_s, cell=met.cell, missed=met.missed,
+            index=index, files=_files(requested, scenario, staging, self.clip, overlaps),
+            overlaps=bool(overlaps), ttc_error_s=error_s, cell=met.cell, missed=met.missed,
             had=(had_s, solved.closing_mps, solved.angle_deg),
         )  # fmt: skip
 
-    def _resolved(self, scenario: Scenario, *, suggest: bool = False) -> Staging:
+    def _resolved(self, scenario: Scenario, *, suggest: bool = False, room: bool = True) -> Staging:
         return resolve(
             scenario, self.clip, self.where, ground=self.ground, suggest=suggest,
-            fielded=self.fielded,
+            fielded=self.fielded, evidence=self.evidence, room=room,
         )  # fmt: skip
 
     def _edited(self, scenario: Scenario) -> Drive:
@@ -162,23 +174,40 @@ class Drawer:
         if not scenario.edits:
             return self.drive
         whole = replace(scenario, start_us=None, end_us=None)
-        staging = self._resolved(whole)
+        staging = self._resolved(whole, room=False)  # looked at with what is solved for
         clip = replace(self.clip, ego=staging.ego, actors=staging.actors)
-        return Drive(clip=clip, polygon_m=_polygon(self.request))
+        return self._drive(clip)
+
+    def _drive(self, clip: Clip) -> Drive:
+        polygon_m = _polygon(self.request)
+        return Drive(
+            clip=clip, polygon_m=polygon_m, evidence=self.evidence,
+            allow_unmeasured=self.request.allow_unmeasured or polygon_m is not None,
+        )  # fmt: skip
 
 
 def _files(
-    requested: dict[str, object], scenario: Scenario, staging: Staging, clip: Clip
+    requested: dict[str, object],
+    scenario: Scenario,
+    staging: Staging,
+    clip: Clip,
+    overlaps: list[dict[str, int]],
 ) -> dict[str, str]:
     return {
         "scenario.toml": scenario.toml(),
-        "resolved.json": resolved(requested, staging, clip),
+        "resolved.json": resolved(requested, staging, clip, overlaps),
         "scenario.xosc": as_openscenario(scenario.name, staging, clip),
     }
 
 
 def _tags(scenario: Scenario, met: Encounter) -> str:
     return " ".join(filter(None, (scenario.tags, met.tags)))
+
+
+def _meant(scenario: Scenario, met: Encounter) -> tuple[int, ...]:
+    """Who may overlap others: also the one with whom a collision was asked for."""
+    asked = (met.staged.actor,) if met.ask.min_ttc_s == 0.0 else ()
+    return tuple(sorted({*scenario.may_overlap, *asked}))
 
 
 def _requested(scenario: Scenario, met: Encounter, had_s: float) -> dict[str, object]:
@@ -193,12 +222,15 @@ def _requested(scenario: Scenario, met: Encounter, had_s: float) -> dict[str, ob
         "closing_mps": ask.closing_mps,
         "angle_deg": ask.angle_deg,
         "duration_s": ask.duration_s,
+        "critical_us": met.staged.critical_us,
+        "worst_us": met.staged.worst_us,
         "had": {
             "min_ttc_s": had_s,
             "closing_mps": solved.closing_mps,
             "angle_deg": solved.angle_deg,
         },
         "drivable_unknown_share": met.staged.unknown_share,
+        "unmeasured_share": met.staged.unmeasured_share,
     }
 
 

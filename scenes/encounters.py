@@ -3,7 +3,8 @@
 Velocities come from all that is known of a body, not only from what lies in the window: a window
 that begins with a road user's first pose, or holds one moment, changes nobody's motion. What is
 known at one moment only has a place and no motion, and nothing that needs one is told of it. Who
-stands (`Actor.is_moving`) has one pose and does not move, however its tracked box jitters.
+stands (`Actor.is_moving`) has one pose and does not move, however its tracked box jitters; but
+whoever an edit put there and who goes one way moves, however slowly it sets off.
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from scenes.actor import Actor
+from scenes.boxes import ego_boxes
 from scenes.clip import Clip
 from scenes.closest import least_distance_m, least_encroachment_s, plan_path
-from scenes.families.drive import ego_boxes
 from scenes.remember import remembered
 from scenes.safety import (
     contact_point_m,
@@ -28,6 +29,9 @@ from scenes.short import short_repr
 from scenes.staging import Staging
 from scenes.sweep import time_to_collision_s
 from scenes.trajectory import Trajectory
+
+ONE_WAY = 0.5
+"""Whoever ends further from its first place than this share of its whole way goes one way."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -145,14 +149,21 @@ def _known(value: float) -> float | None:
 @remembered(512)
 def _path(ego: Ego, actor: Actor) -> Trajectory:
     """Where a road user is taken to be; who stands, in one place."""
-    known = actor.trajectory
-    if len(known) == 1 or actor.is_moving:
+    known, recorded = actor.trajectory, actor.id in ego.fixtures
+    if len(known) == 1 or actor.is_moving or (not recorded and _sets_off(known)):
         return known  # nobody can tell from one pose whether it stands
     first, last = (int(at) for at in known.time_us[[0, -1]])
-    if actor.id in ego.fixtures:
+    if recorded:
         first, last = min(first, ego.start_us), max(last, ego.end_us)
     poses = np.repeat(standing_pose(actor)[None], 2, axis=0)
     return Trajectory(time_us=np.array([first, last]), world_from_body=poses)
+
+
+def _sets_off(path: Trajectory) -> bool:
+    """Whether most of the way of a body that hardly moves leads one way: jitter goes to and fro."""
+    way_m = float(path.travelled_m()[-1])
+    places = path.world_from_body[:, :3, 3]
+    return way_m > 0.0 and float(np.linalg.norm(places[-1] - places[0])) > ONE_WAY * way_m
 
 
 @remembered(512)

@@ -7,7 +7,6 @@ A field `x_m: Annotated[tuple[float, ...], Within(-50, 50)]` holds a list of suc
 never open: where other fields' lists are choices, its list is its value.
 """
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
@@ -16,8 +15,9 @@ from types import MappingProxyType, NoneType
 from typing import Annotated, Any, get_args, get_origin
 
 from scenes.errors import OtherlaneError
+from scenes.words import advice
 
-Plain = float | int | str
+Plain = float | int | str | bool
 """What one field holds ..."""
 Numbers = tuple[float, ...] | tuple[int, ...]
 """... or a list of numbers."""
@@ -44,8 +44,8 @@ class Within:
 class Rule:
     """What one field may hold."""
 
-    kind: type[float] | type[int] | type[str]
-    """The type itself, or that of each number: one of float, int and str."""
+    kind: type[float] | type[int] | type[str] | type[bool]
+    """The type itself, or that of each number: one of float, int, str and bool."""
     low: float | int = -math.inf
     high: float | int = math.inf
     unit: str = ""
@@ -61,6 +61,8 @@ class Rule:
         """The rule in words."""
         if self.many:
             return f"a list of at most {MOST_NUMBERS} numbers, each {self._each.wanted}"
+        if self.kind is bool:
+            return "true or false"
         if self.kind is str:
             return f"one line of text, 1 to {NAME_CHARACTERS} characters"
         what = "a whole number" if self.kind is int else "a number"
@@ -73,6 +75,8 @@ class Rule:
         """What is wrong with a value, or None."""
         if self.many:
             return self._list_problem(value)
+        if self.kind is bool:
+            return None if isinstance(value, bool) else f"is {_shown(value)}, not true or false"
         if self.kind is str:
             if not isinstance(value, str):
                 return f"is {_shown(value)}, not text"
@@ -147,7 +151,7 @@ def _rule(annotation: Any, required: bool) -> Rule | None:
     if many:
         annotation = get_args(annotation)[0]
     kinds = [kind for kind in (get_args(annotation) or (annotation,)) if kind is not NoneType]
-    if len(kinds) != 1 or kinds[0] not in ((float, int) if many else (float, int, str)):
+    if len(kinds) != 1 or kinds[0] not in ((float, int) if many else (float, int, str, bool)):
         return None
     optional = NoneType in get_args(annotation)
     return Rule(
@@ -189,7 +193,7 @@ def check_keys(
         at: Where in the file the table stands; nothing for the file itself.
 
     Raises:
-        OtherlaneError: Not a table, an unknown key (the nearest known one is named), or one is
+        OtherlaneError: Not a table, an unknown key (the one it was meant for is named), or one is
             missing.
     """
     known = list(known)
@@ -197,8 +201,7 @@ def check_keys(
         raise OtherlaneError(place(file, at), f"is {_shown(table)}, not a table", "key = value")
     for key in table:
         if key not in known:
-            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
-            fix = f"{nearest} (known keys: {', '.join(known)})"
+            fix = advice(key, known, "known keys")
             raise OtherlaneError(place(file, at, key[:60]), "is not a known key", fix)
     for key in required:
         if key not in table:

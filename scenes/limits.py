@@ -4,7 +4,9 @@ Limits apply to the path of the body's origin in plan view: speed, curvature, la
 longitudinal acceleration, lateral jerk. Recorded poses are too noisy to be differentiated, so
 edits of the ego are judged on a smooth twin of the drive (`scenes.smoothing.steady`): the edit is
 applied to the twin, and its motion is compared, moment by moment, with the limit *or with what the
-recorded car did then, whichever is more*. An unedited drive therefore always passes.
+recorded car did then, whichever is more*. An unedited drive therefore always passes. Of lateral
+jerk only what the edit adds counts where that is less: jerk is the third derivative of a place, and
+what is left of the noise of the recorded poses would decide otherwise.
 """
 
 import math
@@ -114,8 +116,8 @@ def breach(moved: Motion, recorded: Motion | None, limits: VehicleLimits) -> Bre
             None where there was none.
         limits: What is allowed beyond that.
     """
-    checks = zip(_demands(moved), _bounds(limits), strict=True)
     before = [None] * len(LIMITS) if recorded is None else _demands(recorded)
+    checks = zip(_demands(moved, recorded), _bounds(limits), strict=True)
     worst, excess_of_worst = None, 1.0
     for (limit, unit), (value, bound), did in zip(LIMITS, checks, before, strict=True):
         allowed = np.full(len(value), bound) if did is None else np.maximum(bound, did)
@@ -143,12 +145,14 @@ def _bounds(limits: VehicleLimits) -> tuple[float, ...]:
     )  # fmt: skip
 
 
-def _demands(motion: Motion) -> tuple[np.ndarray, ...]:
+def _demands(motion: Motion, recorded: Motion | None = None) -> tuple[np.ndarray, ...]:
     """What a motion asks of each limit, moment by moment."""
+    jerk = np.abs(motion.lateral_jerk_mps3)
+    if recorded is not None:
+        jerk = np.minimum(jerk, np.abs(motion.lateral_jerk_mps3 - recorded.lateral_jerk_mps3))
     return (
-        np.abs(motion.curvature_per_m), np.abs(motion.lateral_mps2),
-        np.abs(motion.lateral_jerk_mps3), motion.forward_mps2, -motion.forward_mps2,
-        motion.speed_mps,
+        np.abs(motion.curvature_per_m), np.abs(motion.lateral_mps2), jerk, motion.forward_mps2,
+        -motion.forward_mps2, motion.speed_mps,
     )  # fmt: skip
 
 
@@ -189,7 +193,7 @@ def check_limits(
 _exact = remembered(16)(exact_motion)
 
 
-@remembered(32)
+@remembered(512)
 def _driven(
     edit: EgoEdit, path: Trajectory, recorded: Motion, limits: VehicleLimits, suggest: bool
 ) -> Trajectory:

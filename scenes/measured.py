@@ -27,23 +27,23 @@ FASTEST_MPS = 60.0
 """How fast a return may leave an actor's place in the middle of the sweep, at most."""
 
 
-def measured_points(clip: Clip) -> Float64[np.ndarray, "n 3"]:
-    """Everything the drive measured but on road users, as world points; thinned evenly.
+def measured_points(clip: Clip, most: int = MAX_POINTS) -> Float64[np.ndarray, "n 3"]:
+    """Everything the drive measured but on road users, as world points; thinned evenly to `most`.
 
     Returns are compared with boxes at their own times. Triangulated points have none: those where
     the body of anybody was at any time are left out.
     """
-    sweeps = [_returns(clip, stream) for stream in clip.lidars]
+    sweeps = [_returns(clip, stream, most) for stream in clip.lidars]
     if clip.points is not None:
         found = clip.points.position_m[clip.points.error_px <= MAX_ERROR_PX]
         sweeps.append(found[~_on_anybody(found, clip.actors)])
     points = np.concatenate([np.zeros((0, 3)), *sweeps])
-    return points[:: max(1, len(points) // MAX_POINTS)]
+    return points[:: max(1, len(points) // most)]
 
 
-def _returns(clip: Clip, stream: LidarStream) -> Float64[np.ndarray, "n 3"]:
+def _returns(clip: Clip, stream: LidarStream, most: int) -> Float64[np.ndarray, "n 3"]:
     """The returns of every sweep, each placed by where the car was at its own time."""
-    each = max(1, MAX_POINTS // len(stream))
+    each = max(1, most // len(stream))
     placed = []
     for index, time_us in enumerate(stream.time_us):
         sweep = stream.read(index)

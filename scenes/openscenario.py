@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from scenes.actor import Actor
+from scenes.boxes import ego_boxes, windowed
 from scenes.clip import Clip
-from scenes.families.drive import ego_boxes, windowed
 from scenes.limits import VehicleLimits, limits_of
 from scenes.remember import remembered
 from scenes.semantics import Semantic

@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 
+from scenes.clearance import blocked
 from scenes.clip import Clip
 from scenes.edits import ActorEdit, Edit, EgoEdit, apply_edit
 from scenes.edits.actors import RemoveTraffic
 from scenes.edits.static_scene import standing
 from scenes.encounters import fixtures
+from scenes.errors import OtherlaneError
 from scenes.ground import Ground, fit_ground
 from scenes.infeasible import InfeasibleError
 from scenes.limits import check_limits
+from scenes.nearby import edit_of, nearest_room
+from scenes.obstacles import Evidence, obstacles
 from scenes.scenario import Scenario
 from scenes.staging import Staging
 from scenes.standers import for_good
@@ -23,8 +27,10 @@ def resolve(
     ground: Ground | None = None,
     suggest: bool = True,
     fielded: frozenset[int] = frozenset(),
+    evidence: Evidence | None = None,
+    room: bool = True,
 ) -> Staging:
-    """What a scenario makes of a clip, once it is known that the car could have driven it.
+    """What a scenario makes of a clip, once it is known that everybody could have done it.
 
     Args:
         scenario: What is to be done.
@@ -35,10 +41,13 @@ def resolve(
         suggest: Look for the nearest values that work when it is refused (see `check_limits`).
         fielded: Ids of those who have fields in the scene that will be rendered: of them, those who
             stand can be edited too.
+        evidence: Who knows where solid things are; what the clip measured when left out.
+        room: Refuse a scenario in which somebody edited is in something solid, in somebody else,
+            or where nobody knows (`scenes.clearance`); False for those who know better.
 
     Raises:
-        InfeasibleError: Window or edit outside the drive, an edit nobody could drive, or one of
-            somebody who is part of the static scene.
+        InfeasibleError: Window or edit outside the drive, an edit nobody could drive, one of
+            somebody who is part of the static scene, or one for which there is no room.
     """
     where = where or scenario.name
     start_us, end_us = _window(scenario, clip, where)
@@ -59,7 +68,64 @@ def resolve(
         except InfeasibleError as error:  # of the edit, which does not know its place
             place = f"{where}: edits[{index}]"
             raise InfeasibleError(place, error.wrong, error.fix, error.reason) from error
+    if room and scenario.edits:
+        evidence = obstacles(clip) if evidence is None else evidence
+        _check_room(scenario, staging, clip, where, evidence, fielded, suggest=suggest)
     return staging
+
+
+def check_clip(made_for: str | None, clip_hash: str | None, where: str) -> None:
+    """Refuse a scenario on another drive than the one that it was made for.
+
+    Args:
+        made_for: Hash of the clip that it was made for; None fits any.
+        clip_hash: Hash of the clip that it is used on; None where nobody knows.
+        where: What to call the scenario.
+
+    Raises:
+        OtherlaneError: The two differ.
+    """
+    if made_for is not None and clip_hash is not None and made_for != clip_hash:
+        wrong = (
+            f"was made for another drive (clip {made_for[:8]}..., this one is {clip_hash[:8]}...)"
+        )
+        fix = "a scenario of this clip; render --any-drive, or the file without its line clip = ..."
+        raise OtherlaneError(f"{where}: clip", wrong, fix)
+
+
+def _check_room(
+    scenario: Scenario,
+    staging: Staging,
+    clip: Clip,
+    where: str,
+    evidence: Evidence,
+    fielded: frozenset[int],
+    *,
+    suggest: bool,
+) -> None:
+    """Refuse what nobody has room for, with the nearest edit for which there is some."""
+    found = blocked(
+        staging, clip, evidence, scenario.may_overlap, allow_unmeasured=scenario.allow_unmeasured
+    )
+    if found is None:
+        return
+
+    def works(other: Scenario) -> bool:
+        try:
+            resolve(
+                other, clip, where, ground=staging.ground, suggest=False, fielded=fielded,
+                evidence=evidence,
+            )  # fmt: skip
+        except InfeasibleError:
+            return False
+        return True
+
+    index, fix = edit_of(scenario, found.who), found.fix
+    if index is not None:
+        where = f"{where}: edits[{index}]"
+        if suggest and (nearest := nearest_room(scenario, index, works)):
+            fix = f"{nearest}, which works; or {fix}"
+    raise InfeasibleError(where, found.wrong, fix, found.reason)
 
 
 def _edited(edit: Edit, staging: Staging, clip: Clip, fielded: frozenset[int]) -> Staging:

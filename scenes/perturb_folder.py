@@ -25,6 +25,7 @@ from scenes.fields import Within, check_option
 from scenes.folders import Recipe, folder_hash, is_finished, sha256, write_json, writing
 from scenes.infeasible import InfeasibleError
 from scenes.limits import PASSENGER_CAR
+from scenes.perturb import check_clip
 from scenes.phases import counted
 from scenes.scenario import COUNT, SEED, Request
 from scenes.workers import working
@@ -58,6 +59,7 @@ def perturb_clip(
         check_option("--seed", seed, SEED)
         request = replace(request, seed=seed)
     inputs = {"clip": folder_hash(clip_folder, "clip"), "request": sha256(request_file)}
+    check_clip(request.clip, inputs["clip"], str(request_file))
     fielded = frozenset[int]()
     if scene_folder is not None:
         inputs["scene"] = folder_hash(scene_folder, "scene")
@@ -70,7 +72,10 @@ def perturb_clip(
     if is_finished(out, recipe):
         summary = json.loads((out / SUMMARY).read_text(encoding="utf-8"))
     else:
-        drawer = Drawer(request=request, clip=clip, where=str(request_file), fielded=fielded)
+        drawer = Drawer(
+            request=request, clip=clip, where=str(request_file), fielded=fielded,
+            clip_hash=inputs["clip"],
+        )  # fmt: skip
         summary = _write_all(drawer, out, recipe, workers)
     return {"out": str(out), **summary, "seconds": time.perf_counter() - started}
 
@@ -98,6 +103,7 @@ def _write_all(drawer: Drawer, out: Path, recipe: Recipe, workers: int) -> dict[
                 "requested": request.count,
                 "accepted": len(made),
                 "refused": dict(sorted(reasons.items())),
+                "overlapping": sum(one.overlaps for one in made),
             }
             if request.criticality is not None:
                 summary["ttc_error_s_max"] = max(one.ttc_error_s for one in made)

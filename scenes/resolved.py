@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from scenes.actor import Actor
+from scenes.boxes import ego_box, ego_boxes, windowed
 from scenes.clip import Clip
-from scenes.families.drive import ego_box, ego_boxes, windowed
 from scenes.geometry import invert
 from scenes.remember import remembered
 from scenes.safety import boxes_overlap
@@ -30,25 +30,42 @@ between the times too (`scenes.closest`).
 """
 
 
-def resolved(requested: dict[str, Any], staging: Staging, clip: Clip) -> str:
+def ego_overlaps(staging: Staging, clip: Clip) -> list[dict[str, int]]:
+    """Whose box the ego's overlaps in the window of a staging, and when first."""
+    boxes = ego_boxes(staging.ego, clip)
+    return [
+        {"actor": actor.id, "time_us": first_us}
+        for actor in _there(staging)
+        if (first_us := _first_overlap_us(staging, boxes, clip.ego_size_m, actor)) is not None
+    ]
+
+
+def _there(staging: Staging) -> list[Actor]:
+    """Who is known in the window."""
+    start_us, end_us = staging.start_us, staging.end_us
+    return [
+        actor
+        for actor in staging.actors
+        if actor.trajectory.time_us[0] <= end_us and actor.trajectory.time_us[-1] >= start_us
+    ]
+
+
+def resolved(
+    requested: dict[str, Any],
+    staging: Staging,
+    clip: Clip,
+    overlaps: list[dict[str, int]] | None = None,
+) -> str:
     """All poses of a staging and where the ego meets other boxes, as JSON with sorted keys.
 
     Args:
         requested: What it was made for, in the types of JSON.
         staging: What is rendered.
         clip: The drive; it knows the size of the ego.
+        overlaps: What `ego_overlaps` says, for those who know it.
     """
     boxes, (start_us, end_us) = ego_boxes(staging.ego, clip), (staging.start_us, staging.end_us)
-    there = [
-        actor
-        for actor in staging.actors
-        if actor.trajectory.time_us[0] <= end_us and actor.trajectory.time_us[-1] >= start_us
-    ]
-    overlaps = [
-        {"actor": actor.id, "time_us": first_us}
-        for actor in there
-        if (first_us := _first_overlap_us(staging, boxes, clip.ego_size_m, actor)) is not None
-    ]
+    there, overlaps = _there(staging), ego_overlaps(staging, clip) if overlaps is None else overlaps
     actors = ", ".join(_actor(actor, start_us, end_us) for actor in there)
     ego = _ego(boxes, clip, start_us, end_us)
     return (

@@ -32,6 +32,7 @@ from typing import Annotated, Generic, TypeVar
 import numpy as np
 
 from scenes.edits import Edit
+from scenes.edits.actors import ID
 from scenes.edits.ego import TIME
 from scenes.families.request import Criticality
 from scenes.fields import EXACT, NAME_CHARACTERS, Numbers, Plain, Within, check, rules
@@ -61,6 +62,12 @@ class Scenario:
     """What is changed, in order."""
     tags: str | None = None
     """Words that describe it, with spaces between; labels repeat them."""
+    clip: str | None = None
+    """The hash of the clip that it was made for; None fits any."""
+    may_overlap: Annotated[tuple[int, ...], ID] = ()
+    """Track ids of those whose boxes may overlap others: a collision that is meant."""
+    allow_unmeasured: bool = False
+    """Whether ways may lead over ground of which the drive measured nothing."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -188,6 +195,12 @@ class Request:
     """What is changed, in order."""
     tags: str | None = None
     """As `Scenario.tags`."""
+    clip: str | None = None
+    """As `Scenario.clip`."""
+    may_overlap: Annotated[tuple[int, ...], ID] = ()
+    """As `Scenario.may_overlap`."""
+    allow_unmeasured: bool = False
+    """As `Scenario.allow_unmeasured`."""
     criticality: Draft[Criticality] | None = None
     """The near-collision that is asked for, after all edits."""
 
@@ -234,4 +247,7 @@ def sample(request: Request, index: int) -> Scenario:
         look=request.look.draw(share),
         edits=tuple(draft.draw(share) for draft in request.edits),
         tags=request.tags,
+        clip=request.clip,
+        may_overlap=request.may_overlap,
+        allow_unmeasured=request.allow_unmeasured,
     )

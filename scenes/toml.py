@@ -54,6 +54,8 @@ def _value(value: object) -> str:
     match value:
         case str():  # one line of printable text, so two characters need care
             return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case bool():
+            return "true" if value else "false"
         case int() | float():
             return repr(value)
         case list():

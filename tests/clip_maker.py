@@ -1,12 +1,13 @@
 """Small synthetic drives: straight, curved, noisy; with and without other road users."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from scenes.actor import Actor
 from scenes.camera import Camera
-from scenes.clip import Clip, ImageStream
+from scenes.clip import Clip, ImageStream, SparsePoints
 from scenes.geometry import rigid, rotation_exp, translation, yaw_rotation
 from scenes.semantics import Semantic
 from scenes.trajectory import Trajectory
@@ -80,3 +81,29 @@ def make_clip(ego: Trajectory | None = None, actors: tuple[Actor, ...] = ()) -> 
         cameras=(camera,),
         actors=actors,
     )
+
+
+def measured(clip: Clip, solid_m: np.ndarray | None = None) -> Clip:
+    """The clip with points every 2 m of level ground up to 80 m around its way, and solid ones."""
+    way = clip.ego.world_from_body[:, :2, 3]
+    x, y = (
+        np.arange(low - 80.0, high + 80.0, 2.0)
+        for low, high in zip(way.min(axis=0), way.max(axis=0), strict=True)
+    )
+    ground = np.stack([*np.meshgrid(x, y), np.zeros((len(y), len(x)))], axis=-1).reshape(-1, 3)
+    points = ground if solid_m is None else np.concatenate([ground, solid_m])
+    nothing = np.zeros(0, dtype=np.int32)
+    found = SparsePoints(
+        position_m=points, error_px=np.zeros(len(points), dtype=np.float32),
+        point_index=nothing, frame_index=nothing,
+    )  # fmt: skip
+    return replace(clip, points=found)
+
+
+def wall(from_m: tuple[float, float], to_m: tuple[float, float], high_m: float = 3.0) -> np.ndarray:
+    """Points of a wall between two places, every 0.3 m and as dense upwards."""
+    length = float(np.hypot(to_m[0] - from_m[0], to_m[1] - from_m[1]))
+    along = np.linspace(0.0, 1.0, max(2, int(length / 0.3)))[:, None]
+    foot = np.array(from_m) + along * (np.array(to_m) - np.array(from_m))
+    up = np.arange(0.15, high_m, 0.3)
+    return np.concatenate([np.column_stack([foot, np.full(len(foot), z)]) for z in up])

@@ -84,7 +84,7 @@ def _static(staging: Staging, known: frozenset[int] | None) -> frozenset[int]:
     return static_ids(staging) if known is None else known
 
 
-@remembered(32)
+@remembered(512)
 def ego_after(edit: EgoEdit, ego: Trajectory) -> Trajectory:
     """The ego's path after one edit.
 

@@ -150,11 +150,22 @@ def _of(path: Trajectory, start_us: int) -> Route:
         velocity, rate = (derivative_at(smooth, time_us, order) for order in (1, 2))
         speed = float(np.hypot(*velocity))
         if speed < SLOWEST_MPS:
-            yaw[end] = np.arctan2(*path.world_from_body[end, [1, 0], 0])
+            yaw[end] = _end_yaw(route, path, end)
         else:
             yaw[end] = np.arctan2(velocity[1], velocity[0])
             bend[end] = (velocity[0] * rate[1] - velocity[1] * rate[0]) / speed**3
     return replace(route, yaw=yaw, bend_per_m=bend)
+
+
+def _end_yaw(route: Route, path: Trajectory, end: int) -> float:
+    """Where a way leads at its first (0) or last (-1) pose, where a body stands [rad].
+
+    As it came, so that what goes on there feels no jolt; as it faces if it never went anywhere.
+    """
+    x, y = path.world_from_body[end, :2, 0]
+    if route.way_m[-1] - route.way_m[0] >= END_M:
+        x, y = route.curve.slope_at(route.way_m[[end]])[0, :2]
+    return float(np.arctan2(y, x))
 
 
 def _thinned(places_m: Float64[np.ndarray, "n 3"]) -> Int64[np.ndarray, "k"]:

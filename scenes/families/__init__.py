@@ -36,8 +36,10 @@ class Family:
     """Closing speeds that it has at some speed of the ego up to 25 m/s."""
     longest_s: float = 6.0
     """Greatest time to collision that it can be asked for."""
+    from_the_side: bool = False
+    """Somebody comes from beside the road, where that is open."""
     ego_acts: bool = False
-    """The ego does what it did not do."""
+    """The ego does what it did not do, beyond braking."""
 
 
 SAME, ONCOMING = ((-5.0, 5.0),), ((175.0, 180.0), (-180.0, -175.0))
@@ -57,8 +59,9 @@ _ALL = (
     Family(name="left-turn-across", describe="somebody oncoming turns across the ego's path",
            plan=oncoming.left_turn_across, angles_deg=((-165.0, -115.0),),
            closing_mps=(2.0, 30.0), longest_s=3.5),
-    Family(name="crossing", describe="somebody comes from a side road",
-           plan=crossing.crossing, angles_deg=ACROSS, closing_mps=(2.0, 35.0)),
+    Family(name="crossing", describe="somebody comes from a side road or a drive",
+           plan=crossing.crossing, angles_deg=ACROSS, closing_mps=(2.0, 35.0),
+           from_the_side=True),
     Family(name="dart-out", describe="somebody on foot runs across the lane",
            plan=crossing.dart_out, angles_deg=ON_FOOT, closing_mps=(1.5, 26.0), longest_s=4.0),
     Family(name="cyclist-along", describe="a cyclist rides along in the ego's lane",

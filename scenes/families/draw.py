@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scenes.boxes import ego_boxes, windowed
+from scenes.clearance import BLOCKED
 from scenes.families import FAMILIES
-from scenes.families.drive import Drive, ego_boxes, windowed
+from scenes.families.drive import Drive, Window
 from scenes.families.request import Asked, Cell, Criticality, ask_in, cell_of, shares
 from scenes.families.setting import STEP_US, Ask
 from scenes.families.stage import Staged, stage
@@ -20,8 +22,21 @@ TRIES, WISHES = 10, 3
 how many of these also wish for the closing speed and angle of its cell."""
 NEARER_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """Steps towards the nearest time to collision that works [s]."""
+SOON_S, LATER_S = 0.5, 1.4
+"""The critical time comes this much earlier than what must come after the worst moment asks for,
+because that comes up to `LATER_S` later: reactions take time to tell [s]."""
+SOONER = 0.07
+"""Each try looks no further into the drive than this share less: what comes after needs time."""
+MOST_OPEN = 4
+"""Who comes from the side comes where the road is most open, at a third of the times or so many."""
 LATE = 0.5
 """Where the ego acts, windows are drawn from this share of the drive on."""
+MOST_OTHERS = 20
+"""How many other requests are tried for the nearest that works."""
+LATER_US = (500_000, 1_000_000, 1_500_000, 2_000_000)
+"""How much later or earlier windows are tried for who has no room [µs]."""
+NEAR_SQUARE_DEG = (90.0, -90.0, 70.0, -70.0, 110.0, -110.0)
+"""Other angles that are tried for it."""
 PLACES_BETWEEN = 12
 """Values of closing speed and angle that are tried for the nearest that works."""
 
@@ -36,10 +51,6 @@ class Encounter:
     """Whose turn it was."""
     staged: Staged
     """The edits that make it, and what came out."""
-    start_us: int
-    """First time of its window [µs]."""
-    end_us: int
-    """Last time of its window [µs]."""
     missed: str | None
     """Why its cell was not had; None where it was."""
 
@@ -80,13 +91,34 @@ def encounter(drive: Drive, order: Order, seed: int, index: int) -> Encounter:
 def nearest(drive: Drive, order: Order, seed: int, error: InfeasibleError) -> str:
     """The request nearest to a refused one that works, found by trying; or nothing, in words."""
     cell = cell_of(order.asked, seed, 0)
-    for words, tried in _others(order.asked, cell, error.reason):
+    if error.reason in (*BLOCKED, "off the road"):
+        others = _elsewhere(order, cell)
+    else:
+        others = (
+            (words, order, tried) for words, tried in _others(order.asked, cell, error.reason)
+        )
+    for _, (words, other, tried) in zip(range(MOST_OTHERS), others, strict=False):
         try:
-            _tried(drive, _only(order, tried), tried, (seed, 0))
+            _tried(drive, _only(other, tried), tried, (seed, 0))
         except InfeasibleError:
             continue
         return words
     return error.fix
+
+
+def _elsewhere(order: Order, cell: Cell) -> Iterator[tuple[str, Order, Cell]]:
+    """Other times, sides and lanes, for who has no room."""
+    if order.start_us is not None:
+        for step_us in LATER_US:
+            for start_us in (order.start_us + step_us, order.start_us - step_us):
+                yield f"start_us = {start_us}", replace(order, start_us=start_us), cell
+    low, high = cell.angle_deg
+    if order.asked.angle_deg is not None:
+        for angle in (round(-0.5 * (low + high), 1), *NEAR_SQUARE_DEG):
+            yield f"angle_deg = {angle:g}", order, replace(cell, angle_deg=(angle, angle))
+    for lane_m in (order.wanted.lane_m - 0.5, order.wanted.lane_m + 0.5):
+        wanted = replace(order.wanted, lane_m=min(6.0, max(2.0, lane_m)))
+        yield f"lane_m = {wanted.lane_m:g}", replace(order, wanted=wanted), cell
 
 
 def _only(order: Order, cell: Cell) -> Order:
@@ -120,44 +152,53 @@ def _tried(drive: Drive, order: Order, cell: Cell, key: tuple[int, int]) -> Enco
     wanted, refusal, missed = order.wanted, None, None
     for number in range(TRIES):
         share = shares(*key, number + 1)
-        wishes = shares(*key, 0)
-        ask = ask_in(cell, order.asked, wanted.duration_s, wishes, wish=number < WISHES)
+        ask, wish = (
+            ask_in(cell, order.asked, wanted.duration_s, shares(*key, 0), wish=wishes)
+            for wishes in (False, number < WISHES)
+        )
+        early = 1.0 - number * (0.0 if FAMILIES[ask.family].ego_acts else SOONER)
         try:
-            end_us = _end_us(drive, ask, order.start_us, share())
+            window = _window(drive, ask, order.start_us, early * share())
             setting = drive.setting(
-                end_us, ask.duration_s, share, wanted.lane_m,
-                oncoming_left=wanted.oncoming == "left",
-            )  # fmt: skip
-            staged = stage(drive, setting, ask, wanted.asset, wanted.actor)
+                window, share, wanted.lane_m, oncoming_left=wanted.oncoming == "left"
+            )
+            staged = stage(
+                drive, window, setting, ask, wanted.asset, wanted.actor, order.start_us, wish
+            )
         except InfeasibleError as error:
             refusal = error
             if number < WISHES:
                 missed = error.wrong
             continue
-        asked = ask_in(cell, order.asked, wanted.duration_s, shares(*key, 0), wish=False)
-        start_us = int(setting.time_us[0])
         missed = None if number < WISHES else missed
-        return Encounter(
-            ask=asked, cell=cell, staged=staged, start_us=start_us, end_us=end_us, missed=missed
-        )
+        return Encounter(ask=ask, cell=cell, staged=staged, missed=missed)
     assert refusal is not None
     raise refusal
 
 
-def _end_us(drive: Drive, ask: Ask, start_us: int | None, share: float) -> int:
-    """When the window ends: with a picture, so that the last one shows the worst moment [µs]."""
+def _window(drive: Drive, ask: Ask, start_us: int | None, share: float) -> Window:
+    """The drive around a critical time, which is that of a picture, unless `start_us` is given."""
     first, last = (int(t) for t in drive.clip.ego.time_us[[0, -1]])
-    lasts_us = round(ask.duration_s * 1e6 / STEP_US) * STEP_US
+    early = SOON_S if not ask.crash else 0.0
+    before_s = ask.duration_s - ask.after_s - early
+    lasts_us, after_us = (round(s * 1e6 / STEP_US) * STEP_US for s in (before_s, ask.after_s))
     frames = drive.clip.cameras[0].time_us
     if start_us is not None:
         frames = np.array([start_us + lasts_us])
-    fits = frames[(frames - lasts_us >= first) & (frames <= last)]
-    if not len(fits):
+    fits = frames[(frames - lasts_us >= first) & (frames + after_us <= last)]
+    if before_s < 0.0 or not len(fits):
         wrong = f"a window of {ask.duration_s:g} s does not fit into the drive, {first} to {last}"
         fix = f"duration_s = {(last - first) * 1e-6:g} or less, and an early enough start_us"
         raise InfeasibleError("criticality", wrong, fix, "outside the drive")
+    if FAMILIES[ask.family].from_the_side and len(fits) > MOST_OPEN:
+        open_m = np.array([drive.open_m(int(at)) for at in fits])
+        fits = fits[np.sort(np.argsort(-open_m, kind="stable")[: max(MOST_OPEN, len(fits) // 3)])]
     late = LATE if FAMILIES[ask.family].ego_acts else 0.0  # the ego begins to act before
-    return int(fits[int((late + share * (1.0 - late)) * len(fits))])
+    critical_us = int(fits[int((late + share * (1.0 - late)) * len(fits))])
+    if start_us is None:  # as much before as there is: the worst moment may come then
+        before_s = min(ask.duration_s - ask.after_s, (critical_us - first) * 1e-6 // 0.1 * 0.1)
+    after_s = ask.after_s if ask.crash else ask.after_s + LATER_S
+    return drive.window(critical_us, before_s, after_s)
 
 
 def measured_ttc_s(staging: Staging, drive: Drive, actor_id: int) -> float:

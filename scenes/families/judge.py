@@ -7,9 +7,11 @@ place.
 """
 
 import numpy as np
+from jaxtyping import Float64
 
+from scenes.clearance import MOST_UNMEASURED, SOLID, UNMEASURED, unmeasured_share
 from scenes.drivable import Answer, DrivableSurface
-from scenes.families.drive import EVERY, Others
+from scenes.families.drive import EVERY, Drive, Others
 from scenes.families.meeting import met
 from scenes.families.setting import Ask, Course, Setting
 from scenes.families.solve import part
@@ -40,6 +42,30 @@ def check_surface(
         wrong = f"{who} would be off the road at {x_m:.1f}, {y_m:.1f}"
         raise InfeasibleError(ask.family, wrong, "another start_us or lane_m", "off the road")
     return float(np.mean(answers == Answer.UNKNOWN))
+
+
+def check_room(
+    ask: Ask,
+    drive: Drive,
+    who: str,
+    size_m: Float64[np.ndarray, "3"],
+    box: Moving,
+) -> float:
+    """The share of a way of which the drive measured nothing.
+
+    Raises:
+        InfeasibleError: Something solid is in the way, or nobody knows of too much of it.
+    """
+    share = unmeasured_share(drive.solid, box.place_m)
+    if share > MOST_UNMEASURED and not drive.allow_unmeasured:
+        wrong = f"the drive measured nothing on {100.0 * share:.0f} % of the way of {who}"
+        fix = "another start_us, or allow_unmeasured = true where you know that it is free"
+        raise InfeasibleError(ask.family, wrong, fix, UNMEASURED)
+    found = drive.solid.inside(drive.poses(box.place_m, box.yaw, size_m), size_m)
+    if found is not None:
+        wrong = f"{who} would go through something: {found.describe()}"
+        raise InfeasibleError(ask.family, wrong, "another start_us or lane_m", SOLID)
+    return share
 
 
 def check_course(ask: Ask, course: Course, box: Moving, setting: Setting) -> None:

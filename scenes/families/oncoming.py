@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from scenes.families.ahead import CARS, LANE_CHANGE_S
+from scenes.families.reaction import braked_m, ego_stops
 from scenes.families.setting import Ask, Course, Plan, Setting, quintic, speed_for
 from scenes.infeasible import InfeasibleError
 
@@ -21,24 +22,28 @@ STEERING_S = 0.9
 def wrong_way(setting: Setting, ask: Ask) -> Plan:
     """Somebody comes towards the ego in its own lane."""
     speed = speed_for(setting, ask, 180.0, *SPEEDS_MPS)
-    return Plan(other=Course(
-        asset=setting.one_of(*CARS[:3]), along_m=-speed * setting.seconds,
+    asset = setting.one_of(*CARS[:3])
+    course = Course(
+        asset=asset, along_m=-braked_m(setting, ask, asset, speed),
         left_m=np.full_like(setting.seconds, setting.between(-0.5, 0.5)), facing_rad=math.pi,
-    ))  # fmt: skip
+    )  # fmt: skip
+    return Plan(other=course, ego=ego_stops(setting, ask))
 
 
 def oncoming_drift(setting: Setting, ask: Ask) -> Plan:
-    """Somebody who comes towards the ego drifts out of the next lane into the ego's."""
+    """Somebody who comes towards the ego drifts out of the next lane into the ego's; both brake."""
     speed = speed_for(setting, ask, 180.0, *SPEEDS_MPS)
     from_m = setting.other_side * setting.lane_m
     to_m = setting.other_side * setting.between(0.3, 1.1)
     lasts_s = setting.between(*LANE_CHANGE_S)
     end_s = setting.between(0.0, 0.3)
-    share = 1.0 + (setting.seconds - setting.duration_s + end_s) / lasts_s
-    return Plan(other=Course(
-        asset=setting.one_of(*CARS[:3]), along_m=-speed * setting.seconds,
+    share = 1.0 + (setting.seconds - setting.critical_s + end_s) / lasts_s
+    asset = setting.one_of(*CARS[:3])
+    course = Course(
+        asset=asset, along_m=-braked_m(setting, ask, asset, speed),
         left_m=from_m + (to_m - from_m) * quintic(share), facing_rad=math.pi,
-    ))  # fmt: skip
+    )  # fmt: skip
+    return Plan(other=course, ego=ego_stops(setting, ask))
 
 
 def left_turn_across(setting: Setting, ask: Ask) -> Plan:
@@ -62,14 +67,15 @@ def left_turn_across(setting: Setting, ask: Ask) -> Plan:
     crossing = float(
         np.interp(setting.lane_m + setting.between(-0.5, 0.5), left, np.arange(len(left)) * _STEP_S)
     )
-    at_s = crossing + setting.seconds - setting.duration_s - ask.min_ttc_s
+    at_s = crossing + setting.seconds - setting.critical_s - ask.min_ttc_s
     u, path = np.maximum(at_s, -1e9), np.arange(len(left)) * _STEP_S
     forward = np.where(u < 0.0, speed * u, np.interp(u, path, along))
     sideways = setting.lane_m - np.where(u < 0.0, 0.0, np.interp(u, path, left))
-    return Plan(other=Course(
+    course = Course(
         asset=setting.one_of("car", "van"), along_m=-forward,
         left_m=setting.other_side * sideways, facing_rad=math.pi, straight=True,
-    ))  # fmt: skip
+    )  # fmt: skip
+    return Plan(other=course, ego=ego_stops(setting, ask))
 
 
 _STEP_S = 0.002

@@ -14,7 +14,6 @@ collision x closing speed x angle) does, in an order that the seed decides. Whic
 number depends on (request, number) alone, never on how many are drawn.
 """
 
-import difflib
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -28,11 +27,12 @@ from scenes.families import FAMILIES, Family, Span
 from scenes.families.setting import Ask, Share
 from scenes.fields import Plain, Within, check
 from scenes.infeasible import InfeasibleError
+from scenes.words import advice
 
 TTC = Within(0.0, 6.0, "s")
 CLOSING = Within(0.0, 60.0, "m/s")
 ANGLE = Within(-180.0, 180.0, "degrees")
-DURATION = Within(0.5, 60.0, "s")
+DURATION = Within(2.0, 60.0, "s")
 SIDES = ("left", "right")
 
 CLOSING_EDGES_MPS = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0)
@@ -52,11 +52,11 @@ class Criticality:
     min_ttc_s: Annotated[float, TTC] = 1.0
     """Least time to collision in the window [s]; 0 asks for a collision."""
     closing_mps: Annotated[float | None, CLOSING] = None
-    """Length of the difference of both velocities at that moment [m/s]."""
+    """Length of the difference of both velocities when the first reacts [m/s]."""
     angle_deg: Annotated[float | None, ANGLE] = None
-    """Heading of the other against the ego's at that moment, left positive [degrees]."""
+    """Heading of the other against the ego's then, left positive [degrees]."""
     duration_s: Annotated[float, DURATION] = 3.0
-    """Length of the window, which ends at the most critical moment [s]."""
+    """Length of the window, which ends 1 s or a little more after the worst moment [s]."""
     asset: str | None = None
     """Who takes the other's part (`scenes.assets`); chosen by the family when left out."""
     actor: Annotated[int | None, ID] = None
@@ -86,8 +86,7 @@ def name_problem(name: str, value: Plain) -> tuple[str, str] | None:
     known = {"family": tuple(FAMILIES), "oncoming": SIDES}.get(name, ())
     if not known or value in known:
         return None
-    nearest = difflib.get_close_matches(str(value), known, n=1, cutoff=0.0)[0]
-    return f"is {str(value)[:60]!r}, which is none", f'"{nearest}" (known: {", ".join(known)})'
+    return f"is {str(value)[:60]!r}, which is none", advice(str(value), known, "known", '"')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 Angles are those of the other road user's heading against the ego's, left positive, in (-180, 180]:
 0 the same way, 180 oncoming, 90 from the right to the left. The closing speed is the length of the
-difference of the two velocities. Both count at the moment of least time to collision.
+difference of the two velocities. Both count at the critical time, until which nobody reacts.
 """
 
 import math
@@ -26,10 +26,16 @@ STANDING_MPS = 0.05
 """Slower road users keep the heading they stand with."""
 CLOSING_TOLERANCE_MPS, ANGLE_TOLERANCE_DEG, TTC_TOLERANCE_S = 0.5, 5.0, 0.01
 """How far a scenario may be from what was asked of it."""
+AFTER_S, BEFORE_S = 1.0, 1.0
+"""The window holds this much after the worst moment, and before it, at least [s]."""
+AFTER_CRASH_S = 0.2
+"""But no more than this after a crash began: what it does to bodies is not modelled [s]."""
 ALL = slice(None)
 Share = Callable[[], float]
 """Gives numbers in [0, 1), the next one at every call."""
 Profile = Float64[np.ndarray, "n"]
+Room = Callable[[Float64[np.ndarray, "2"], float, Float64[np.ndarray, "3"]], float]
+"""From a place [m], a heading [rad] and a size [m], to a distance [m]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,10 +53,24 @@ class Ask:
     duration_s: float = 3.0
     """Length of the window [s]."""
 
+    @property
+    def crash(self) -> bool:
+        """Whether boxes are to overlap."""
+        return self.min_ttc_s == 0.0
+
+    @property
+    def after_s(self) -> float:
+        """How long the window goes on at least after the worst moment [s]."""
+        return AFTER_CRASH_S if self.crash else AFTER_S
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Setting:
-    """The drive during the window of a scenario."""
+    """The drive around the window of a scenario.
+
+    Until its critical time nobody reacts; from then on whoever can avoids the worst. The worst
+    moment comes then or, where a reaction takes time to tell, a little later.
+    """
 
     clip: Clip
     road: Road
@@ -66,21 +86,35 @@ class Setting:
     """1 where oncoming traffic is on the left, -1 where it is on the right."""
     own_share: Share
     """Numbers that decide what was not asked."""
+    critical: int
+    """Number of the critical time."""
+    room_m: Room
+    """How far back a body can come from in a straight line."""
 
     @property
     def seconds(self) -> Profile:
-        """Time since the beginning of the window [s]."""
+        """Time since the first [s]."""
         return (self.time_us - self.time_us[0]) * 1e-6
 
     @property
-    def duration_s(self) -> float:
-        """Length of the window [s]."""
-        return float(self.time_us[-1] - self.time_us[0]) * 1e-6
+    def critical_us(self) -> int:
+        """Until when nobody reacts [µs]."""
+        return int(self.time_us[self.critical])
 
     @property
-    def end_mps(self) -> float:
-        """Speed of the ego at the end of the window [m/s]."""
-        return float(self.speed_mps[-1])
+    def critical_s(self) -> float:
+        """The same since the first time [s]."""
+        return float(self.critical_us - self.time_us[0]) * 1e-6
+
+    @property
+    def since_s(self) -> Profile:
+        """Time since the critical one, negative before it [s]."""
+        return (self.time_us - self.critical_us) * 1e-6
+
+    @property
+    def critical_mps(self) -> float:
+        """Speed of the recorded ego at the critical time [m/s]."""
+        return float(self.speed_mps[self.critical])
 
     def between(self, low: float, high: float) -> float:
         """A number that was not asked for, drawn."""
@@ -197,7 +231,7 @@ def speed_for(
     high: float,
     ego_mps: float | None = None,
 ) -> float:
-    """The other's speed at the end [m/s] that closes as fast as asked, or any in the range.
+    """The other's speed [m/s] that closes as fast as asked at the critical time, or any.
 
     Args:
         setting: Where and when.
@@ -205,12 +239,12 @@ def speed_for(
         angle_deg: Angle between headings.
         low: Slowest speed that the family knows [m/s].
         high: Fastest [m/s].
-        ego_mps: The ego's speed at the end; the recorded one when left out.
+        ego_mps: The ego's speed at the critical time; the recorded one when left out.
 
     Raises:
         InfeasibleError: No speed from `low` to `high` does; names the nearest closing speed.
     """
-    ego = setting.end_mps if ego_mps is None else ego_mps
+    ego = setting.critical_mps if ego_mps is None else ego_mps
     if high < low:
         wrong = f"the ego is too slow at {ego:.1f} m/s"
         raise InfeasibleError(ask.family, wrong, "another start_us", "the ego is too slow")

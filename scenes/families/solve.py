@@ -1,10 +1,10 @@
 """Where on the road the other's course must lie for the least time to collision to be as asked.
 
-First where both would be in one place: from there outwards the time to collision at the end of
-the window grows, and the place at which it is what was asked is a root. It is bracketed on a
-coarse grid, then cut into pieces until it is exact, all pieces at once, the smallest where a
-straight line through the bracket's ends says that it is. Where the least time is met before the
-end of the window, the same is done with the least time of all moments.
+First where both would be in one place: from there outwards the time to collision at the critical
+time grows, and the place at which it is what was asked is a root. It is bracketed on a coarse grid,
+then cut into pieces until it is exact, all pieces at once, the smallest where a straight line
+through the bracket's ends says that it is. Where the least time is met before or after that, as it
+is when reactions take time to tell, the same is done with the least time of all moments.
 """
 
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ NEARLY = np.array([-0.02, -0.004, -0.0005, 0.0, 0.0005, 0.004, 0.02])
 """Where a bracket is cut, as shares of it: everywhere, and around where the root should be."""
 ROUNDS, EXACT_S = 4, 1e-4
 """How often at most, and how well the root must meet what was asked to end it earlier [s]."""
-OUTWARDS_M = 40.0
+OUTWARDS_M = 30.0
 """How far out a root is looked for when the least time is met before the end [m]."""
 CLOSE_S = 0.004
 """How well the root must meet what was asked [s]."""
-TOUCH_BEFORE_END = 10
-"""A collision that was asked for begins this many steps before the end of the window."""
+MOMENTS = 8
+"""Every how many of the moments are looked at before it is known which matter."""
 STEP_S = STEP_US * 1e-6
 ASIDE_M = 1.2
 """How far a course may be moved sideways to where the ego will be [m]."""
@@ -51,9 +51,11 @@ class Solved:
     min_ttc_s: float
     """Least time to collision [s]."""
     closing_mps: float
-    """Closing speed at that moment [m/s]."""
+    """Closing speed at the critical time [m/s]."""
     angle_deg: float
-    """Angle between headings at that moment [degrees]."""
+    """Angle between headings then [degrees]."""
+    at: int
+    """Number of the moment of least time to collision."""
 
 
 def course_moving(
@@ -101,6 +103,12 @@ class _Search:
         self, anchor_m: Float64[np.ndarray, "c"], at: Int[np.ndarray, "k"]
     ) -> Float64[np.ndarray, "c"]:
         """Least time to collision of some moments, for every anchor [s]."""
+        return self.least_s(anchor_m, at)[0]
+
+    def least_s(
+        self, anchor_m: Float64[np.ndarray, "c"], at: Int[np.ndarray, "k"]
+    ) -> tuple[Float64[np.ndarray, "c"], Int[np.ndarray, "c"]]:
+        """The same, and which moments have it."""
         if len(at) == 1:
             other = course_at(self.setting, self.plan.other, anchor_m, int(at[0]))
         else:
@@ -108,7 +116,7 @@ class _Search:
         sizes = (self.setting.clip.ego_size_m, self.plan.other.size_m)
         horizon_s = self.ask.min_ttc_s + SPARE_S
         ttc = time_to_collision_s(part(self.ego, at), sizes[0], other, sizes[1], horizon_s)
-        return ttc.min(axis=1)
+        return ttc.min(axis=1), at[np.argmin(ttc, axis=1)]
 
     def root_m(self, anchors_m: Float64[np.ndarray, "c"], at: Int[np.ndarray, "k"]) -> float | None:
         """The outermost anchor that gives what was asked; anchors go from near to far."""
@@ -159,24 +167,53 @@ def solve(setting: Setting, ask: Ask, plan: Plan, ego: Moving) -> Solved:
         InfeasibleError: Nowhere on the road does this course give what was asked.
     """
     search = _aimed(_Search(setting=setting, ask=ask, plan=plan, ego=ego))
-    anchors_m = _anchors(search)
-    last = len(setting.time_us) - 1 - (0 if ask.min_ttc_s > 0.0 else TOUCH_BEFORE_END)
-    anchor_m = search.root_m(anchors_m, np.array([last]))
-    if anchor_m is not None:
-        solved = _measured(search, anchor_m)
-        if abs(solved.min_ttc_s - ask.min_ttc_s) <= CLOSE_S:
-            return solved
-    everywhere = np.arange(len(setting.time_us))
-    coarse = np.append(everywhere[:-1:5], everywhere[-1])
-    outwards = -1.0 if plan.from_behind else 1.0
-    start_m = anchors_m[0] if anchor_m is None else anchor_m - outwards
-    tried = start_m + outwards * np.arange(0.0, OUTWARDS_M, 1.0)
-    anchor_m = search.root_m(tried, coarse)
-    if anchor_m is None:
+    solved = _at_critical(search) if ask.crash else _whenever(search)
+    if solved is None:
         wrong = f"no place on the road gives a least time to collision of {ask.min_ttc_s:.2f} s"
         fix = "another min_ttc_s, closing_mps or angle_deg"
         raise InfeasibleError(ask.family, wrong, fix, "time to collision")
-    return _measured(search, anchor_m)
+    return solved
+
+
+def _at_critical(search: _Search) -> Solved | None:
+    """With the touch at the critical time; None where that cannot be had."""
+    anchor_m = search.root_m(_anchors(search), np.array([search.setting.critical]))
+    return None if anchor_m is None else _measured(search, anchor_m)
+
+
+def _whenever(search: _Search) -> Solved | None:
+    """With the least time of all moments as asked; None where that cannot be had."""
+    setting, asked = search.setting, search.ask.min_ttc_s
+    outwards, critical = -1.0 if search.plan.from_behind else 1.0, setting.critical
+    # What comes before anybody reacts is quickly found, and a start: reactions take time to tell,
+    # so the anchor is further out.
+    anchors_m = _anchors(search)
+    near = np.flatnonzero(search.ttc_s(anchors_m, np.array([critical])) <= asked)
+    start_m = anchors_m[near[-1]] if len(near) else anchors_m[0]
+    everywhere = np.arange(len(setting.time_us))
+    coarse = np.unique(np.append(everywhere[::MOMENTS], [critical, everywhere[-1]]))
+    tried_m = start_m + outwards * np.arange(-SCAN_STEP_M, OUTWARDS_M, 2.0 * SCAN_STEP_M)
+    ttc, at = search.least_s(tried_m, coarse)
+    for index in np.flatnonzero((ttc[:-1] <= asked) & (ttc[1:] > asked))[::-1]:
+        moments = _dense(coarse, at[index : index + 2], len(everywhere))
+        around_m = tried_m[index] + outwards * SCAN_STEP_M * np.arange(-2.0, 7.0)
+        for _ in range(2):
+            anchor_m = search.root_m(around_m, moments)
+            if anchor_m is None:
+                break
+            solved = _measured(search, anchor_m)
+            if abs(solved.min_ttc_s - asked) <= CLOSE_S:
+                return solved
+            moments = _dense(moments, np.array([solved.at]), len(everywhere))
+    return None
+
+
+def _dense(
+    moments: Int[np.ndarray, "k"], around: Int[np.ndarray, "j"], count: int
+) -> Int[np.ndarray, "m"]:
+    """Some moments, and all that are near to some."""
+    more = around[:, None] + np.arange(1 - MOMENTS, MOMENTS)
+    return np.unique(np.concatenate([moments, np.clip(more.ravel(), 0, count - 1)]))
 
 
 def _aimed(search: _Search) -> _Search:
@@ -184,14 +221,15 @@ def _aimed(search: _Search) -> _Search:
     plan, road = search.plan, search.setting.road
     if plan.ego_left_m is None:
         return search
-    there = _foreseen(part(search.ego, -1), search.ask.min_ttc_s)
+    end = search.setting.critical
+    there = _foreseen(part(search.ego, end), search.ask.min_ttc_s)
     centre_m = _centre_m(search)
-    end = len(search.setting.time_us) - 1
     other = course_at(search.setting, plan.other, np.array([centre_m]), end)
     apart = _foreseen(part(other, np.s_[0, -1]), search.ask.min_ttc_s) - there
     _, ahead = road.frame(road.station_m(there[None]))
     left = plan.other.left_m
-    meant_m = left[-1] + (left[-1] - left[-2]) / STEP_S * search.ask.min_ttc_s - plan.ego_left_m
+    slope_mps = (left[end] - left[end - 1]) / STEP_S
+    meant_m = left[end] + slope_mps * search.ask.min_ttc_s - plan.ego_left_m
     off_m = float(meant_m - (ahead[0, 0] * apart[1] - ahead[0, 1] * apart[0]))
     aimed = replace(plan.other, left_m=left + np.clip(off_m, -ASIDE_M, ASIDE_M))
     return replace(search, plan=replace(plan, other=aimed))
@@ -207,10 +245,10 @@ def _foreseen(box: Moving, after_s: float) -> Float64[np.ndarray, "2"]:
 
 def _centre_m(search: _Search) -> float:
     """The anchor with which both would be in one place when the touch is foreseen [m]."""
-    after_s, along = search.ask.min_ttc_s, search.plan.other.along_m
-    there = _foreseen(part(search.ego, -1), after_s)
-    speed = (along[-1] - along[-2]) / STEP_S
-    return float(search.setting.road.station_m(there[None])[0] - along[-1] - speed * after_s)
+    after_s, along, end = search.ask.min_ttc_s, search.plan.other.along_m, search.setting.critical
+    there = _foreseen(part(search.ego, end), after_s)
+    speed = (along[end] - along[end - 1]) / STEP_S
+    return float(search.setting.road.station_m(there[None])[0] - along[end] - speed * after_s)
 
 
 def _anchors(search: _Search) -> Float64[np.ndarray, "c"]:
@@ -227,12 +265,14 @@ def _measured(search: _Search, anchor_m: float) -> Solved:
     sizes = (setting.clip.ego_size_m, plan.other.size_m)
     horizon_s = search.ask.min_ttc_s + SPARE_S
     least_s, at = least_time_to_collision_s(ego, sizes[0], other, sizes[1], horizon_s)
-    angle = np.degrees(other.yaw[at] - ego.yaw[at])
+    then = setting.critical
+    angle = np.degrees(other.yaw[then] - ego.yaw[then])
     return Solved(
         other=plan.other,
         box=other,
         anchor_m=anchor_m,
         min_ttc_s=least_s,
-        closing_mps=float(np.hypot(*(other.velocity_mps[at] - ego.velocity_mps[at]))),
+        closing_mps=float(np.hypot(*(other.velocity_mps[then] - ego.velocity_mps[then]))),
         angle_deg=float(180.0 - (180.0 - angle) % 360.0),
+        at=at,
     )

@@ -14,7 +14,7 @@ from scenes.families.draw import Order, encounter
 from scenes.families.request import Criticality
 from scenes.infeasible import InfeasibleError
 from scenes.scenario import Between, Draft, Request
-from tests.clip_maker import make_clip, noisy, ride
+from tests.clip_maker import make_clip, measured, noisy, ride
 
 FILE = Path(__file__).parent / "encounters.json"
 SEED, COUNT = 4, 26
@@ -26,7 +26,7 @@ def encounters() -> list[dict[str, Any]]:
     clip = make_clip(noisy(ride(speed_mps=12.0, bend_per_m=0.002, seconds=8.0), 0.005))
     asked: dict[str, Any] = {"min_ttc_s": Between(low=0.6, high=2.5)}
     request = Request(criticality=Draft(of=Criticality, values=asked), name="golden")
-    drawer = Drawer(request=request, clip=clip, where="golden")
+    drawer = Drawer(request=request, clip=measured(clip), where="golden")
     return [_solved(drawer, order_of(request), index) for index in range(COUNT)]
 
 
@@ -39,7 +39,7 @@ def _solved(drawer: Drawer, order: Order, index: int) -> dict[str, Any]:
     solved = met.staged.solved
     return {
         "family": met.ask.family,
-        "window_us": [met.start_us, met.end_us],
+        "window_us": [met.staged.start_us, met.staged.end_us],
         "edits": [edit.kind for edit in met.staged.edits],
         "had": [solved.min_ttc_s, solved.closing_mps, solved.angle_deg],
         "paths": [

@@ -21,6 +21,7 @@ from render.labels.pixel_labels import PIXEL_LABELS
 from render.view import RenderableScene, render_view
 from scenes.errors import OtherlaneError
 from scenes.folders import Recipe, read_manifest, writing
+from scenes.infeasible import InfeasibleError
 from tests.render.analytic import CAMERA, LICENCE, street
 
 GRID = HashGridSpec(levels=2, features=2, log2_table=8, base_resolution=4, per_level_scale=2.0)
@@ -93,6 +94,34 @@ def test_renders_the_recorded_drive(scene_folder: Path, tmp_path: Path) -> None:
     assert again["rendered_now"] == 0
     with pytest.raises(OtherlaneError, match="another frames"):
         render(scene_folder, out=out, frames="0:4", preview=False)
+
+
+def test_a_scenario_of_another_drive_is_refused_unless_it_is_meant(tmp_path: Path) -> None:
+    folder, clip = tmp_path / "scene", street().clip
+    with writing(folder, Recipe(kind="scene", inputs={"clip": "a" * 64}, config={})) as partial:
+        write_scene(partial, folder, clip, CONFIG, new_model(clip, CONFIG), {})
+    scenario = tmp_path / "left.toml"
+    scenario.write_text(f'clip = "{"a" * 64}"\n{SLIDE}')
+    render(folder, out=tmp_path / "own", scenario=scenario, frames="0", preview=False)
+    scenario.write_text(f'clip = "{"b" * 64}"\n{SLIDE}')
+    with pytest.raises(OtherlaneError, match="made for another drive") as refused:
+        render(folder, out=tmp_path / "other", scenario=scenario, frames="0", preview=False)
+    assert "--any-drive" in refused.value.fix
+    assert not (tmp_path / "other").exists()
+    render(
+        folder, out=tmp_path / "other", scenario=scenario, frames="0", preview=False,
+        any_drive=True,
+    )  # fmt: skip
+
+
+def test_a_scenario_nobody_has_room_for_is_refused_before_anything_is_rendered(
+    scene_folder: Path, tmp_path: Path
+) -> None:
+    scenario = tmp_path / "left.toml"
+    scenario.write_text(SLIDE.replace("offset_m = 2.0", "offset_m = 20.0"))
+    with pytest.raises(InfeasibleError):
+        render(scene_folder, out=tmp_path / "out", scenario=scenario, preview=False)
+    assert not (tmp_path / "out").exists()
 
 
 def test_renders_a_scenario(scene_folder: Path, tmp_path: Path) -> None:

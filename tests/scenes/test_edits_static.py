@@ -66,7 +66,10 @@ def test_who_was_inserted_is_edited_though_it_stands(edit: Edit) -> None:
     before = apply_edit(put, STAGING)
     assert not actor_of(before, 900).is_moving
     after = apply_edit(edit, before)
-    assert resolve(Scenario(edits=(put, edit)), CLIP, ground=STAGING.ground).actors == after.actors
+    assert (
+        resolve(Scenario(edits=(put, edit)), CLIP, ground=STAGING.ground, room=False).actors
+        == after.actors
+    )
     assert [actor.id for actor in after.actors][:3] == [PARKED, DRIVING, WALKING]
 
 
@@ -84,7 +87,10 @@ def test_traffic_is_who_moves_and_who_was_inserted() -> None:
     for kept in ((), (DRIVING,), (PARKED, 900)):
         left = apply_edit(RemoveTraffic(keep=kept), staging)
         assert {actor.id for actor in left.actors} == {PARKED, *kept}
-        assert resolve(Scenario(edits=(put, RemoveTraffic(keep=kept))), CLIP).assets == left.assets
+        assert (
+            resolve(Scenario(edits=(put, RemoveTraffic(keep=kept))), CLIP, room=False).assets
+            == left.assets
+        )
     parked = replace(STAGING, actors=STAGING.actors[:1])
     assert apply_edit(RemoveTraffic(), parked) is parked
 
@@ -92,7 +98,9 @@ def test_traffic_is_who_moves_and_who_was_inserted() -> None:
 @pytest.mark.parametrize("edit", edits_of(PARKED), ids=lambda edit: edit.kind)
 def test_who_stands_is_edited_where_the_scene_has_a_field_of_it(edit: Edit) -> None:
     ground = STAGING.ground
-    known = resolve(Scenario(edits=(edit,)), CLIP, ground=ground, fielded=frozenset({PARKED}))
+    known = resolve(
+        Scenario(edits=(edit,)), CLIP, ground=ground, fielded=frozenset({PARKED}), room=False
+    )
     assert known.actors != CLIP.actors
     others = [actor for actor in known.actors if actor.id != PARKED]
     assert others == [actor for actor in CLIP.actors if actor.id != PARKED]

@@ -5,6 +5,7 @@ import tempfile
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from scenes.commands import perturb
 from scenes.coverage import report
 from scenes.drawing import Drawer, Drawn, Refused, order_of
 from scenes.edits.actor_looks import InsertActor
+from scenes.encounters import Ego, encounter_at
 from scenes.errors import OtherlaneError
 from scenes.families import FAMILIES
 from scenes.families.request import Criticality, cell_of, cells
@@ -22,7 +24,7 @@ from scenes.infeasible import InfeasibleError
 from scenes.perturb import resolve
 from scenes.scenario import Between, Draft, OneOf, Request, Scenario
 from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
-from tests.clip_maker import make_clip, noisy, parked_car, ride
+from tests.clip_maker import make_clip, measured, noisy, parked_car, ride
 
 FAR_M = np.array([40.0, 9.0, 0.7])
 """Where a recorded car begins, in the ego's frame at the start."""
@@ -36,9 +38,9 @@ def request(count: int = 1, seed: int = 0, **asked: Any) -> Request:
 
 @pytest.fixture(scope="module")
 def drawer() -> Drawer:
-    """A noisy drive along a gentle bend."""
+    """A noisy drive along a gentle bend, over ground that was measured."""
     clip = make_clip(noisy(ride(speed_mps=12.0, bend_per_m=0.002, seconds=8.0), 0.005))
-    return Drawer(request=request(), clip=clip, where="test")
+    return Drawer(request=request(), clip=measured(clip), where="test")
 
 
 def drawn(drawer: Drawer, index: int, **asked: Any) -> Drawn | Refused:
@@ -58,8 +60,56 @@ def test_every_family_meets_what_is_asked(drawer: Drawer, family: str, ttc_s: fl
     number = told["requested"]["actor"]
     assert abs(min_ttc_s(told, number, every_us=60_000) - ttc_s) <= 0.05
     assert overlaps(told, number) == (False, False)
+    # The window shows how it comes to the worst moment, and how it ends well.
+    (start_us, end_us), asked = told["window_us"], told["requested"]
+    assert end_us - start_us == 3_000_000
+    assert start_us <= asked["critical_us"] <= asked["worst_us"] + 20_000
+    assert asked["worst_us"] - start_us >= 1_000_000
+    assert end_us - asked["worst_us"] >= 1_000_000
+    last = {**told, "window_us": [end_us - 20_000, end_us]}
+    assert min_ttc_s(last, number) > ttc_s + 0.05
     added = [one for one in told["actors"] if one["id"] >= number]
     assert not any(breaks_a_limit(one) for one in added)
+
+
+def test_labels_tell_the_worst_moment_of_who_only_just_sets_off(drawer: Drawer) -> None:
+    for index in range(4):
+        made = drawn(drawer, index, family="dart-out", min_ttc_s=1.2)
+        assert isinstance(made, Drawn), made
+        told = json.loads(made.files["resolved.json"])["requested"]
+        scenario = scenario_of(made)
+        staging = resolve(scenario, drawer.clip, ground=drawer.drive.ground)
+        (actor,) = (actor for actor in staging.actors if actor.id == told["actor"])
+        met = encounter_at(Ego.of(staging, drawer.clip), actor, told["worst_us"])
+        assert met is not None
+        assert met.ttc_s is not None
+        assert abs(met.ttc_s - 1.2) <= 0.05
+        assert met.required_deceleration_mps2 is not None
+        assert met.required_deceleration_mps2 > 0.5
+
+
+def scenario_of(made: Drawn) -> Scenario:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "scenario.toml"
+        file.write_text(made.files["scenario.toml"], encoding="utf-8")
+        return Scenario.load(file)
+
+
+@pytest.mark.parametrize(("duration_s", "start_us"), [(2.4, None), (4.0, None), (3.0, 1_000_000)])
+def test_windows_last_as_long_as_they_should_and_begin_when(
+    drawer: Drawer, duration_s: float, start_us: int | None
+) -> None:
+    asked = replace(
+        request(family="wrong-way", min_ttc_s=1.0, duration_s=duration_s), start_us=start_us
+    )
+    made = Drawer(request=asked, clip=drawer.clip, where="test").draw(0)
+    assert isinstance(made, Drawn), made
+    told = json.loads(made.files["resolved.json"])
+    begins_us, ends_us = told["window_us"]
+    assert abs(ends_us - begins_us - 1e6 * duration_s) <= 20_000
+    assert start_us in (None, begins_us)
+    worst_us = told["requested"]["worst_us"]
+    assert min(worst_us - begins_us, ends_us - worst_us) >= 1_000_000
 
 
 def test_a_collision_can_be_asked_for(drawer: Drawer) -> None:
@@ -68,6 +118,12 @@ def test_a_collision_can_be_asked_for(drawer: Drawer) -> None:
     told = json.loads(made.files["resolved.json"])
     assert overlaps(told, told["requested"]["actor"]) == (False, True)
     assert told["overlaps"]
+    number = told["requested"]["actor"]
+    assert made.overlaps
+    assert scenario_of(made).may_overlap == (number,)
+    resolve(scenario_of(made), drawer.clip)  # a file by itself says what is meant
+    with pytest.raises(InfeasibleError, match="in the box of"):
+        resolve(replace(scenario_of(made), may_overlap=()), drawer.clip)
 
 
 def test_speed_and_angle_are_met_too(drawer: Drawer) -> None:
@@ -85,7 +141,7 @@ def test_what_comes_out_is_plain_edits_that_survive_a_file(drawer: Drawer, tmp_p
     file.write_text(made.files["scenario.toml"], encoding="utf-8")
     scenario = Scenario.load(file)
     assert scenario.toml() == made.files["scenario.toml"]
-    assert {edit.kind for edit in scenario.edits} == {"insert-actor", "follow-path"}
+    assert {edit.kind for edit in scenario.edits} == {"insert-actor", "follow-path", "ego-speed"}
     assert scenario.tags == "cut-in near-collision"
     told = json.loads(made.files["resolved.json"])
     staging = resolve(scenario, drawer.clip, ground=drawer.drive.ground)

@@ -28,8 +28,8 @@ CHANGE = LaneChange(offset_m=3.0, start_us=500_000, duration_us=3_000_000)
 
 @pytest.fixture(scope="module")
 def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A noisy drive past a parked car in the next lane, and one far ahead on the left."""
-    actors = (parked_car(40.0, -3.0), parked_car(60.0, 3.0, number=2))
+    """A noisy drive past a parked car beside the next lane, and one far ahead on the left."""
+    actors = (parked_car(40.0, -9.0), parked_car(60.0, 9.0, number=2))
     folder = tmp_path_factory.mktemp("perturb") / "clip"
     return make_clip(noisy(ride(), 0.01), actors).save(folder)
 
@@ -82,14 +82,28 @@ def test_what_is_resolved_can_be_checked_with_other_code(drive: Path, tmp_path: 
     ]
 
 
-def test_overlaps_with_recorded_road_users_are_reported_not_refused(
-    drive: Path, tmp_path: Path
-) -> None:
-    perturb(drive, request=LEFT, out=tmp_path / "out")
+def test_an_overlap_is_refused_unless_it_is_meant_and_then_told(tmp_path: Path) -> None:
+    actors = (parked_car(60.0, 3.0, number=2),)
+    clip = make_clip(noisy(ride(), 0.01), actors).save(tmp_path / "clip")
+    with pytest.raises(InfeasibleError, match="in the box of actor 2") as refused:
+        perturb(clip, request=LEFT, out=tmp_path / "out")
+    assert refused.value.reason == "somebody is there"
+    assert refused.value.where == f"{LEFT}: edits[0]"
+    # What is suggested was tried, and works.
+    key, value = refused.value.fix.split(",")[0].split(" = ")
+    text = LEFT.read_text(encoding="utf-8")
+    old = next(line for line in text.splitlines() if line.startswith(key))
+    request = tmp_path / "other.toml"
+    request.write_text(text.replace(old, f"{key} = {value}"), encoding="utf-8")
+    assert perturb(clip, request=request, out=tmp_path / "other")["overlapping"] == 0
+    request.write_text(f"may_overlap = [2]\n{text}", encoding="utf-8")
+    said = perturb(clip, request=request, out=tmp_path / "out")
+    assert (said["accepted"], said["overlapping"]) == (1, 1)
     (overlap,) = resolved(tmp_path / "out")["overlaps"]
     assert overlap["actor"] == 2
     # Front bumper at its rear bumper: 58 m = 14.2 m/s · t + 3.6 m, sampled every 20 ms.
     assert_allclose(overlap["time_us"], (58.0 - 3.6) / 14.2 * 1e6, atol=25_000)
+    assert Scenario.load(tmp_path / "out" / "0000" / "scenario.toml").may_overlap == (2,)
 
 
 def test_the_recorded_drive_overlaps_nothing(drive: Path, tmp_path: Path) -> None:
