@@ -24,6 +24,8 @@ FEWEST_STEPS = 40
 """Fewer show nothing but fog, however short the time."""
 WARM_STEPS, MEASURED_STEPS = 16, 12
 """A training begins with few rays, whose number then grows to what the configuration wants."""
+MEASURED_SHARE = 0.05
+"""Of the time that there is, what measuring may take."""
 SIGHTED_SAMPLES = 10.0
 """A ray that is only looked along costs as much as so many samples of a step; measured 7 on the
 sample drive."""
@@ -49,7 +51,7 @@ def steps_within(clip: Clip, config: ReconstructionConfig, seconds: float, data:
     """
     began = time.monotonic()
     with phase("measuring how fast training is here"):
-        step_s = measured_step_s(clip, config, data)
+        step_s = measured_step_s(clip, config, data, MEASURED_SHARE * seconds)
     after_s = finishing_s(config, data, step_s)
     left_s = (seconds - (time.monotonic() - began)) * (1.0 - SPARE) - after_s
     steps = max(FEWEST_STEPS, int(left_s / step_s))
@@ -61,8 +63,17 @@ def steps_within(clip: Clip, config: ReconstructionConfig, seconds: float, data:
     return steps
 
 
-def measured_step_s(clip: Clip, config: ReconstructionConfig, data: Data) -> float:
-    """Time of a typical step here [s], measured on a throwaway training."""
+def measured_step_s(
+    clip: Clip, config: ReconstructionConfig, data: Data, at_most_s: float
+) -> float:
+    """Time of a typical step here [s], measured on a throwaway training, in so long or little more.
+
+    Args:
+        clip: The recorded drive.
+        config: Everything that decides the result.
+        data: The clip's pixels.
+        at_most_s: When it is over, the last steps that were measured have to do [s].
+    """
     training = new_training(clip, config, data)
     data = data.to(training.model.field.device)
     times = []
@@ -70,7 +81,9 @@ def measured_step_s(clip: Clip, config: ReconstructionConfig, data: Data) -> flo
         began = time.perf_counter()
         train_step(training, data, config, step)
         times.append(time.perf_counter() - began)
-    return float(np.mean(times[WARM_STEPS:]))
+        if len(times) >= MEASURED_STEPS and sum(times) > at_most_s:
+            break
+    return float(np.mean(times[-min(MEASURED_STEPS, len(times) // 2) :]))
 
 
 def finishing_s(config: ReconstructionConfig, data: Data, step_s: float) -> float:

@@ -1,8 +1,9 @@
 """Ctrl-C: one line, no traceback, and nothing that goes on behind the user's back.
 
 The first one unwinds the work as an exception, so that what was written aside is tidied up and
-worker processes end (`scenes.workers`); another one, or an exception that Python would have to
-swallow, ends the process at once. Work is written aside and renamed, so nothing is half done.
+worker processes end (`scenes.workers`). Some code swallows every exception, torch's import among
+it: another Ctrl-C, an exception that Python would have to swallow, or `GRACE_S` without an end,
+ends the process at once. Work is written aside and renamed, so nothing is half done.
 """
 
 import contextlib
@@ -11,12 +12,15 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from types import FrameType
 
 from scenes.phases import stopping
 
 CODE = 130
 """Exit code: 128 and the number of the signal, as shells have it."""
+GRACE_S = 5.0
+"""So long the work may take to unwind [s]."""
 LINE = "otherlane: interrupted; run the same command again to go on"
 
 
@@ -33,10 +37,15 @@ def interruptible() -> Iterator[None]:
         return
     before = sys.unraisablehook
     sys.unraisablehook = _unraisable
-    signal.signal(signal.SIGINT, _first)
+    ending = threading.Timer(GRACE_S, _end_now)
+    ending.daemon = True
+    signal.signal(signal.SIGINT, partial(_first, ending))
     try:
         yield
+        if ending.ident is not None:  # it was swallowed
+            raise KeyboardInterrupt
     finally:
+        ending.cancel()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.unraisablehook = before
 
@@ -46,9 +55,10 @@ def say_interrupted() -> None:
     stopping(lambda: print(LINE, file=sys.stderr, flush=True))
 
 
-def _first(number: int, frame: FrameType | None) -> None:
+def _first(ending: threading.Timer, number: int, frame: FrameType | None) -> None:
     del number, frame
     signal.signal(signal.SIGINT, _second)
+    ending.start()
     raise KeyboardInterrupt
 
 

@@ -96,8 +96,11 @@ def write_video(out: Path, pictures: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Pa
         track = None
         for picture in pictures:
             if track is None:
-                # One thread: x264 divides its work, and so its bits, by the number of threads.
+                # One thread: x264 divides its work, and so its bits, by the number of threads. No
+                # tree of macroblocks: its AVX-512 code reads memory that nobody wrote, unless the
+                # width is a multiple of 64.
                 options = {"crf": str(QUALITY), "preset": "medium", "threads": "1"}
+                options["x264-params"] = "mbtree=0"
                 track = video.add_stream("libx264", rate=FRAMES_PER_SECOND, options=options)
                 track.height, track.width = picture.shape[:2]
                 track.pix_fmt = "yuv420p"

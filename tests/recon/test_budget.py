@@ -69,5 +69,6 @@ def test_too_little_time_still_trains_a_little_and_says_so(
 def test_a_step_is_measured_and_the_end_is_reckoned_from_it(tmp_path: Path) -> None:
     clip, config = make_drive(tmp_path), tiny_config()
     data = load_data(clip, config)
-    assert 0.0 < measured_step_s(clip, config, data) < 5.0
+    assert 0.0 < measured_step_s(clip, config, data, 60.0) < 5.0
+    assert 0.0 < measured_step_s(clip, config, data, 0.0) < 5.0
     assert finishing_s(config, data, 0.2) > finishing_s(config, data, 0.1) > recon.budget.SAVED_S

@@ -1,7 +1,10 @@
 """Overlays, previews and reports: that they are whole, and show what they should."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -34,6 +37,29 @@ def test_the_preview_shows_every_frame(frames_folder: Path) -> None:
     meant = preview_picture(frames_folder, record, street().clip, 0)
     assert pictures[2].shape == meant.shape
     assert np.abs(pictures[2].astype(float) - meant).mean() < 6.0
+
+
+VIDEO = """
+import sys
+from pathlib import Path
+import numpy as np
+from render.preview import write_video
+random = np.random.default_rng(0)
+scene = random.integers(0, 255, (240, 420, 3), dtype=np.uint8)
+write_video(Path(sys.argv[1]), (np.roll(scene, 3 * i, axis=1)[:, :404] for i in range(8)))
+"""
+
+
+def test_a_video_does_not_depend_on_what_memory_held_before(tmp_path: Path) -> None:
+    videos = []
+    for number in ("1", "85", "170"):  # what the C library fills fresh memory with
+        path = tmp_path / f"{number}.mp4"
+        memory = {"MALLOC_PERTURB_": number, "MALLOC_MMAP_THRESHOLD_": "1000000000"}
+        subprocess.run(
+            [sys.executable, "-c", VIDEO, str(path)], env={**os.environ, **memory}, check=True
+        )
+        videos.append(path.read_bytes())
+    assert videos[0] == videos[1] == videos[2]
 
 
 def test_equal_pictures_make_equal_videos(tmp_path: Path) -> None:
