@@ -152,9 +152,7 @@ def load_asset(folder: Path) -> Asset:
     if table["kind"] not in kinds:
         wrong = "is no kind of actor"
         raise OtherlaneError(place(file, "kind"), wrong, f"one of {', '.join(kinds)}")
-    if not isinstance(table["synthetic"], bool):
-        raise OtherlaneError(place(file, "synthetic"), "is neither true nor false", "true or false")
     try:
-        return Asset(kind=kinds[str(table["kind"])], synthetic=table["synthetic"], **plain)
+        return Asset(kind=kinds[str(table["kind"])], **plain)
     except ValueError as error:
         raise OtherlaneError(path, str(error), "as many numbers as it says") from error

@@ -15,7 +15,7 @@ def ego_box(clip: Clip) -> Float64[np.ndarray, "4 4"]:
     return translation(np.array([clip.ego_front_m - 0.5 * length, 0.0, 0.5 * height]))
 
 
-@remembered(16)
+@remembered(512)
 def ego_boxes(ego: Trajectory, clip: Clip) -> Trajectory:
     """World from the middle of the recording car's box, on some path of its origin."""
     return ego.mounted(ego_box(clip))

@@ -76,7 +76,7 @@ class Rule:
         if self.many:
             return self._list_problem(value)
         if self.kind is bool:
-            return None if isinstance(value, bool) else f"is {_shown(value)}, not true or false"
+            return None if isinstance(value, bool) else "is neither true nor false"
         if self.kind is str:
             if not isinstance(value, str):
                 return f"is {_shown(value)}, not text"

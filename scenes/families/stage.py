@@ -6,10 +6,11 @@ import numpy as np
 
 from scenes.actor import Actor
 from scenes.boxes import ego_boxes, windowed
-from scenes.edits import Edit, ego_after
+from scenes.edits import Edit, EgoEdit, ego_after
 from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actor_motion import FollowPath
 from scenes.edits.actors import RemoveActor, RetimeActor
+from scenes.edits.ego_paths import EgoSpeed
 from scenes.families import FAMILIES
 from scenes.families.drive import EVERY, Drive, Window
 from scenes.families.judge import (
@@ -33,6 +34,7 @@ from scenes.families.setting import (
 from scenes.families.solve import Solved, course_moving, part, solve
 from scenes.infeasible import InfeasibleError
 from scenes.limits import check_limits
+from scenes.remember import remembered
 from scenes.safety import Moving, moving
 from scenes.semantics import Semantic
 
@@ -131,11 +133,15 @@ def stage(
 
 def _driven(drive: Drive, plan: Plan, window: Window) -> Moving:
     """The ego's box after the plan's edits; only what happens around the window counts."""
-    if not plan.ego:
-        return window.ego
+    return _after(drive, plan.ego, window) if plan.ego else window.ego
+
+
+@remembered(1024)
+def _after(drive: Drive, edits: tuple[EgoEdit, ...], window: Window) -> Moving:
     ego = drive.clip.ego
-    check_limits(ego, plan.ego, where="ego", suggest=False)
-    for edit in plan.ego:
+    if not all(isinstance(edit, EgoSpeed) for edit in edits):  # any car can brake
+        check_limits(ego, edits, where="ego", suggest=False)
+    for edit in edits:
         ego = ego_after(edit, ego)
     boxes = windowed(ego_boxes(ego, drive.clip), *(int(at) for at in window.time_us[[0, -1]]))
     return moving(boxes, window.time_us)
