@@ -1,10 +1,10 @@
 """How much better the field of a road user explains its pixels than the static scene does.
 
 A static scene may have painted somebody who is slow or far away: pictures are then explained
-without its field, which stays empty, and labels that come from it stand beside what one sees. So
-each road user's gain is measured when its scene is made (`recon.measured_gains`), kept with the
-scene, and whoever gains less than `LEAST_GAIN_DB` is in doubt: not to be labelled as if its field
-showed it.
+without its field, which stays empty or half transparent, and labels that come from it stand beside
+what one sees. So each road user's gain is measured when its scene is made (`recon.measured_gains`),
+kept with the scene, and whoever gains less than `LEAST_GAIN_DB`, or is seen through in the middle,
+is in doubt: not to be labelled as if its field showed it.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,8 @@ from scenes.folders import write_json
 
 LEAST_GAIN_DB = 1.0
 """A field that explains its pixels no more than this better than the static scene is in doubt."""
+MOST_THROUGH = 0.5
+"""One whose middle is seen through in more of its pixels than this share is in doubt too."""
 GAINS = "actors.json"
 """The file of a scene that holds the gains."""
 
@@ -42,6 +44,9 @@ class ActorGain:
     """Of the scene with all fields; None where no picture shows a pixel of it."""
     without_psnr_db: float | None
     """Of the static scene alone."""
+    seen_through: float | None = None
+    """In this share of the pixels of its core (`recon.cores`) in which nothing is nearer, one sees
+    what is behind it; None where its core is unknown or never in view."""
 
     @property
     def gain_db(self) -> float | None:
@@ -57,7 +62,10 @@ class ActorGain:
         if gain is None:
             return "no recorded picture tells whether its field shows it"
         if gain >= LEAST_GAIN_DB:
-            return None
+            through = self.seen_through or 0.0
+            if through <= MOST_THROUGH:
+                return None
+            return f"one sees through the middle of its field in {through:.0%} of the pixels there"
         if gain < 0.0:
             return f"its field explains its pixels {-gain:.2f} dB worse than the static scene"
         return f"its field explains its pixels only {gain:.2f} dB better than the static scene"

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 from torch import Tensor
 
 from recon.actor_scores import box_pixels
-from recon.crowd import GROWN
+from recon.crowd import GROWN, core_in_cube
 from recon.evidence import (
     camera_trajectory,
     masked_pixels,
@@ -23,6 +23,7 @@ from recon.evidence import (
     when_trained,
 )
 from recon.gains import ActorGain
+from recon.march import MarchOutput
 from recon.masks import KNOWN_SLACK_US
 from recon.rays import Rays
 from recon.scene import Scene
@@ -38,6 +39,9 @@ LOOKED_AT, MOST_BOXES = 32, 8
 """Pictures of each camera that may show somebody, and those that are taken, of all cameras."""
 MOST_PX = 400
 """Pixels of one box that are looked at, evenly among all."""
+
+NEARER_M = 1.0
+"""What ends so much before a box is in front of it."""
 
 Picture = tuple[int, int]
 """Stream and frame."""
@@ -60,7 +64,7 @@ def measure_gains(scene: Scene) -> dict[int, ActorGain]:
     for actor, _, pictures in chosen.values():
         for picture in pictures:
             asked.setdefault(picture, []).append(actor)
-    sums = {number: np.zeros(4) for number in chosen}
+    sums = {number: np.zeros(6) for number in chosen}
     for picture in sorted(asked):
         for number, found in _measured(scene, picture, asked[picture]):
             sums[number] += found
@@ -70,8 +74,8 @@ def measure_gains(scene: Scene) -> dict[int, ActorGain]:
     }
 
 
-def _gain(number: int, held_out: bool, sums: Float64[np.ndarray, "4"]) -> ActorGain:
-    boxes, pixels, *errors = sums
+def _gain(number: int, held_out: bool, sums: Float64[np.ndarray, "6"]) -> ActorGain:
+    boxes, pixels, *errors, own, through = sums
     known = [
         float(-10.0 * np.log10(max(error / pixels, 1e-10))) if pixels else None for error in errors
     ]
@@ -82,6 +86,7 @@ def _gain(number: int, held_out: bool, sums: Float64[np.ndarray, "4"]) -> ActorG
         pixels=round(pixels),
         psnr_db=known[0],
         without_psnr_db=known[1],
+        seen_through=float(through / (own + through)) if own + through else None,
     )
 
 
@@ -119,8 +124,12 @@ def _evenly(count: int, most: int) -> Int64[np.ndarray, "n"]:
 
 def _measured(
     scene: Scene, picture: Picture, actors: list[Actor]
-) -> Iterator[tuple[int, Float64[np.ndarray, "4"]]]:
-    """Boxes (1 or 0), pixels, and summed squared errors with fields and alone, of each."""
+) -> Iterator[tuple[int, Float64[np.ndarray, "6"]]]:
+    """What there is to add up of each.
+
+    Boxes (1 or 0), pixels, squared errors with fields and alone, and how many pixels of its core
+    show itself, and how many what is behind it.
+    """
     stream, frame = picture
     images = scene.clip.cameras[stream]
     camera, time_us = scaled_camera(images.camera, scene.config.scale), int(images.time_us[frame])
@@ -152,13 +161,34 @@ def _measured(
         (scene.display(out.linear, stream, time_us).double() - photo).square().mean(1).numpy()
         for out in shown
     ]
-    for number, mine in inside.items():
-        chosen = np.isin(pixels, mine) & _meets(staged, rays, number)
-        winner = shown[0].instance.numpy()
-        chosen &= (winner == 0) | (winner == _place(staged, number))
-        weight = float(stride[number])
-        found = [float(chosen.any()), weight * chosen.sum()]
-        yield number, np.array(found + [weight * error[chosen].sum() for error in errors])
+    for actor in actors:
+        asked = np.isin(pixels, inside[actor.id])
+        found = _judged(staged, rays, actor, asked, shown[0], errors)
+        found[1:] *= stride[actor.id]
+        yield actor.id, found
+
+
+def _judged(
+    staged: Staged,
+    rays: Rays,
+    actor: Actor,
+    asked: Bool[np.ndarray, "rays"],
+    shown: MarchOutput,
+    errors: list[Float64[np.ndarray, "rays"]],
+) -> Float64[np.ndarray, "6"]:
+    """The numbers of one road user in one picture (see `_measured`)."""
+    winner, half = shown.instance.numpy(), 0.5 / torch.tensor(GROWN)
+    entry_m, met = _meets(staged, rays, actor.id, torch.stack([0.5 - half, 0.5 + half]))
+    own = winner == _place(staged, actor.id)
+    chosen = asked & met & ((winner == 0) | own)
+    core = core_in_cube(actor.kind)
+    middle = np.zeros_like(chosen)
+    if core is not None:
+        middle = chosen & _meets(staged, rays, actor.id, core)[1]
+    through = middle & ~own & (shown.range_m.numpy() > entry_m - NEARER_M)
+    summed = [float(error[chosen].sum()) for error in errors]
+    counted = [float(each.sum()) for each in (chosen, middle & own, through)]
+    return np.array([float(chosen.any()), counted[0], *summed, *counted[1:]])
 
 
 def _place(staged: Staged, number: int) -> int:
@@ -166,18 +196,19 @@ def _place(staged: Staged, number: int) -> int:
     return staged.ids.index(number) + 1 if number in staged.ids else -1
 
 
-def _meets(staged: Staged, rays: Rays, number: int) -> Bool[np.ndarray, "rays"]:
-    """Which rays meet the labelled box of somebody."""
+def _meets(
+    staged: Staged, rays: Rays, number: int, corners: Float[Tensor, "2 3"]
+) -> tuple[Float32[np.ndarray, "rays"], Bool[np.ndarray, "rays"]]:
+    """Where rays enter a box in the unit cube of somebody [m], and which do."""
     if number not in staged.ids:
-        return np.zeros(len(rays), dtype=bool)
+        return np.full(len(rays), np.inf, dtype=np.float32), np.zeros(len(rays), dtype=bool)
     instance = staged.instances[staged.ids.index(number)]
     affine = instance.unit_from_world.cpu()[staged.moment]
-    half = 0.5 / torch.tensor(GROWN)
 
     def turned(vectors: Tensor) -> Tensor:
         return torch.einsum("nij,nj->ni", affine[..., :3], vectors)
 
     entry, leave = cross_box(
-        turned(rays.origins_m) + affine[..., 3], turned(rays.directions), 0.5 - half, 0.5 + half
+        turned(rays.origins_m) + affine[..., 3], turned(rays.directions), corners[0], corners[1]
     )
-    return ((leave > entry) & (leave > 0.0)).numpy()
+    return entry.numpy(), ((leave > entry) & (leave > 0.0)).numpy()

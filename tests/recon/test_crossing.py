@@ -85,7 +85,7 @@ def test_more_rays_show_them_beside_the_others(data: Data) -> None:
     few = torch.arange(3)
     depth = replace(data.depth, of_actors=few, actor_weight=torch.ones(3))
     batch = draw_batch(
-        replace(data, depth=depth), 400, 0.5, torch.Generator().manual_seed(1), ACTORS
+        replace(data, depth=depth, solid=None), 400, 0.5, torch.Generator().manual_seed(1), ACTORS
     )
     special = int(ACTORS_SHARE * 200)
     drawn = batch.rays.directions[batch.pixel_rays :][-special:]
@@ -107,7 +107,11 @@ def test_few_rays_are_not_drawn_all_the_time(data: Data) -> None:
     counts = []
     for depth in (none, replace(few, **many)):
         batch = draw_batch(
-            replace(data, depth=depth), 4000, 0.5, torch.Generator().manual_seed(1), ACTORS
+            replace(data, depth=depth, solid=None),
+            4000,
+            0.5,
+            torch.Generator().manual_seed(1),
+            ACTORS,
         )
         counts.append(len(batch.depth_m))
     assert counts[0] == 2000

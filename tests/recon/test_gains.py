@@ -14,7 +14,15 @@ from recon.actor_scores import box_pixels, road_users
 from recon.assets import extract
 from recon.evaluate import compare, evaluate_scene, result
 from recon.evidence import load_data, scaled_camera
-from recon.gains import GAINS, LEAST_GAIN_DB, ActorGain, doubts, read_gains, write_gains
+from recon.gains import (
+    GAINS,
+    LEAST_GAIN_DB,
+    MOST_THROUGH,
+    ActorGain,
+    doubts,
+    read_gains,
+    write_gains,
+)
 from recon.kernels.backend import choose_backend
 from recon.measured_gains import measure_gains
 from recon.metrics import psnr_db
@@ -93,6 +101,13 @@ def test_whom_the_static_scene_shows_as_well_gains_nothing(scene: Scene) -> None
     assert measure_gains(scene) == measure_gains(scene)
 
 
+def test_whose_middle_is_seen_through(scene: Scene) -> None:
+    solid, empty = (measure_gains(each)[CAR] for each in (scene, without_field(scene, CAR)))
+    assert solid.seen_through is not None
+    assert solid.seen_through < 0.2
+    assert empty.seen_through == 1.0
+
+
 def test_who_is_in_doubt_and_why() -> None:
     def gain(number: int, more_db: float | None) -> ActorGain:
         known = None if more_db is None else 20.0 + more_db
@@ -107,6 +122,11 @@ def test_who_is_in_doubt_and_why() -> None:
         3: "its field explains its pixels 1.10 dB worse than the static scene",
         4: "no recorded picture tells whether its field shows it",
     }
+    half = replace(gain(5, 3.0), seen_through=MOST_THROUGH)
+    assert half.doubt is None
+    most = replace(half, seen_through=0.7)
+    assert most.doubt == "one sees through the middle of its field in 70% of the pixels there"
+    assert replace(most, psnr_db=20.3).doubt == found[2]
 
 
 def test_evaluate_lists_everybody(scene: Scene) -> None:
