@@ -44,4 +44,4 @@ def test_its_verbs_recipe_frames_and_formats_exist() -> None:
     clip = Clip.load(sample_path())
     assert len(parse_frames(render.demo.FRAMES, np.arange(len(clip.cameras[0])))) == 20
     for name in render.demo.RenderRequest().formats:
-        assert callable(find_exporter(name))
+        assert callable(find_exporter(name).write)

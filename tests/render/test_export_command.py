@@ -75,6 +75,9 @@ def test_coco_of_several_scenarios_is_one_data_set(
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
     with pytest.raises(OtherlaneError, match="another format"):
         export(folders, out=out, format="kitti")
+    export(folders, out=tmp_path / "again", format="coco")
+    for path in filter(Path.is_file, out.rglob("*")):
+        assert (tmp_path / "again" / path.relative_to(out)).read_bytes() == path.read_bytes()
 
 
 def test_what_render_exported_joins_to_the_same(folders: tuple[Path, ...], tmp_path: Path) -> None:
