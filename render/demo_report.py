@@ -39,7 +39,7 @@ def demo_report(
         scores: What `evaluate` said.
         made: What `render` said.
     """
-    frames, evaluation = out / "lane_change", out / "evaluation"
+    frames = out / "lane_change"
     records = read_records(frames)
     shown = telling_record(frames, records, clip)
     left_m = beside_the_drive_m(shown, clip)
@@ -47,8 +47,11 @@ def demo_report(
     best, poster = (
         np.asarray(preview_picture(frames, one, clip, title=SAID)) for one in (shown, half)
     )
-    held = sorted(evaluation.glob("front_*.png"))[1]
-    furthest_m, furthest = max((_shift_m(path), path) for path in evaluation.glob("off_path_*.png"))
+    caption = (
+        f"One moment, four times: as recorded; as rendered {left_m:.1f} m further left, where no "
+        "camera was; the labels that come with it; the distance of each pixel."
+    )
+    by_distance = "How right it is, by distance from the recorded path"
     return Report(
         title="A lane change that nobody drove",
         summary=(
@@ -56,46 +59,45 @@ def demo_report(
             "the lane on the left. This is what its camera would have seen, with its labels."
         ),
         headline=_headline(scores, made),
-        pictures=[
-            Picture(
-                image=best,
-                caption="One moment, four times: as recorded; as rendered "
-                f"{left_m:.1f} m further left, where no camera was; the labels that come with it; "
-                "the distance of each pixel.",
-            ),
-        ],
+        pictures=[Picture(image=best, caption=caption)],
         video=Path(str(made["preview"])),
         poster=poster,
-        more_pictures=[
-            Picture(
-                image=beside_each_other(read_image(held), THIRDS),
-                caption="A recorded picture that training never saw, and the render in its place.",
-            ),
-            Picture(
-                image=beside_each_other(read_image(furthest), TRUTH_THIRDS),
-                caption=f"{furthest_m:.0f} m left of the recorded path, where the procedural "
-                "street's exact picture is known. Grey is not scored: road users that move.",
-            ),
-        ],
+        more_pictures=_comparisons(out / "evaluation"),
         numbers={
-            "How right it is, by distance from the recorded path": truth_rows(scores["off_path"]),
+            by_distance: truth_rows(scores["off_path"]),
             "On recorded pictures that training never saw": held_out_numbers(scores),
         },
-        explained={
-            "How right it is, by distance from the recorded path": EXPLAINED,
-        },
+        explained={by_distance: EXPLAINED},
         next_steps=next_steps(out),
-        links=[
-            Link(path=f"lane_change/{PREVIEW}", words="the video"),
-            Link(path="lane_change/exports/kitti", words="labels in KITTI's layout"),
-            Link(path="lane_change/exports/coco", words="labels in COCO's layout"),
-            Link(path="lane_change.toml", words="the request that asked for the lane change"),
-        ],
+        links=LINKS,
         notes=clip.notes,
         licence=clip.licence,
     )
 
 
+def _comparisons(evaluation: Path) -> list[Picture]:
+    """A picture that training never saw, and exact truth as far from the path as there is."""
+    held = sorted(evaluation.glob("front_*.png"))[1]
+    furthest_m, furthest = max((_shift_m(path), path) for path in evaluation.glob("off_path_*.png"))
+    return [
+        Picture(
+            image=beside_each_other(read_image(held), THIRDS),
+            caption="A recorded picture that training never saw, and the render in its place.",
+        ),
+        Picture(
+            image=beside_each_other(read_image(furthest), TRUTH_THIRDS),
+            caption=f"{furthest_m:.0f} m left of the recorded path, where the procedural street's "
+            "exact picture is known. Grey is not scored: road users that move.",
+        ),
+    ]
+
+
+LINKS = (
+    Link(path=f"lane_change/{PREVIEW}", words="the video"),
+    Link(path="lane_change/exports/kitti", words="labels in KITTI's layout"),
+    Link(path="lane_change/exports/coco", words="labels in COCO's layout"),
+    Link(path="lane_change.toml", words="the request that asked for the lane change"),
+)
 EXPLAINED = (
     "PSNR says how close pixels are: at 20 dB a street is recognised, at 25 it looks right at a "
     "glance, above 30 it is hard to tell from a photo. FLIP is the error that an eye would see, "
