@@ -166,7 +166,7 @@ class Drawer:
     def _resolved(self, scenario: Scenario, *, suggest: bool = False, room: bool = True) -> Staging:
         return resolve(
             scenario, self.clip, self.where, ground=self.ground, suggest=suggest,
-            fielded=self.fielded, evidence=self.evidence, room=room,
+            fielded=self.fielded, room=room,
         )  # fmt: skip
 
     def _edited(self, scenario: Scenario) -> Drive:

@@ -68,10 +68,16 @@ def resolve(
         except InfeasibleError as error:  # of the edit, which does not know its place
             place = f"{where}: edits[{index}]"
             raise InfeasibleError(place, error.wrong, error.fix, error.reason) from error
-    if room and scenario.edits:
+    if room and _somebody_new(staging, clip):
         evidence = obstacles(clip) if evidence is None else evidence
         _check_room(scenario, staging, clip, where, evidence, fielded, suggest=suggest)
     return staging
+
+
+def _somebody_new(staging: Staging, clip: Clip) -> bool:
+    """Whether anybody is there otherwise than recorded; to take somebody away needs no room."""
+    recorded = {id(actor) for actor in clip.actors}
+    return staging.ego is not clip.ego or any(id(one) not in recorded for one in staging.actors)
 
 
 def check_clip(made_for: str | None, clip_hash: str | None, where: str) -> None:
