@@ -30,7 +30,7 @@ from recon.scene import Scene
 from recon.space import cross_box
 from recon.staged import Staged
 from scenes.actor import Actor
-from scenes.camera import camera_rays
+from scenes.camera import Camera, camera_rays
 from scenes.images import resize_linear, srgb_from_linear
 
 ENOUGH_BOXES = 3
@@ -133,11 +133,7 @@ def _measured(
     stream, frame = picture
     images = scene.clip.cameras[stream]
     camera, time_us = scaled_camera(images.camera, scene.config.scale), int(images.time_us[frame])
-    counts = ~masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.looks))
-    inside = {
-        actor.id: np.flatnonzero(box_pixels(scene, camera, stream, actor, time_us) & counts)
-        for actor in actors
-    }
+    inside = {actor.id: _box_pixels(scene, camera, picture, actor) for actor in actors}
     stride = {number: 1 + len(pixels) // MOST_PX for number, pixels in inside.items()}
     inside = {number: pixels[:: stride[number]] for number, pixels in inside.items()}
     pixels = np.unique(np.concatenate([*inside.values()]))
@@ -166,6 +162,16 @@ def _measured(
         found = _judged(staged, rays, actor, asked, shown[0], errors)
         found[1:] *= stride[actor.id]
         yield actor.id, found
+
+
+def _box_pixels(
+    scene: Scene, camera: Camera, picture: Picture, actor: Actor
+) -> Int64[np.ndarray, "n"]:
+    """Numbers of the pixels in the extent of somebody's box that count."""
+    stream, frame = picture
+    time_us = int(scene.clip.cameras[stream].time_us[frame])
+    masked = masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.looks))
+    return np.flatnonzero(box_pixels(scene, camera, stream, actor, time_us) & ~masked)
 
 
 def _judged(
