@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import tyro
 
+from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.commands import perturb
 
@@ -106,9 +107,7 @@ def tall_points(clip: Clip) -> np.ndarray:
             poses = clip.ego.at(at_us) @ lidar.ego_from_lidar
             points = np.einsum("nij,nj->ni", poses[:, :3, :3], sweep.xyz_m) + poses[:, :3, 3]
             for actor in clip.actors:
-                pose = actor.at(int(np.median(at_us)), slack_us=100_000)
-                if pose is not None:
-                    points = points[~_within(points, pose, actor.size_m + 2 * NEAR_M)]
+                points, at_us = _off(points, at_us, actor)
             found.append(points)
     points = np.concatenate(found)
     size_m = clip.ego_size_m + 2 * NEAR_M
@@ -119,6 +118,17 @@ def tall_points(clip: Clip) -> np.ndarray:
         moved[:3, 3] += pose[:3, :3] @ middle
         points = points[~_within(points, moved, size_m)]
     return points
+
+
+def _off(points: np.ndarray, at_us: np.ndarray, actor: Actor) -> tuple[np.ndarray, np.ndarray]:
+    """Returns that are not on somebody, each at its own time: who moves is where it was then."""
+    first, last = actor.trajectory.time_us[[0, -1]]
+    poses = actor.trajectory.at(np.clip(at_us, first, last))
+    apart = points - poses[:, :3, 3]
+    local = np.abs(np.einsum("nij,ni->nj", poses[:, :3, :3], apart))
+    known = (at_us >= first - 100_000) & (at_us <= last + 100_000)
+    kept = ~(known & np.all(local <= 0.5 * actor.size_m + NEAR_M, axis=1))
+    return points[kept], at_us[kept]
 
 
 def _within(points_m: np.ndarray, pose: np.ndarray, size_m: np.ndarray) -> np.ndarray:

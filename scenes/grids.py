@@ -109,7 +109,7 @@ class Slices:
         tilt = np.abs(world_from_box[:, 2, :2]) @ (0.5 * size_m[:2] + beside_m)
         middle = world_from_box[:, 2, 3]
         bottom = middle - 0.5 * size_m[2] + from_m - tilt - 0.1
-        top = middle + 0.5 * size_m[2] + tilt
+        top = middle + 0.5 * size_m[2] + tilt + 0.1
         wanted = self._mask(bottom, top)
         return np.any(bits.reshape(-1, discs) & wanted[:, None] != 0, axis=1)
 

@@ -29,6 +29,8 @@ LEAST_POINTS = 3
 """Fewer points than this in all that a box sweeps say nothing."""
 BESIDE_M = 0.1
 """Nobody passes a wall nearer than this."""
+SPARE_M = 0.05
+"""Heights are judged by so much to the safe side: a box that leans is upright to others [m]."""
 MOST_POINTS = 1_000_000
 """More evidence is thinned evenly."""
 PADDING_M = 0.2
@@ -103,7 +105,9 @@ class Obstacles:
         self, world_from_box: Float64[np.ndarray, "n 4 4"], size_m: Float64[np.ndarray, "3"]
     ) -> Found | None:
         """See `Evidence.inside`."""
-        suspect = np.flatnonzero(self.slices.may_hold(world_from_box, size_m, LOW_M, BESIDE_M))
+        suspect = np.flatnonzero(
+            self.slices.may_hold(world_from_box, size_m, LOW_M - SPARE_M, BESIDE_M)
+        )
         if not len(suspect):
             return None
         poses = world_from_box[suspect]
@@ -111,11 +115,11 @@ class Obstacles:
         reach_m = 0.5 * float(np.linalg.norm(size_m)) + BESIDE_M
         firsts = np.searchsorted(points[:, 0], poses[:, 0, 3] - reach_m)
         lasts = np.searchsorted(points[:, 0], poses[:, 0, 3] + reach_m)
-        half, hits = 0.5 * size_m + [BESIDE_M, BESIDE_M, 0.0], set[int]()
+        half, hits = 0.5 * size_m + [BESIDE_M, BESIDE_M, SPARE_M], set[int]()
         for number, pose, first, last in zip(suspect, poses, firsts, lasts, strict=True):
             local = (points[first:last] - pose[:3, 3]) @ pose[:3, :3]
             within = np.all(np.abs(local) <= half, axis=1)
-            within &= local[:, 2] > LOW_M - half[2]
+            within &= local[:, 2] > LOW_M - half[2]  # both ends by the spare
             hits.update((first + np.flatnonzero(within)).tolist())
             if len(hits) >= LEAST_POINTS:
                 return _told(points[sorted(hits)], int(number), pose, size_m)

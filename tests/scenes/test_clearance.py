@@ -21,7 +21,7 @@ from scenes.errors import OtherlaneError
 from scenes.families.request import Criticality
 from scenes.geometry import rigid, yaw_rotation
 from scenes.infeasible import InfeasibleError
-from scenes.obstacles import LEAST_POINTS, LOW_M, Found, Obstacles, obstacles
+from scenes.obstacles import BESIDE_M, LEAST_POINTS, LOW_M, SPARE_M, Found, Obstacles, obstacles
 from scenes.perturb import check_clip, resolve
 from scenes.scenario import Draft, Request, Scenario
 from tests.clip_maker import make_clip, measured, parked_car, ride, wall
@@ -55,9 +55,10 @@ def test_the_index_agrees_with_looking_at_every_point(seed: int) -> None:
     hit = np.zeros((2, len(points)), dtype=bool)
     for pose in poses:
         local = np.abs((points - pose[:3, 3]) @ pose[:3, :3])
-        above = ((points - pose[:3, 3]) @ pose[:3, :3])[:, 2] > LOW_M - 0.5 * size_m[2]
-        for row, beside_m in enumerate((0.0, 0.1)):
-            half = 0.5 * size_m + [beside_m, beside_m, 0.0]
+        up = ((points - pose[:3, 3]) @ pose[:3, :3])[:, 2]
+        for row, (beside_m, spare_m) in enumerate(((0.0, 0.0), (BESIDE_M, SPARE_M))):
+            half = 0.5 * size_m + [beside_m, beside_m, spare_m]
+            above = up > LOW_M - half[2]
             hit[row] |= np.all(local <= half, axis=1) & above
     assert (own.inside(poses, size_m) is not None) == (hit[1].sum() >= LEAST_POINTS)
     if hit[0].sum() >= LEAST_POINTS:  # so whoever is in it is found
