@@ -137,7 +137,7 @@ def extract(scene: Scene, number: int, folder: Path) -> Asset:
     """Save an actor of a scene as an asset.
 
     Raises:
-        OtherlaneError: The scene has no field of that actor, or one that does not show it.
+        OtherlaneError: The scene has no field of that actor.
     """
     crowd, actors = scene.model.crowd, {actor.id: actor for actor in scene.clip.actors}
     if crowd is None or number not in crowd.ids or scene.config.actors is None:
@@ -147,10 +147,6 @@ def extract(scene: Scene, number: int, folder: Path) -> Asset:
             wrong = "is not in this drive"
         fix = f"one of {known}" if known else "a drive in which somebody moves"
         raise OtherlaneError(f"actor {number}", wrong, fix)
-    if (doubt := scene.doubtful_actors.get(number)) is not None:
-        known = ", ".join(str(each) for each in crowd.ids if each not in scene.doubtful_actors)
-        fix = f"one of {known}" if known else "recipe best, or a drive that shows somebody larger"
-        raise OtherlaneError(f"actor {number}", doubt, fix)
     actor, look = actors[number], looks_of(crowd)[number]
     latents = scene.config.actors.latents if look.latent is not None else 0
     config = replace(scene.config.actors.field, latents=latents)

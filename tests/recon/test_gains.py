@@ -11,7 +11,6 @@ import torch
 
 import recon.recipes
 from recon.actor_scores import box_pixels, road_users
-from recon.assets import extract
 from recon.evaluate import compare, evaluate_scene, result
 from recon.evidence import load_data, scaled_camera
 from recon.gains import (
@@ -171,13 +170,6 @@ def test_who_is_in_doubt_is_an_ignore_region_wherever_it_walks_but_not_as_an_ass
         )  # fmt: skip
         ignored = {item["track_id"]: item["ignored"] for item in frame.objects}
         assert ignored == {CAR: None, WALKER: wanted}
-
-
-def test_who_is_in_doubt_is_no_asset(scene: Scene, tmp_path: Path) -> None:
-    doubting = replace(scene, actor_gains=measure_gains(without_field(scene, WALKER)))
-    with pytest.raises(OtherlaneError, match=rf"actor {WALKER}: its field.*\n.*one of {CAR}"):
-        extract(doubting, WALKER, tmp_path / "walker")
-    extract(doubting, CAR, tmp_path / "car")
 
 
 def test_gains_are_part_of_the_scene(
