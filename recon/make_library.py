@@ -8,7 +8,6 @@ deep as a step of a march may reach, it is solid and made of what the middle of 
 it looks the same wherever the steps of a ray fall, unless it is thinner than that.
 """
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,9 +41,8 @@ PAIRED_M = 1e-3
 STEPS, POINTS = 2500, 4096
 LIMB_SHARE = 0.6
 """So many of the steps of others do for a limb."""
-SAMPLES, LIMB_SAMPLES, STEP_M = 96, 64, 0.05
-"""Steps of a march across one: what is this fine is not met with the steps of recorded ones. More
-for who is long: what is made of one colour as deep as a step is crossed by what has another."""
+SAMPLES, LIMB_SAMPLES = 96, 64
+"""Steps of a march across one: what is this fine is not met with the steps of recorded ones."""
 BLUR = -1.0, 2.0
 """Octaves by which pixels are smaller and larger than in the pictures."""
 BINS = 8
@@ -90,12 +88,11 @@ def made(name: str, steps: int) -> tuple[Look, FieldConfig]:
     limbs = procedural(LIBRARY[name], LIBRARY_SEED)[1]
     grid = BODY_GRID if limbs else GRID
     taken = photographed(name)
-    samples = max(SAMPLES, math.ceil(float(np.linalg.norm(taken.size_m)) / STEP_M))
     look = Look(
-        field=learnt(taken, grid, samples, steps),
+        field=learnt(taken, grid, SAMPLES, steps),
         key_us=torch.arange(2),
         latent=None,
-        samples=samples,
+        samples=SAMPLES,
         limbs=_limbs(name, limbs, library()[name], steps) if limbs else None,
     )
     return look, config_of(grid)

@@ -69,4 +69,4 @@ def test_a_person_has_two_legs_at_every_moment(phase: int) -> None:
 def test_its_mask_is_its_originals_from_other_sides(name: str, azimuth: float) -> None:
     overlaps = [shared(*seen(name, phase, azimuth)) for phase in (1, 4, 6)]
     print(f"azimuth {azimuth:.2f}: {np.round(overlaps, 3)}")
-    assert min(overlaps) >= 0.8
+    assert min(overlaps) >= 0.88  # 0.62 of the person that was one field, 0.81 of such a cyclist
