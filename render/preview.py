@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from render.frames import read_pixels
+from render.labels.object_labels import REJECT
 from render.panels import grid, panels
 from scenes.clip import Clip
 from scenes.errors import DriveError
@@ -66,6 +67,8 @@ def preview_picture(
     where = "on the recorded path"
     if abs(left_m) >= 0.05:
         where = f"{abs(left_m):.1f} m {'left' if left_m > 0 else 'right'} of the recorded path"
+    if record["gate"] == REJECT:
+        where += f"    REJECTED: {100 * record['observed_share']:.0f} % observed"
     return np.asarray(grid(shown, 2, title or clip.name, f"{where}    {seconds:.1f} s"))
 
 
