@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
-from jaxtyping import Bool
+from jaxtyping import Bool, Int64
 
 from benchmarks.machine import machine
 from recon.evidence import scaled_camera, select_frames
@@ -70,8 +70,9 @@ def main(out: Path, /) -> None:
     """
     torch.set_num_threads(1)
     print(machine())
-    print("\n| world | axis | amount | observed | recall | precision |\n|---|---|---|---|---|---|")
-    pooled = np.zeros(3)
+    print("\n| world | axis | amount | observed | recall | precision | not: recall | precision |")
+    print("|---|---|---|---|---|---|---|---|")
+    pooled = np.zeros((2, 2), int)
     for folder in sorted((out / WORLDS).iterdir()):
         about = json.loads((folder / TRUTH / ABOUT).read_text(encoding="utf-8"))
         recording = Recording(**about["recording"])
@@ -82,22 +83,29 @@ def main(out: Path, /) -> None:
             full = view.camera or scene.clip.cameras[0].camera
             target = target_of(view, scaled_camera(full, scene.config.scale))
             frame, shown = render_target(scene, target, ground, 0.0)
-            counts = shown.counts
-            true = truly_observed(tracer, eyes, target)[counts]
-            said = frame.pixels["observed"][counts] > 0
-            both = np.array([np.sum(true & said), np.sum(true), np.sum(said)], float)
-            pooled += both
-            share, recall, precision = (
-                true.mean(),
-                both[0] / max(both[1], 1),
-                both[0] / max(both[2], 1),
+            true = truly_observed(tracer, eyes, target)[shown.counts]
+            said = frame.pixels["observed"][shown.counts] > 0
+            counted = np.array(
+                [[np.sum((true == t) & (said == s)) for s in (0, 1)] for t in (0, 1)]
             )
+            pooled += counted
             print(
-                f"| {folder.name} | {view.axis} | {view.amount:g} | {share:.3f} | {recall:.3f} "
-                f"| {precision:.3f} |",
-                flush=True,
+                f"| {folder.name} | {view.axis} | {view.amount:g} | {_cells(counted)} |", flush=True
             )
-    print(f"| all | | | | {pooled[0] / pooled[1]:.3f} | {pooled[0] / pooled[2]:.3f} |")
+    print(f"| all | | | {_cells(pooled)} |")
+
+
+def _cells(counted: Int64[np.ndarray, "2 2"]) -> str:
+    """Share, recall and precision of pixels counted by truth, then by label (not, observed)."""
+    shares = [counted[1].sum() / counted.sum()]
+    for kind in (1, 0):
+        right = counted[kind, kind]
+        shares += [
+            right / max(counted[kind].sum(), 1e-9),
+            right / max(counted[:, kind].sum(), 1e-9),
+        ]
+    known = [True, *(counted.sum(axis=axis)[kind] > 0 for kind in (1, 0) for axis in (1, 0))]
+    return " | ".join(f"{x:.3f}" if there else "-" for x, there in zip(shares, known, strict=True))
 
 
 if __name__ == "__main__":
