@@ -1,6 +1,7 @@
 """What every test shares: Hypothesis profiles, one thread a worker, the real drives."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ ROOT = Path(__file__).parent.parent
 if "PYTEST_XDIST_WORKER" in os.environ:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+
+# Shells ignore Ctrl-C in what they start in the background, and children inherit that: tests of
+# interruptions would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # "ci" tries the same examples every time: a red run means a change, not bad luck.
 settings.register_profile(

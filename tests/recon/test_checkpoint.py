@@ -57,6 +57,7 @@ def test_names_do_not_change(trained: Training) -> None:
         *(f"field.sky.layers.{i}" for i in range(3)),
         "field.occupancy.density",
         "field.occupancy.occupied",
+        "observation.nearness_0",
         "poses.time_us_0",
         "poses.twist.0",
         "photometry.log_gain.0",

@@ -196,6 +196,7 @@ def test_what_is_exported_is_in_kittis_convention_again(tmp_path: Path, name: st
                 "occlusion": 0,
                 "ignore_region": None,
                 "rendered": True,
+                "ignored": None,
             }
             text = kitti.label_text({**record, "objects": [item]})
             words = ["0", "3", *text.split()]
