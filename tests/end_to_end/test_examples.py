@@ -161,7 +161,7 @@ def test_near_misses_are_rendered_and_whole(
     hundred = Request.load(EXAMPLES / "requests" / "near_misses.toml")
     assert hundred.count == 100
     assert hundred.criticality is not None
-    values = {**hundred.criticality.values, "duration_s": 0.5}
+    values = {**hundred.criticality.values, "duration_s": 3.0}
     short = replace(hundred, criticality=replace(hundred.criticality, values=values))
     (tmp_path / "short.toml").write_text(short.toml(), encoding="utf-8")
     small = ["--count", "2", "--clips", "1", "--size", "64x20", "--workers", "1"]
