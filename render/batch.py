@@ -109,6 +109,7 @@ def render_folder(scene_folder: Path, out: Path, request: RenderRequest) -> dict
         raise OtherlaneError("--workers", f"is {request.workers}", "1 or more")
     for fmt in request.formats:
         find_exporter(fmt)  # before anything is rendered
+    asked_labels(request.labels)
     with phase("opening the scene"):
         scene = load_scene(scene_folder)
     return write_batch(_batch(scene, scene_folder, request), out, workers=request.workers)
@@ -136,7 +137,12 @@ def write_batch(batch: Batch, out: Path, *, workers: int = 1) -> dict[str, objec
         "rendered_now": rendered,
         "size": f"{camera.width}x{camera.height}",
         "rejected_frames": sum(record["gate"] == REJECT for record in records),
-        "labelled_objects": sum(is_labelled(i) for record in records for i in record["objects"]),
+        "labelled_objects": sum(
+            is_labelled(item)
+            for record in records
+            if record["gate"] != REJECT or batch.keep_rejected
+            for item in record["objects"]
+        ),
         "formats": list(batch.formats),
         "preview": str(out / PREVIEW) if batch.preview else None,
         "seconds": seconds,

@@ -38,8 +38,7 @@ def render(
         preview: Whether to write a labelled preview video as well.
         min_px: Visible pixels below which a road user is an ignore region, no label.
         min_visible: Visible share (0 to 1) below which it is one too.
-        min_observed: Share of its pixels that training pictures showed (0 to 1) below which it is
-            one too, and below which a whole frame is marked as rejected.
+        min_observed: Observed share (0 to 1) below which it is one, and a whole frame rejected.
         keep_rejected: Export rejected frames as well.
         labels: Pixel labels to store, such as rgb instance semantic; all when left out.
         any_drive: Render a scenario that was made for another drive, too.
@@ -84,8 +83,7 @@ def export(
         format: Label format, such as coco or kitti.
         min_px: Visible pixels below which a road user is an ignore region, beside those of render.
         min_visible: Visible share (0 to 1) below which it is one too.
-        min_observed: Share of its pixels that training pictures showed (0 to 1) below which it is
-            one too.
+        min_observed: Observed share of its pixels (0 to 1) below which it is one too.
         keep_rejected: Take frames that render rejected as well.
     """
     from scenes.phases import phase

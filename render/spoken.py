@@ -162,13 +162,21 @@ def verification_text(result: Mapping[str, Json], width: int) -> str:
         also = "" if result["frames"] is None else (
             f"; the labels of {_count(result['frames'], 'frame')} keep their laws"
         )  # fmt: skip
-        return wrapped(f"Whole and sound: {what}, as they were written{also}.", width, hanging=0)
+        said = wrapped(f"Whole and sound: {what}, as they were written{also}.", width, hanging=0)
+        return "\n".join([said, *_unchecked(result, width)])
     found = _count(result["problems_found"], "problem")
     lines = [wrapped(f"NOT sound: {found} in {what}.", width, hanging=0)]
     lines += [wrapped(f"  {one['where']}: {one['wrong']}", width) for one in result["problems"]]
     if len(result["problems"]) < result["problems_found"]:
         lines.append(f"  ... and {result['problems_found'] - len(result['problems'])} more")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_unchecked(result, width)])
+
+
+def _unchecked(result: Mapping[str, Json], width: int) -> list[str]:
+    """Laws that could not be checked, because `render --labels` left out what they need."""
+    laws = result.get("unchecked") or ()
+    words = "Not checked, for want of pixel labels: " + "; ".join(laws) + "."
+    return [wrapped(words, width)] if laws else []
 
 
 def demo_text(result: Mapping[str, Json], width: int) -> str:

@@ -210,6 +210,8 @@ def _moment(
     size = (camera.height, camera.width)
     known = support(march, staged, rays)
     middle = _pose_at(world_from_camera, np.array([time_us + camera.readout_us // 2]))[0]
+    observed = observed_pixels(scene, march, known, origins, directions, middle[:3, 2])
+    observed &= ~torch.from_numpy(blind)
     return Moment(
         clip=scene.clip,
         ground=ground,
@@ -230,9 +232,7 @@ def _moment(
             whose(march, staged, instance_numbers(actors, scene.clip.actors), rays)
         ).view(size),
         support=known.view(size),
-        observed=observed_pixels(scene, march, known, origins, directions, middle[:3, 2]).view(
-            size
-        ),
+        observed=observed.view(size),
         ignore_regions=ignore_regions(scene, stream, camera, world_from_camera, time_us),
         ego=ego,
         doubtful=doubtful(scene, assets),

@@ -70,7 +70,9 @@ def read_manifest(folder: Path, kind: str) -> dict[str, Json]:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise OtherlaneError(folder, f"is not a finished {kind} (no {MANIFEST})", _remedy(kind))
+        raise OtherlaneError(
+            folder, f"is not a finished {_named(kind)} (no {MANIFEST})", _remedy(kind)
+        )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -84,7 +86,12 @@ def read_manifest(folder: Path, kind: str) -> dict[str, Json]:
 
 
 def _one(kind: object) -> str:
-    return f"{'an' if str(kind)[0] in 'aeiou' else 'a'} {kind}"
+    words = _named(kind)
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def _named(kind: object) -> str:
+    return "folder of frames" if kind == "frames" else str(kind)
 
 
 def _remedy(kind: str) -> str:

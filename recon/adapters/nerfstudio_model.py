@@ -30,6 +30,7 @@ from recon.kernels.backend import (
 from recon.measured_gains import measure_gains
 from recon.metrics import affine_fit, psnr_db, ssim
 from recon.model import Model, new_model
+from recon.observing import observe
 from recon.photometry import srgb
 from recon.scene import Scene, write_scene
 from recon.training import Training, new_training
@@ -194,5 +195,6 @@ class OtherlaneModel(HostModel):
             config={"host": "nerfstudio", **msgspec.to_builtins(settings)},
         )
         with writing(out, recipe) as partial:
+            observe(self.scene)
             gains = measure_gains(self.scene)
             write_scene(partial, out, source.clip, settings, self.scene.model, gains)

@@ -23,6 +23,7 @@ from torch.amp.grad_scaler import GradScaler
 
 from recon.adapters.nerfstudio_data import ClipDataManager, ClipDataManagerConfig
 from recon.adapters.nerfstudio_model import OtherlaneModel, OtherlaneModelConfig
+from recon.sighted import count_sightings
 from recon.step import loss_weight
 from recon.train import train_step
 from scenes.errors import OtherlaneError
@@ -97,6 +98,7 @@ class ClipPipeline(VanillaPipeline):
         self.model.settings = replace(self.model.settings, steps=steps)
 
         def at_end(step: int) -> None:  # noqa: ARG001 (nerfstudio wants the name)
+            count_sightings(self.training_state, self.datamanager.evidence, self.model.settings)
             self.model.write_scene(Path(trainer.base_dir) / SCENE)
 
         return [TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN], at_end)]

@@ -55,7 +55,7 @@ def check_format(fmt: str, camera: Camera, held: Sequence[str], where: object) -
 
 
 def export(fmt: str, pictures: Sequence[Picture], out: Path) -> Path:
-    """Write pictures and labels in another format into the new folder `out`.
+    """Write pictures and labels in another format into the folder `out`, new or empty.
 
     Raises:
         OtherlaneError: They cannot be written in this format, or something is damaged.
@@ -67,6 +67,7 @@ def export(fmt: str, pictures: Sequence[Picture], out: Path) -> Path:
         if (picture.folder, camera) not in seen:
             check_format(fmt, camera, stored_labels(picture.folder), picture.folder)
             seen.add((picture.folder, camera))
+    out.mkdir(parents=True, exist_ok=True)
     exporter.write(pictures, out)
     return out
 

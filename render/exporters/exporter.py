@@ -66,7 +66,7 @@ class Exporter:
     """A format of others; `pyproject.toml` names it as an entry point of `otherlane.exporters`."""
 
     write: Callable[[Sequence[Picture], Path], None]
-    """Fills a new folder with pictures and labels; it need not exist."""
+    """Fills an empty folder, which is there, with pictures and labels."""
     check: Callable[[Camera], str | None] = _fits
     """Why pictures of a camera cannot be written, in words, or None; asked before rendering."""
     reads: tuple[str, ...] = ("rgb",)

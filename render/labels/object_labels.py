@@ -25,7 +25,7 @@ def _camera(moment: Moment) -> Json:
 
 def frame_observed(moment: Moment) -> float:
     """See the table."""
-    looks = moment.directions.isfinite().all(-1)
+    looks = moment.cosine.isfinite()
     return float(moment.observed[looks].double().mean()) if bool(looks.any()) else 0.0
 
 
@@ -171,10 +171,13 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
     ),
     ObjectLabel(
         name="ignored",
-        definition="Why it is an ignore region and no label, in words: it is not rendered, its own "
-        "field explains its recorded pixels no better than the static scene does (by less than 1 "
-        "dB, see `evaluate`), or it shows too little (`render --min-px`, `--min-visible`); null "
-        "when it is a label. Its other labels are said all the same.",
+        definition="Why it is an ignore region and no label, in words: it is not rendered; its own "
+        "field does not show it as recorded (it explains its pixels by less than 1 dB better than "
+        "the static scene, or is seen through, see `evaluate`); it should be seen and is not, or a "
+        "fringe of it (less than 0.2 of the pixels in which no observed surface hides its box); "
+        "training pictures showed too little of it (`render --min-observed`); or it shows too "
+        "little (`--min-px`, `--min-visible`). Null when it is a label. Its other labels are said "
+        "all the same.",
         unit="",
         dtype="str or null",
         shape="",

@@ -175,7 +175,7 @@ def _not_frames(folder: Path) -> tuple[Path, ...]:
         (_twice, "of the same scenario as"),
         (_copied, "of the same scenario as"),
         (_nothing, "names no folder"),
-        (_not_frames, "holds a clip, not a frames"),
+        (_not_frames, "holds a clip, not a folder of frames"),
     ],
 )
 def test_what_is_no_data_set_leaves_nothing(

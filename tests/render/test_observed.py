@@ -19,6 +19,7 @@ from render.verification import verify_folder
 from render.view import Frame, render_view
 from tests.render.analytic import CAMERA, AnalyticScene, box_actor, enter_box_m, street
 from tests.render.conftest import analytic_job
+from tests.render.test_fisheye_labels import CAMERAS
 
 Known = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From ends of rays [m, world] and their directions to whether they were observed."""
@@ -93,6 +94,21 @@ def test_a_frame_of_nothing_is_rejected() -> None:
     assert frame.labels["gate"] == "reject"
     assert frame.labels["observed_share"] == 0.0
     assert not any(map(is_labelled, frame.objects))
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_what_the_lens_does_not_show_counts_neither_way(left: bool) -> None:
+    """Half of what a fisheye sees was observed: so is half of the frame, whatever its corners."""
+    camera = CAMERAS["circle"]
+    scene = PartlySeen(
+        clip=street(camera, ()).clip, known=lambda points, _: (points[:, 1] > 0.0) == left
+    )
+    pose = scene.clip.world_from_camera(0, 0)
+    frame = render_view(scene, camera, pose, time_us=0)
+    sighted = np.isfinite(camera.directions(camera.pixel_centres())[..., 2])
+    assert 0.4 < (~sighted).mean() < 0.6
+    assert not frame.pixels["observed"][~sighted].any()
+    assert frame.labels["observed_share"] == pytest.approx(0.5, abs=0.02)
 
 
 def wall_and_car() -> tuple[Any, ...]:

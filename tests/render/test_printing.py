@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from render.printing import JsonLines, as_json, as_text
+from render.spoken import verification_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,3 +153,13 @@ def test_long_values_and_wide_tables_fit() -> None:
     lines = as_text(result, width=50).splitlines()
     assert all(len(line) <= 50 for line in lines)
     assert " ".join(lines).split().count("two") == 30
+
+
+def test_verify_says_what_it_could_not_check() -> None:
+    result = {
+        "ok": True, "folder": "out", "kind": "frames", "files": 3, "frames": 1,
+        "problems_found": 0, "problems": [], "unchecked": ["the sky is far (needs range_m)"],
+    }  # fmt: skip
+    said = verification_text(result, 80)
+    assert "Not checked, for want of pixel labels: the sky is far (needs range_m)." in said
+    assert "Not checked" not in verification_text({**result, "unchecked": []}, 80)
