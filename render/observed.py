@@ -7,13 +7,11 @@ import torch
 from jaxtyping import Bool, Float64, UInt8
 from torch import Tensor
 
+from recon.crowd import OBSERVED
 from render.actors import MarchResult
 
 if TYPE_CHECKING:
     from render.view import RenderableScene
-
-SHOWN = 2
-"""`StagedRays.support` of a surface that training pictures showed."""
 
 
 @runtime_checkable
@@ -51,7 +49,7 @@ def observed_pixels(
     Of road users with fields, `support` knows; a scene that was not learnt from pictures knows all.
     """
     static = march.instance.cpu() == 0
-    observed = (support == SHOWN) | static
+    observed = (support == OBSERVED) | static
     if isinstance(scene, ObservedScene):
         asked = static.numpy()
         found = scene.observed_surfaces(
