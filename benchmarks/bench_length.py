@@ -50,6 +50,7 @@ def _until(stream: ImageStream, until_us: int) -> ImageStream:
         stream,
         time_us=stream.time_us[:count],
         files=stream.files[:count],
+        contents=stream.contents[:count],
         exposure=stream.exposure[:count],
         unlabelled=stream.unlabelled and stream.unlabelled.before_frame(count),
     )
@@ -57,7 +58,7 @@ def _until(stream: ImageStream, until_us: int) -> ImageStream:
 
 def _sweeps_until(stream: LidarStream, until_us: int) -> LidarStream:
     count = max(1, int(np.searchsorted(stream.time_us, until_us, side="right")))
-    return replace(stream, time_us=stream.time_us[:count], files=stream.files[:count])
+    return stream.chosen(np.arange(count))
 
 
 def _seen_by(points: SparsePoints, frames: int) -> SparsePoints:

@@ -28,11 +28,12 @@ from recon.evidence import camera_trajectory, select_frames
 from recon.march import MarchOutput
 from recon.metrics import affine_fit, psnr_db
 from recon.scene import Scene, load_scene
-from render.frames import encode_frame, write_atomically
+from render.frames import encode_frame
 from render.jobs.job import RenderJob, Shot, render_shot
 from render.jobs.pool import TASKS, run_job
 from render.selection import parse_size
 from scenes.clip import Clip
+from scenes.files import write_whole
 from scenes.ground import fit_ground
 from scenes.look import Look
 
@@ -98,7 +99,7 @@ def one_frame(job: RenderJob, scene: Scene, shot: Shot, folder: Path) -> dict[st
     frame = render_shot(job, marching, shot)
     at.append((time.perf_counter(), time.process_time()))
     for name, content in encode_frame(shot.key, frame.pixels).items():
-        write_atomically(folder / name, content, folder)
+        write_whole(folder / name, content)
     at.append((time.perf_counter(), time.process_time()))
     seen, written = (
         Cost(wall_s=after[0] - before[0], cpu_s=after[1] - before[1])

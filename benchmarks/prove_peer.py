@@ -46,8 +46,9 @@ from render.prove.stages import (
 )
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.folders import Recipe, folder_hash, write_json
+from scenes.files import write_json
 from scenes.images import linear_from_srgb
+from scenes.manifests import Recipe, folder_hash
 
 SAVE_EVERY_S = 120.0
 """Processor seconds between copies of the model."""

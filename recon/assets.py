@@ -13,11 +13,11 @@ import msgspec
 import numpy as np
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
-from recon.checkpoint import share
+from recon.checkpoint import META, header_of
 from recon.config import FieldConfig
 from recon.crowd import GROWN, OBSERVED, support_of
 from recon.kernels.backend import Backend, backend_device
@@ -27,9 +27,9 @@ from recon.scene import Scene
 from recon.shadow import Box
 from recon.staged import Baked, Look, looks_of
 from scenes.actor import Actor
-from scenes.assets import ASSET_FILE, FACES, LIBRARY, LOOK_FILE, Asset, load_asset
+from scenes.assets import ASSET_FILE, FACES, LIBRARY, LOOK_FILE, Asset, load_asset, read_asset_file
 from scenes.errors import OtherlaneError
-from scenes.folders import write_json
+from scenes.files import write_json, write_whole
 
 PACKAGED = Path(__file__).parent / "library"
 POSES = 8
@@ -64,15 +64,17 @@ def load_look(name: str, backend: Backend) -> Look:
 @cache
 def _load(path: Path, changed_ns: int, backend: Backend) -> Look:
     del changed_ns  # a file that was written again is another
+    data = read_asset_file(path.parent, LOOK_FILE)
     try:
-        with safe_open(path, framework="pt") as file:
-            meta = json.loads((file.metadata() or {})["otherlane"])
+        meta = header_of(data)
         config = msgspec.convert(meta["field"], FieldConfig)
-        tensors = load_file(path)
+        tensors = load(data)
         look = _filled(config, tensors, backend, meta.get("samples"))
         if "limbs" in meta:
             look = replace(look, limbs=read_limbs(meta["limbs"], tensors, backend))
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+    except (
+        SafetensorError, AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError,
+    ) as error:  # fmt: skip
         fix = "extract the actor again"
         raise OtherlaneError(path, f"cannot be read ({error})", fix) from error
     return look
@@ -121,8 +123,7 @@ def save_look(path: Path, look: Look, config: FieldConfig) -> None:
     if look.limbs is not None:
         meta["limbs"], more = limb_tables(look.limbs, config)
         found |= more
-    save_file(found, path, metadata={"otherlane": json.dumps(meta)})
-    share(path)
+    write_whole(path, save(found, metadata={META: json.dumps(meta)}))
 
 
 def write_asset(folder: Path, asset: Asset, look: Look, config: FieldConfig) -> Asset:

@@ -1,18 +1,19 @@
 """Weights on disk: safetensors and JSON, one layout for every backend.
 
-A scene's `field.safetensors` holds the model; a training's checkpoint also holds the
-optimizer's moments, and is replaced atomically, so that a kill at any moment leaves a whole one.
+A scene's `field.safetensors` holds the model; a training's checkpoint also holds the optimizer's
+moments and a checksum, and is replaced atomically, so that a kill at any moment leaves a whole one.
 """
 
 import hashlib
 import json
-import os
+import struct
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from recon.config import ReconstructionConfig
@@ -20,11 +21,15 @@ from recon.model import Model
 from recon.occupancy import FineOccupancy
 from recon.training import Training
 from scenes.errors import OtherlaneError
+from scenes.files import read_own, write_whole
 
 AGAIN = "reconstruct the scene again with this version"
 FINE_BITS = "field.occupancy.bits"
 """There where the field is trained and its occupancy refined."""
 AFRESH = "remove it; the training then starts afresh"
+META = "otherlane"
+DIGEST_BYTES = 32
+"""Behind the tensors of a checkpoint stands their SHA-256: no manifest vouches for it yet."""
 
 
 def model_tensors(model: Model) -> dict[str, Tensor]:
@@ -47,34 +52,26 @@ def model_tensors(model: Model) -> dict[str, Tensor]:
 
 def save_model(path: Path, model: Model) -> None:
     """Write a model's tensors."""
-    save_file(model_tensors(model), path)
-    share(path)
+    write_whole(path, save(model_tensors(model)))
 
 
-def share(path: Path) -> None:
-    """Let others read a file of tensors as they may any other: safetensors makes it private."""
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)
-
-
-def load_model(path: Path, model: Model) -> None:
-    """Fill a model of the same shape from a file.
+def load_model(path: Path, data: bytes, model: Model) -> None:
+    """Fill a model of the same shape from the bytes of a file.
 
     Raises:
         OtherlaneError: The file is damaged, or of another shape; the tensor is named.
     """
-    tensors = _read(path, AGAIN)
+    tensors = _tensors(path, data, AGAIN)
     if FINE_BITS in tensors:
         model.field.occupancy = FineOccupancy(round((8 * len(tensors[FINE_BITS])) ** (1.0 / 3.0)))
         model.field.occupancy.to(model.field.device)
     _fill(path, model_tensors(model), tensors, AGAIN)
 
 
-def _read(path: Path, fix: str) -> dict[str, Tensor]:
+def _tensors(path: Path, data: bytes, fix: str) -> dict[str, Tensor]:
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
+        return load(data)
+    except (SafetensorError, ValueError, KeyError) as error:
         raise OtherlaneError(path, f"cannot be read ({error})", fix) from error
 
 
@@ -115,9 +112,8 @@ def save_state(
         tensors |= {f"adam.{index}.{key}": value.contiguous() for key, value in state.items()}
     done = {"step": step, "seconds": seconds, "rays": training.rays}
     meta = {"done": done, "config": config_hash(config)}
-    aside = path.with_suffix(".tmp")
-    save_file(tensors, aside, metadata={"otherlane": json.dumps(meta)})
-    os.replace(aside, path)
+    data = save(tensors, metadata={META: json.dumps(meta, sort_keys=True)})
+    write_whole(path, data + hashlib.sha256(data).digest())
 
 
 def load_state(path: Path, training: Training, config: ReconstructionConfig) -> tuple[int, float]:
@@ -126,10 +122,12 @@ def load_state(path: Path, training: Training, config: ReconstructionConfig) -> 
     Raises:
         OtherlaneError: The checkpoint is damaged, or of another configuration.
     """
-    tensors = _read(path, AFRESH)
-    with safe_open(path, framework="pt") as file:
-        meta = json.loads((file.metadata() or {}).get("otherlane", "{}"))
-    if meta.get("config") != config_hash(config):
+    signed = read_own(path, AFRESH)
+    data, digest = signed[:-DIGEST_BYTES], signed[-DIGEST_BYTES:]
+    if hashlib.sha256(data).digest() != digest:
+        raise OtherlaneError(path, "is damaged (its checksum differs)", AFRESH)
+    tensors, meta = _tensors(path, data, AFRESH), _meta(path, data)
+    if meta.config != config_hash(config):
         raise OtherlaneError(path, "is of a training with another configuration", AFRESH)
     _fill(path, model_tensors(training.model) | _moments(training), tensors, AFRESH)
     states: dict[int, dict[str, Tensor]] = {}
@@ -138,7 +136,36 @@ def load_state(path: Path, training: Training, config: ReconstructionConfig) -> 
             _, index, key = name.split(".", 2)
             states.setdefault(int(index), {})[key] = value
     training.networks.load_state_dict({**training.networks.state_dict(), "state": states})
-    done = meta["done"]
-    training.rays = int(done["rays"])
+    training.rays = meta.done.rays
     training.take_up()
-    return int(done["step"]), float(done["seconds"])
+    return meta.done.step, meta.done.seconds
+
+
+class _Done(msgspec.Struct):
+    step: int
+    seconds: float
+    rays: int
+
+
+class _Meta(msgspec.Struct):
+    done: _Done
+    config: str
+
+
+def _meta(path: Path, data: bytes) -> _Meta:
+    try:
+        return msgspec.convert(header_of(data), _Meta)
+    except (ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
+        raise OtherlaneError(path, f"is damaged ({error})", AFRESH) from error
+
+
+def header_of(data: bytes) -> dict[str, Any]:
+    """What we wrote of ourselves in the header of a file of tensors (safetensors' format).
+
+    Raises:
+        KeyError: Nothing of ours is there.
+        TypeError: Likewise.
+        ValueError: The header is damaged.
+    """
+    (size,) = struct.unpack("<Q", data[:8].ljust(8, b"\0"))
+    return json.loads(json.loads(data[8 : 8 + size])["__metadata__"][META])

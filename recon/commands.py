@@ -21,8 +21,10 @@ def extract_actor(scene: Path, actor: int, /, out: Path) -> dict[str, object]:
         from recon.assets import extract
         from recon.scene import load_scene
     from scenes.assets import FACES, load_asset
-    from scenes.folders import Recipe, folder_hash, is_finished, writing
+    from scenes.folders import check_out, is_finished, writing
+    from scenes.manifests import Recipe, folder_hash
 
+    check_out(out, "asset")
     inputs = {"scene": folder_hash(scene, "scene")}
     recipe = Recipe(kind="asset", inputs=inputs, config={"actor": actor})
     if not is_finished(out, recipe):
@@ -47,6 +49,7 @@ def reconstruct(
     seed: int = 0,
     backend: str | None = None,
     budget: str | None = None,
+    drive: Path | None = None,
 ) -> dict[str, object]:
     """Train a radiance field on a clip and write it as a scene.
 
@@ -62,6 +65,7 @@ def reconstruct(
         seed: Random seed.
         backend: Kernels to train with; the fastest that works here when left out.
         budget: Time until the scene is there, such as 90s or 5m; turned into steps once.
+        drive: Where the recording lies now, if it has moved since it was imported.
     """
     began = time.monotonic()
     from scenes.phases import phase
@@ -70,7 +74,7 @@ def reconstruct(
         from recon.progress import last_seconds
         from recon.reconstruct import ReconstructRequest, reconstruct_clip
         from recon.scene import load_scene
-    from scenes.folders import LOG
+    from scenes.manifests import LOG
 
     request = ReconstructRequest(
         recipe=recipe,
@@ -83,7 +87,7 @@ def reconstruct(
         backend=backend,
         budget=budget,
     )
-    reconstruct_clip(clip, out, request, began)
+    reconstruct_clip(clip, out, request, began, drive)
     scene = load_scene(out)
     return {
         "scene": str(out),

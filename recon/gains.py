@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from scenes.errors import OtherlaneError
-from scenes.folders import write_json
+from scenes.files import write_json
+from scenes.manifests import Finished
 
 LEAST_GAIN_DB = 1.0
 """A field that explains its pixels no more than this better than the static scene is in doubt."""
@@ -81,18 +81,10 @@ def write_gains(folder: Path, gains: Mapping[int, ActorGain]) -> None:
     write_json(folder / GAINS, [msgspec.to_builtins(gains[number]) for number in sorted(gains)])
 
 
-def read_gains(folder: Path) -> dict[int, ActorGain]:
+def read_gains(held: Finished) -> dict[int, ActorGain]:
     """The gains of a scene.
 
     Raises:
         OtherlaneError: It was made before gains were measured, or the file is damaged.
     """
-    path, fix = folder / GAINS, "reconstruct the scene again with this version"
-    if not path.is_file():
-        wrong = "is not there: nobody measured whose field shows more than the static scene"
-        raise OtherlaneError(path, wrong, fix)
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=list[ActorGain])
-    except (msgspec.DecodeError, OSError) as error:
-        raise OtherlaneError(path, f"cannot be read ({error})", fix) from error
-    return {gain.id: gain for gain in found}
+    return {gain.id: gain for gain in held.parsed(GAINS, list[ActorGain])}

@@ -5,8 +5,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 from recon.train import Progress
+from scenes.files import is_plain
 from scenes.phases import phase
 
 LOG_SECONDS = 5.0
@@ -57,8 +61,20 @@ def _numbers(progress: Progress) -> dict[str, int | float]:
 
 def last_seconds(log: Path) -> float | None:
     """Seconds of training according to a log, or None where it has no such line."""
-    if not log.is_file():
+    if not is_plain(log):
         return None
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    trained = [line["seconds"] for line in lines if line.get("event") == "train"]
-    return trained[-1] if trained else None
+    trained = [line for text in log.read_bytes().splitlines() if (line := _trained(text))]
+    return trained[-1].seconds if trained else None
+
+
+class _Trained(msgspec.Struct):
+    event: Literal["train"]
+    seconds: float
+
+
+def _trained(line: bytes) -> _Trained | None:
+    """A line of the log; a kill may have cut it short, and others say other things."""
+    try:
+        return msgspec.json.decode(line, type=_Trained)
+    except msgspec.MsgspecError:
+        return None

@@ -1,10 +1,8 @@
 """From a clip's folder to a scene's folder."""
 
-import json
-import os
 import re
-import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,29 +10,26 @@ import msgspec
 import torch
 
 from recon.budget import steps_within
+from recon.checkpoint import AFRESH
 from recon.config import ReconstructionConfig
 from recon.evidence import Data, load_data, select_frames
 from recon.kernels.backend import Backend, backend_named, choose_backend
 from recon.measured_gains import measure_gains
 from recon.progress import reporting, write_event
 from recon.recipes import recipe
-from recon.scene import CONFIG, scene_of, write_scene
+from recon.scene import scene_of, write_scene
 from recon.train import train
 from scenes.clip import Clip
 from scenes.edits.static_scene import OWN_FIELDS
 from scenes.errors import OtherlaneError
-from scenes.folders import (
-    LOG,
-    Recipe,
-    folder_hash,
-    is_finished,
-    partial_folder,
-    write_json,
-    writing,
-)
+from scenes.files import read_signed, system_errors_typed, write_signed
+from scenes.folders import check_out, is_finished, writing
+from scenes.manifests import LOG, Recipe, folder_hash
 from scenes.phases import phase
 
 CHECKPOINT, REQUEST = "training.safetensors", "request.json"
+UNLISTED = (CHECKPOINT, REQUEST)
+"""What only a resume needs: no part of the scene."""
 SMALLEST_PX = 12
 """A picture with fewer pixels along an axis can be neither learnt from nor scored."""
 
@@ -55,7 +50,11 @@ class ReconstructRequest:
 
 
 def reconstruct_clip(
-    folder: Path, out: Path, request: ReconstructRequest, began: float | None = None
+    folder: Path,
+    out: Path,
+    request: ReconstructRequest,
+    began: float | None = None,
+    drive: Path | None = None,
 ) -> Path:
     """Train a field on a clip and write the scene; killed at any moment, it resumes.
 
@@ -64,13 +63,17 @@ def reconstruct_clip(
         out: Of the scene.
         request: What is asked for.
         began: When the time budget began to run, on the clock `time.monotonic`; now when left out.
+        drive: Where the recording lies now, if it has moved.
 
     Raises:
-        OtherlaneError: Bad request, unreadable clip, or `out` holds other work.
+        OtherlaneError: Bad request, unreadable clip, a picture that is missing or was replaced, or
+            `out` holds other work.
     """
     began = time.monotonic() if began is None else began
-    clip = Clip.load(folder)
+    check_out(out, "scene")
+    clip = Clip.load(folder, drive)
     wanted = resolve(clip, request)  # a bad request must not wait behind hours of work
+    clip.check_contents()
     made_from = Recipe(
         kind="scene",
         inputs={"clip": folder_hash(folder, "clip")},
@@ -79,14 +82,12 @@ def reconstruct_clip(
     if is_finished(out, made_from):
         _tidy(out)
         return out
-    _refuse_foreign_work(out, made_from)
     with phase("gathering depth evidence"):
         data = load_data(clip, wanted)  # before anything is written: a picture may be missing
     about: dict[str, object] = {}
-    unlisted = (CHECKPOINT, REQUEST)
-    with writing(out, made_from, keep_partial=True, about=about, unlisted=unlisted) as partial:
-        write_json(partial / REQUEST, _identity(made_from))
-        config = _settled(partial, clip, wanted, request, data, began)
+    mine = partial_of(made_from)
+    with writing(out, made_from, resumable=mine, about=about, unlisted=UNLISTED) as partial:
+        config = _settled(partial, clip, wanted, request, made_from, data, began)
         with reporting(partial / LOG) as report:
             checkpoint = partial / CHECKPOINT
             model = train(clip, config, checkpoint=checkpoint, report=report, data=data)
@@ -104,8 +105,9 @@ def reconstruct_clip(
 
 def _tidy(out: Path) -> None:
     """Remove what only a resume would have needed."""
-    for name in (CHECKPOINT, REQUEST):
-        (out / name).unlink(missing_ok=True)
+    with system_errors_typed(out):
+        for name in UNLISTED:
+            (out / name).unlink(missing_ok=True)
 
 
 def _machine() -> dict[str, object]:
@@ -121,19 +123,20 @@ def _identity(made_from: Recipe) -> dict[str, object]:
     return {"inputs": dict(made_from.inputs), "config": dict(made_from.config)}
 
 
-def _refuse_foreign_work(out: Path, made_from: Recipe) -> None:
-    """Work in progress for another request cannot be taken up, and is not ours to remove."""
-    partial = partial_folder(out)
-    if not partial.exists():
-        return
-    try:
-        said = json.loads((partial / REQUEST).read_bytes())
-    except (FileNotFoundError, json.JSONDecodeError):  # killed before it was written
-        shutil.rmtree(partial)
-        return
-    if said != _identity(made_from):
-        wrong = "is the unfinished work of another request (see request.json in it)"
-        raise OtherlaneError(partial, wrong, "that request again, another --out, or remove it")
+def partial_of(made_from: Recipe) -> Callable[[Path], bool]:
+    """Whether unfinished work is that of a request; another's is not ours to remove."""
+
+    def resumable(partial: Path) -> bool:
+        if not (partial / REQUEST).exists():  # killed before it was written
+            return False
+        said = read_signed(partial / REQUEST, AFRESH)
+        if {name: said.get(name) for name in ("inputs", "config")} != _identity(made_from):
+            wrong = f"is the unfinished work of another request (see {REQUEST} in it)"
+            fix = "that request again, another --out, or remove it"
+            raise OtherlaneError(partial, wrong, fix)
+        return True
+
+    return resumable
 
 
 def _settled(
@@ -141,19 +144,23 @@ def _settled(
     clip: Clip,
     config: ReconstructionConfig,
     request: ReconstructRequest,
+    made_from: Recipe,
     data: Data,
     began: float,
 ) -> ReconstructionConfig:
     """The configuration, with the budget turned into steps once and kept for a resume."""
-    path, aside = partial / CONFIG, partial / f"{CONFIG}.tmp"
-    if path.is_file():
-        return msgspec.json.decode(path.read_bytes(), type=ReconstructionConfig)
+    path = partial / REQUEST
+    if path.exists():
+        said = read_signed(path, AFRESH).get("resolved")
+        try:
+            return msgspec.convert(said, ReconstructionConfig)
+        except msgspec.ValidationError as error:
+            raise OtherlaneError(path, f"is damaged ({error})", AFRESH) from error
     if request.budget is not None:
         left_s = parse_budget(request.budget) - (time.monotonic() - began)
         config = replace(config, steps=steps_within(clip, config, left_s, data))
         write_event(partial / LOG, "plan", {"steps": config.steps, "left_s": round(left_s, 2)})
-    write_json(aside, msgspec.to_builtins(config))
-    os.replace(aside, path)  # a kill must not leave half of it
+    write_signed(path, {**_identity(made_from), "resolved": msgspec.to_builtins(config)})
     return config
 
 

@@ -75,8 +75,7 @@ def only_trained(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> Clip:
     for index, stream in enumerate(clip.lidars):
         keep = trained_sweeps(clip, index, trained)
         if len(keep):
-            files = tuple(stream.files[i] for i in keep)
-            lidars.append(replace(stream, time_us=stream.time_us[keep], files=files))
+            lidars.append(stream.chosen(keep))
     return replace(clip, lidars=tuple(lidars))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from recon.checkpoint import load_model, save_model
 from recon.config import ReconstructionConfig
-from recon.gains import GAINS, ActorGain, doubts, read_gains, write_gains
+from recon.gains import ActorGain, doubts, read_gains, write_gains
 from recon.hidden import hidden_by
 from recon.kernels.backend import Backend, backend_named, choose_backend
 from recon.march import MarchOutput, march
@@ -26,8 +26,8 @@ from recon.staged import Look, Staged, looks_of, stage
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.clip_files import read_clip, write_clip
-from scenes.errors import OtherlaneError
-from scenes.folders import damaged_files, read_manifest, write_json
+from scenes.files import write_json
+from scenes.manifests import finished
 from scenes.short import short_repr
 
 if TYPE_CHECKING:
@@ -262,26 +262,23 @@ def write_scene(
     write_clip(clip, into, folder)
 
 
-def load_scene(folder: Path, backend: str | None = None) -> Scene:
+def load_scene(folder: Path, backend: str | None = None, drive: Path | None = None) -> Scene:
     """Open a reconstructed scene; pictures of the drive are not needed.
+
+    Args:
+        folder: Of the scene.
+        backend: Kernels to render with; the fastest that works here when left out.
+        drive: Where the recording lies now, if it has moved.
 
     Raises:
         OtherlaneError: It is not a scene, or damaged, or the backend does not work here.
     """
-    manifest = read_manifest(folder, "scene")
-    clip = read_clip(folder, manifest["files"])
-    try:
-        config = msgspec.json.decode((folder / CONFIG).read_bytes(), type=ReconstructionConfig)
-    except (msgspec.DecodeError, OSError) as error:
-        fix = "reconstruct the scene again"
-        raise OtherlaneError(folder / CONFIG, f"cannot be read ({error})", fix) from error
-    if damaged := set(damaged_files(folder, manifest)) & {FIELD, CONFIG, GAINS}:
-        wrong = "is not what was written (its hash differs)"
-        raise OtherlaneError(folder / min(damaged), wrong, "reconstruct the scene again")
-    gains = read_gains(folder)
+    held = finished(folder, "scene")
+    clip, config = read_clip(held, drive), held.parsed(CONFIG, ReconstructionConfig)
+    gains = read_gains(held)
     chosen = choose_backend(None if backend is None else backend_named(backend))
     model = new_model(clip, config, chosen)
-    load_model(folder / FIELD, model)
+    load_model(folder / FIELD, held.read(FIELD), model)
     return scene_of(clip, config, model, chosen, gains)
 
 

@@ -31,17 +31,10 @@ from scenes.camera import Camera
 from scenes.clip import Clip
 from scenes.encounters import Ego
 from scenes.errors import OtherlaneError
-from scenes.folders import (
-    Recipe,
-    folder_hash,
-    is_finished,
-    package_version,
-    read_manifest,
-    sha256,
-    write_json,
-    writing,
-)
+from scenes.files import sha256, write_json, write_whole
+from scenes.folders import check_out, is_finished, writing
 from scenes.ground import fit_ground
+from scenes.manifests import Recipe, finished, folder_hash, package_version
 from scenes.perturb import check_clip, resolve
 from scenes.phases import counted, phase
 from scenes.scenario import Scenario
@@ -70,6 +63,7 @@ class RenderRequest:
     keep_rejected: bool = False
     labels: tuple[str, ...] = ()
     any_drive: bool = False
+    drive: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -105,13 +99,15 @@ def render_folder(scene_folder: Path, out: Path, request: RenderRequest) -> dict
     """See `render.commands.render`."""
     from recon.scene import load_scene
 
+    check_out(out, "frames")
     if request.workers < 1:
         raise OtherlaneError("--workers", f"is {request.workers}", "1 or more")
     for fmt in request.formats:
         find_exporter(fmt)  # before anything is rendered
     asked_labels(request.labels)
     with phase("opening the scene"):
-        scene = load_scene(scene_folder)
+        scene = load_scene(scene_folder, drive=request.drive)
+        scene.clip.check_contents(absent=True)
     return write_batch(_batch(scene, scene_folder, request), out, workers=request.workers)
 
 
@@ -123,10 +119,10 @@ def write_batch(batch: Batch, out: Path, *, workers: int = 1) -> dict[str, objec
     """
     started, rendered = time.perf_counter(), 0
     if not is_finished(out, batch.recipe):
-        with writing(out, batch.recipe, keep_partial=True) as folder:
+        with writing(out, batch.recipe, resumable=_any) as folder:
             rendered = run_job(batch.job, folder, workers=workers)
             write_json(folder / DATASET, _dataset(batch))
-            (folder / SCENARIO).write_text(batch.scenario.toml(), encoding="utf-8")
+            write_whole(folder / SCENARIO, batch.scenario.toml().encode())
             _derive(batch, folder)
             tidy(folder)
     seconds = time.perf_counter() - started
@@ -151,9 +147,16 @@ def write_batch(batch: Batch, out: Path, *, workers: int = 1) -> dict[str, objec
     }
 
 
+def _any(folder: Path) -> bool:
+    """`run_job` keeps what is of use."""
+    del folder
+    return True
+
+
 def _derive(batch: Batch, folder: Path) -> None:
     """Exports and the preview, afresh: an interrupted run may have left half of them."""
-    shutil.rmtree(folder / EXPORTS, ignore_errors=True)
+    if (folder / EXPORTS).exists():
+        shutil.rmtree(folder / EXPORTS)
     (folder / PREVIEW).unlink(missing_ok=True)
     pictures = pictures_of([folder]) if batch.formats else []
     for fmt in batch.formats:
@@ -201,8 +204,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
     scenario = Scenario() if path is None else Scenario.load(path)
     named = None if path is None else str(path)
     if not request.any_drive:
-        manifest: dict[str, Any] = dict(read_manifest(scene_folder, "scene"))
-        made_from = manifest["inputs"].get("clip")
+        made_from = finished(scene_folder, "scene").inputs.get("clip")
         check_clip(scenario.clip, made_from, named or scenario.name)
     with phase("staging the scenario"):
         staging = resolve(scenario, clip, named, fielded=frozenset(scene.looks))
@@ -228,7 +230,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         **_versions(scene),
     }
     job = RenderJob(
-        load=partial(load_scene, scene_folder.absolute()),
+        load=partial(load_scene, scene_folder.absolute(), drive=request.drive),
         identity={"inputs": inputs, "config": config},
         stamp={"licence": clip.licence, "drive": clip.name, "inputs": inputs},
         shots=tuple(Shot(key=f"{i:06d}", time_us=int(images.time_us[i])) for i in numbers),

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from pathlib import Path
 from shutil import get_terminal_size
 
 import recon.commands
@@ -20,6 +21,7 @@ from render.command_line import Result, UsageError, parse
 from render.interruption import CODE, interruptible, say_interrupted
 from render.printing import as_json, as_text, log_to_stderr
 from scenes.errors import OtherlaneError
+from scenes.files import system_errors_typed
 from scenes.phases import phase, say
 
 VERBS: Mapping[str, Callable[..., Result]] = {
@@ -86,7 +88,25 @@ def _result_alone_on_stdout(verb: Callable[..., Result], name: str) -> Callable[
     @wraps(verb)
     def run(*args: object, **kwargs: object) -> Result:
         log_to_stderr()
-        with contextlib.redirect_stdout(sys.stderr), phase(f"otherlane {name}", lasting=False):
+        args = tuple(map(_at_home, args))
+        kwargs = {key: _at_home(value) for key, value in kwargs.items()}
+        with (
+            contextlib.redirect_stdout(sys.stderr),
+            phase(f"otherlane {name}", lasting=False),
+            system_errors_typed(f"otherlane {name}"),
+        ):
             return verb(*args, **kwargs)
 
     return run
+
+
+def _at_home(value: object) -> object:
+    """A path with the user's home in place of `~`, which no shell replaces in --out=~/x."""
+    if isinstance(value, tuple):
+        return tuple(map(_at_home, value))
+    if not isinstance(value, Path):
+        return value
+    try:
+        return value.expanduser()
+    except RuntimeError as error:
+        raise OtherlaneError(value, f"cannot be found ({error})", "the path in full") from error

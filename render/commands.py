@@ -23,6 +23,7 @@ def render(
     keep_rejected: bool = False,
     labels: tuple[str, ...] = (),
     any_drive: bool = False,
+    drive: Path | None = None,
 ) -> dict[str, object]:
     """Render a scene, edited by a scenario, as labelled images.
 
@@ -42,6 +43,7 @@ def render(
         keep_rejected: Export rejected frames as well.
         labels: Pixel labels to store, such as rgb instance semantic; all when left out.
         any_drive: Render a scenario that was made for another drive, too.
+        drive: Where the recording lies now, if it has moved since it was imported.
     """
     from scenes.phases import phase
 
@@ -61,6 +63,7 @@ def render(
         keep_rejected=keep_rejected,
         labels=labels,
         any_drive=any_drive,
+        drive=drive,
     )
     return render_folder(scene, out, request)
 
@@ -96,19 +99,22 @@ def export(
     return export_folders(folders, format, out, gate, keep_rejected=keep_rejected)
 
 
-def evaluate(scene: Path, /, out: Path | None = None) -> dict[str, object]:
+def evaluate(
+    scene: Path, /, out: Path | None = None, drive: Path | None = None
+) -> dict[str, object]:
     """Measure a scene on the frames it never saw and, where its drive has truth, off the path.
 
     Args:
         scene: Folder of the scene.
         out: Folder for pictures (photo, render, error) and scores; SCENE.evaluation when left out.
+        drive: Where the recording lies now, if it has moved since it was imported.
     """
     from scenes.phases import phase
 
     with phase(LOADING):
         from render.evaluation import evaluate_folder
 
-    return evaluate_folder(scene, out or scene.with_name(f"{scene.name}.evaluation"))
+    return evaluate_folder(scene, out or scene.with_name(f"{scene.name}.evaluation"), drive)
 
 
 def prove(

@@ -13,6 +13,8 @@ from render.report import write_report
 from render.verification import verify_folder
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
+from scenes.files import system_errors_typed, write_whole
+from scenes.folders import check_out
 from scenes.perturb_folder import perturb_clip
 from scenes.phases import heading, phase
 from scenes.worlds.sample import sample_path
@@ -40,11 +42,10 @@ def run_demo(out: Path, workers: int = 2) -> dict[str, object]:
     """
     clip_folder = sample_path()
     request = out / "lane_change.toml"
-    try:
+    check_out(out)
+    with system_errors_typed(out):
         out.mkdir(parents=True, exist_ok=True)
-        request.write_text(REQUEST, encoding="utf-8")
-    except OSError as error:
-        raise OtherlaneError(out, f"cannot be written ({error})", "another --out") from error
+        write_whole(request, REQUEST.encode())
     heading("1 of 5: reconstructing the sample drive")
     scene = reconstruct_clip(clip_folder, out / "scene", ReconstructRequest(recipe=RECIPE))
     heading("2 of 5: measuring how right it is")

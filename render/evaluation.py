@@ -1,34 +1,46 @@
 """From a scene's folder to a folder of scores and pictures: the verb `evaluate`."""
 
 from pathlib import Path
-
-import msgspec
+from typing import Any
 
 from recon.evaluate import evaluate_scene, result, without_nan, write_pictures
 from recon.progress import last_seconds
 from recon.scene import Scene, load_scene
 from render.truth import by_shift, has_truth, score_off_path
-from scenes.folders import LOG, Recipe, folder_hash, is_finished, write_json, writing
+from scenes.clip_files import read_clip
+from scenes.files import write_json
+from scenes.folders import check_out, is_finished, writing
+from scenes.manifests import LOG, Recipe, finished, folder_hash
 from scenes.phases import phase
 
 SCORES = "scores.json"
 
 
-def evaluate_folder(folder: Path, out: Path) -> dict[str, object]:
+def evaluate_folder(folder: Path, out: Path, drive: Path | None = None) -> dict[str, object]:
     """Score a scene on its held-out pictures and, where its drive has truth, off the path.
 
     Writes scores.json and a picture for each view: photo (or truth), render, error.
 
+    Args:
+        folder: Of the scene.
+        out: For scores and pictures.
+        drive: Where the recording lies now, if it has moved.
+
     Raises:
-        OtherlaneError: Not a scene, nothing was held out, or a picture cannot be read.
+        OtherlaneError: Not a scene, nothing was held out, or a picture cannot be read or was
+            replaced since it was imported.
     """
-    made_from = Recipe(kind="evaluation", inputs={"scene": folder_hash(folder, "scene")}, config={})
+    check_out(out, "evaluation")
+    held = finished(folder, "scene")
+    read_clip(held, drive).check_contents()
+    inputs = {"scene": folder_hash(folder, "scene")}
+    made_from = Recipe(kind="evaluation", inputs=inputs, config={})
     if not is_finished(out, made_from):
         with phase("opening the scene"):
-            scene = load_scene(folder)
+            scene = load_scene(folder, drive=drive)
         with writing(out, made_from) as partial:
             write_json(partial / SCORES, _scored(scene, partial))
-    scores = msgspec.json.decode((out / SCORES).read_bytes())
+    scores = finished(out, "evaluation").parsed(SCORES, dict[str, Any])
     return {**scores, "train_seconds": last_seconds(folder / LOG), "out": str(out)}
 
 

@@ -7,7 +7,8 @@ from render.exporters import export, find_exporter, pictures_of
 from render.labels.gate import LabelGate
 from render.labels.gating import is_ignored, is_labelled
 from scenes.errors import OtherlaneError
-from scenes.folders import Recipe, folder_hash, is_finished, writing
+from scenes.folders import check_out, is_finished, writing
+from scenes.manifests import Recipe, finished, folder_hash
 from scenes.phases import phase
 
 
@@ -18,6 +19,10 @@ def export_folders(
     find_exporter(fmt)  # before any folder is read
     if not folders:
         raise OtherlaneError("export", "names no folder of frames", "folders that render made")
+    check_out(out, "export")
+    with phase("comparing files with their hashes"):
+        for folder in folders:
+            finished(folder, "frames").check()
     inputs = {f"frames {i}": folder_hash(x, "frames") for i, x in enumerate(folders)}
     config = {"format": fmt, "gate": gate.config(), "keep_rejected": keep_rejected}
     recipe = Recipe(kind="export", inputs=inputs, config=config)

@@ -13,7 +13,6 @@ imageio do, are colours; Pillow returns the ids, and so does `read_pixels`.
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from render.labels.palettes import palettes
 from render.labels.table import PIXEL_LABELS, PIXEL_NAMES
 from scenes.camera import Camera
 from scenes.errors import OtherlaneError
+from scenes.files import write_whole
 from scenes.images import MAX_PIXELS
 
 FRAMES, RECORDS, DATASET = "frames", "labels.jsonl", "dataset.json"
@@ -92,19 +92,11 @@ def _palette_png(ids: UInt8[np.ndarray, "h w"], palette: bytes) -> bytes:
     return file.getvalue()
 
 
-def write_atomically(path: Path, content: bytes, aside: Path) -> None:
-    """Write through a file in the folder `aside` (same disk), so that `path` is whole or absent."""
-    temporary = aside / f"{path.name}.{os.getpid()}"
-    temporary.write_bytes(content)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(temporary, path)
-
-
 def write_records(folder: Path, records: Sequence[Mapping[str, Json]]) -> None:
     """Write `labels.jsonl`, by increasing key."""
     ordered = sorted(records, key=lambda record: record["key"])
     lines = [json.dumps(record, sort_keys=True, allow_nan=False) + "\n" for record in ordered]
-    (folder / RECORDS).write_text("".join(lines), encoding="utf-8")
+    write_whole(folder / RECORDS, "".join(lines).encode())
 
 
 def read_records(folder: Path) -> list[dict[str, Json]]:

@@ -1,5 +1,6 @@
 """A video of a folder of frames: what was recorded, what was rendered, its labels, its depth."""
 
+import io
 import logging
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -14,6 +15,7 @@ from render.labels.object_labels import REJECT
 from render.panels import grid, panels
 from scenes.clip import Clip
 from scenes.errors import DriveError
+from scenes.files import write_whole
 from scenes.geometry import invert
 
 Json = Any
@@ -95,7 +97,9 @@ def write_video(out: Path, pictures: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Pa
     """An .mp4 (H.264, yuv420p) of pictures of one size, even sides; the same bytes each time."""
     import av
 
-    with av.open(str(out), "w", options={"fflags": "bitexact"}) as video:
+    # In memory: the library says nothing of a disk that is full when it writes by itself.
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4", options={"fflags": "bitexact"}) as video:
         track = None
         for picture in pictures:
             if track is None:
@@ -113,4 +117,5 @@ def write_video(out: Path, pictures: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Pa
         if track is None:
             raise ValueError("a video needs at least one picture")
         video.mux(track.encode())
+    write_whole(out, file.getvalue())
     return out

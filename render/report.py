@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scenes.files import write_whole
 from scenes.short import short_repr
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Report:
 
 def write_report(report: Report, out: Path) -> Path:
     """Write the report as one HTML file."""
-    out.write_text(report_html(report), encoding="utf-8")
+    write_whole(out, report_html(report).encode())
     return out
 
 

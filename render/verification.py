@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from render.frames import read_pixels, read_records, stored_labels
 from render.label_laws import LAWS, gated, shapes
 from render.labels.gate import LabelGate
 from scenes.errors import OtherlaneError
-from scenes.folders import MANIFEST, damaged_files, read_manifest, stray_files
+from scenes.manifests import Finished, finished
 from scenes.phases import counted, phase
 
 Json = Any
@@ -33,30 +31,26 @@ class Problem:
 
 def verify_folder(folder: Path) -> dict[str, object]:
     """See `render.commands.verify`."""
-    manifest = read_manifest(folder, _kind(folder))
+    held = finished(folder)
     with phase("comparing files with their hashes"):
-        damaged = damaged_files(folder, manifest)
+        damaged = held.damaged()
     problems = [
         Problem(where=name, wrong="is missing, or not what was written") for name in damaged
     ]
-    problems += [
-        Problem(where=name, wrong="was added afterwards") for name in stray_files(folder, manifest)
-    ]
-    files = manifest["files"]
-    assert isinstance(files, dict)
+    problems += [Problem(where=name, wrong="was added afterwards") for name in held.strays()]
     frames, unchecked = None, list[str]()
-    if manifest["kind"] == "frames" and not problems:
+    if held.kind == "frames" and not problems:
         records = read_records(folder)
         frames = len(records)
-        gate, held = _gate(manifest), stored_labels(folder)
+        gate, stored = _gate(held), stored_labels(folder)
         for record in counted(records, "checking labels", len(records), "frames"):
             problems += frame_problems(folder, record, gate)
-        unchecked = [f"{law} (needs {' and '.join(lacks)})" for law, lacks in _unchecked(held)]
+        unchecked = [f"{law} (needs {' and '.join(lacks)})" for law, lacks in _unchecked(stored)]
     return {
         "ok": not problems,
         "folder": str(folder),
-        "kind": manifest["kind"],
-        "files": len(files),
+        "kind": held.kind,
+        "files": len(held.files),
         "frames": frames,
         "problems_found": len(problems),
         "problems": problems[:MAX_NAMED],
@@ -64,24 +58,9 @@ def verify_folder(folder: Path) -> dict[str, object]:
     }
 
 
-def _kind(folder: Path) -> str:
-    """What a folder's manifest says it holds; `read_manifest` then checks the rest."""
-    try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
-        if not (folder / MANIFEST).is_file():
-            fix = "what import, reconstruct, extract-actor, perturb, render or export made"
-            raise OtherlaneError(folder, f"has no {MANIFEST}", fix) from error
-        raise OtherlaneError(folder / MANIFEST, f"is damaged ({error})", "make it again") from error
-    kind = manifest.get("kind") if isinstance(manifest, dict) else None
-    if not isinstance(kind, str):
-        raise OtherlaneError(folder / MANIFEST, "does not say what it holds", "make it again")
-    return kind
-
-
-def _gate(manifest: Mapping[str, Json]) -> LabelGate | None:
+def _gate(held: Finished) -> LabelGate | None:
     """What labels had to show, as far as the manifest says."""
-    said = manifest["config"].get("gate")
+    said = held.config.get("gate")
     return None if said is None else LabelGate(**said)
 
 

@@ -7,6 +7,7 @@ folder of one of their own (`otherlane extract-actor` writes them).
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,8 +19,9 @@ from jaxtyping import Float64
 
 from scenes.errors import OtherlaneError
 from scenes.fields import Within, check, check_keys, place, rules
-from scenes.folders import sha256
+from scenes.files import read_own, sha256
 from scenes.infeasible import InfeasibleError
+from scenes.manifests import MANIFEST, finished
 from scenes.semantics import ACTOR_KINDS, Semantic
 
 ASSET_FILE, LOOK_FILE = "asset.json", "field.safetensors"
@@ -36,6 +38,7 @@ LIBRARY = MappingProxyType(
     }
 )
 """Name of each packaged asset -> what it is."""
+AGAIN = "extract the actor again"
 LIBRARY_SEED = 0
 """Packaged assets are `scenes.worlds.procedural.procedural(kind, LIBRARY_SEED)`."""
 
@@ -112,8 +115,7 @@ def find_asset(name: str) -> Asset:
         return library()[name]
     if (Path(name) / ASSET_FILE).is_file():
         if not (Path(name) / LOOK_FILE).is_file():
-            fix = "extract the actor again"
-            raise OtherlaneError(Path(name), f"has no {LOOK_FILE}", fix)
+            raise OtherlaneError(Path(name), f"has no {LOOK_FILE}", AGAIN)
         return load_asset(Path(name))
     known = ", ".join(LIBRARY)
     fix = f"one of {known}; or the folder of an asset, with its {ASSET_FILE}"
@@ -129,6 +131,17 @@ def asset_hash(name: str) -> str | None:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def read_asset_file(folder: Path, name: str) -> bytes:
+    """The bytes of a file of an asset; packaged ones have no manifest.
+
+    Raises:
+        OtherlaneError: It is missing, or not what was written.
+    """
+    if os.path.lexists(folder / MANIFEST):
+        return finished(folder, "asset").read(name)
+    return read_own(folder / name, AGAIN)
+
+
 def load_asset(folder: Path) -> Asset:
     """Read the description of an asset.
 
@@ -136,13 +149,13 @@ def load_asset(folder: Path) -> Asset:
         OtherlaneError: It is missing or damaged; names the file, the key and what belongs there.
     """
     path, file = folder / ASSET_FILE, str(folder / ASSET_FILE)
-    try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.is_file():
         fix = "the folder of an asset, or `otherlane extract-actor` to make one"
-        raise OtherlaneError(folder, f"has no {ASSET_FILE}", fix) from error
-    except (OSError, ValueError) as error:
-        raise OtherlaneError(path, f"is damaged ({error})", "extract the actor again") from error
+        raise OtherlaneError(folder, f"has no {ASSET_FILE}", fix)
+    try:
+        held = json.loads(read_asset_file(folder, ASSET_FILE))
+    except (ValueError, RecursionError) as error:
+        raise OtherlaneError(path, f"is damaged ({error})", AGAIN) from error
     known = ["name", "kind", "size_m", "faces_seen", "synthetic", "licence"]
     table = check_keys(held, known, known, file)
     plain: dict[str, Any] = {

@@ -6,8 +6,9 @@ drive says so, else on the ground under the camera. A clip refers to its picture
 never holds pixels, so opening and pickling it is cheap.
 """
 
+import io
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -16,6 +17,7 @@ from jaxtyping import Float32, Float64, Int32, Int64, UInt8
 
 from scenes.actor import Actor
 from scenes.camera import Camera
+from scenes.contents import check_contents, read_content
 from scenes.errors import DriveError
 from scenes.geometry import rigid_problem
 from scenes.images import read_image
@@ -46,12 +48,17 @@ class ImageStream:
     """Exposure of each picture relative to the others, positive; all 1 where unknown."""
     unlabelled: Unlabelled | None = None
     """Where the drive left road users unlabelled; None where it does not say."""
+    contents: tuple[str, ...] = ()
+    """What each file held when the clip was saved (`scenes.contents`), empty where it was not
+    there; nothing before that."""
 
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if not len(self.time_us) == len(self.files) == len(self.exposure) > 0:
             raise ValueError(f"camera {self.name}: times, files and exposures differ in number")
+        if len(self.contents) not in (0, len(self.files)):
+            raise ValueError(f"camera {self.name}: files and contents differ in number")
         if np.any(np.diff(self.time_us) <= 0):
             raise ValueError(f"camera {self.name}: time_us must increase")
         if problem := rigid_problem(self.ego_from_camera[None]):
@@ -69,9 +76,10 @@ class ImageStream:
         """One picture, sRGB.
 
         Raises:
-            DriveError: It is missing, damaged, or not of the camera's size.
+            DriveError: It is missing, replaced, damaged, or not of the camera's size.
         """
-        image = read_image(self.files[index])
+        data = read_content(self.files[index], self.contents[index] if self.contents else None)
+        image = read_image(self.files[index], data)
         if image.shape[:2] != (self.camera.height, self.camera.width):
             size = f"{image.shape[1]}x{image.shape[0]}"
             wanted = f"{self.camera.width}x{self.camera.height}"
@@ -95,12 +103,17 @@ class LidarStream:
     """Start of each sweep [µs], increasing."""
     files: tuple[Path, ...]
     """One .npz for each sweep, with xyz_m, offset_us and intensity (see `Sweep`)."""
+    contents: tuple[str, ...] = ()
+    """What each file held when the clip was saved (`scenes.contents`), empty where it was not
+    there; nothing before that."""
 
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if not len(self.time_us) == len(self.files) > 0:
             raise ValueError(f"lidar {self.name}: times and files differ in number")
+        if len(self.contents) not in (0, len(self.files)):
+            raise ValueError(f"lidar {self.name}: files and contents differ in number")
         if np.any(np.diff(self.time_us) <= 0):
             raise ValueError(f"lidar {self.name}: time_us must increase")
         if problem := rigid_problem(self.ego_from_lidar[None]):
@@ -109,27 +122,25 @@ class LidarStream:
     def __len__(self) -> int:
         return len(self.files)
 
+    def chosen(self, kept: Int64[np.ndarray, "m"]) -> "LidarStream":
+        """Some of the sweeps, in order."""
+        return replace(
+            self, time_us=self.time_us[kept], files=tuple(self.files[i] for i in kept),
+            contents=tuple(self.contents[i] for i in kept if self.contents),
+        )  # fmt: skip
+
     def read(self, index: int) -> Sweep:
         """One sweep.
 
         Raises:
-            DriveError: It is missing or damaged.
+            DriveError: It is missing, replaced or damaged.
         """
         path = self.files[index]
+        data = read_content(path, self.contents[index] if self.contents else None)
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 return Sweep(**{key: arrays[key] for key in ("xyz_m", "offset_us", "intensity")})
-        except FileNotFoundError as error:
-            raise DriveError(path, "does not exist", "import the drive again") from error
-        except (
-            OSError,
-            KeyError,
-            ValueError,
-            TypeError,
-            EOFError,
-            BadZipFile,
-            zlib.error,
-        ) as error:
+        except DAMAGE as error:
             raise DriveError(path, f"is damaged ({error})", "import the drive again") from error
 
 
@@ -189,6 +200,9 @@ class Clip:
     where they are not known, or the sun was down."""
     notes: tuple[str, ...] = field(default=())
     """What a user of the clip should know: what was assumed, what is missing."""
+    drive: Path | None = None
+    """Folder of the recording, in which the files lie; the nearest that holds them all where None.
+    Where it is on this machine is no part of what the clip is."""
 
     __repr__ = short_repr
 
@@ -215,31 +229,67 @@ class Clip:
 
         if not isinstance(other, Clip):
             return False
-        (header, arrays), (theirs, their_arrays) = pack(self), pack(other)
-        same = arrays.keys() == their_arrays.keys() and header == theirs
+        mine, theirs = (self, other)
+        if not (self._known_contents and other._known_contents):  # one was not saved yet
+            mine, theirs = self._without_contents(), other._without_contents()
+        (header, arrays), (their_header, their_arrays) = pack(mine), pack(theirs)
+        same = arrays.keys() == their_arrays.keys() and header == their_header
         return same and all(
             np.array_equal(values, their_arrays[key], equal_nan=values.dtype.kind == "f")
             for key, values in arrays.items()
         )
+
+    @property
+    def _known_contents(self) -> bool:
+        return all(stream.contents for stream in (*self.cameras, *self.lidars))
+
+    def _without_contents(self) -> "Clip":
+        cameras = tuple(replace(stream, contents=()) for stream in self.cameras)
+        lidars = tuple(replace(stream, contents=()) for stream in self.lidars)
+        return replace(self, cameras=cameras, lidars=lidars)
 
     def world_from_camera(self, stream: int, time_us: int) -> Float64[np.ndarray, "4 4"]:
         """Pose of a camera at any time of the drive [m]."""
         ego = self.ego.at(np.array([time_us]))[0]
         return ego @ self.cameras[stream].ego_from_camera
 
+    def check_contents(self, *, absent: bool = False) -> None:
+        """Whether pictures and sweeps hold what they held when the clip was saved.
+
+        Those that have not changed since they were last looked at are not read.
+
+        Args:
+            absent: Whether files may be missing.
+
+        Raises:
+            DriveError: One is missing, or was replaced.
+        """
+        streams = [stream for stream in (*self.cameras, *self.lidars) if stream.contents]
+        files = [path for stream in streams for path in stream.files]
+        contents = [content for stream in streams for content in stream.contents]
+        check_contents(files, contents, absent=absent)
+
     def save(self, folder: Path) -> Path:
-        """Write the clip as a folder, atomically; pictures stay where they are."""
+        """Write the clip as a folder, atomically; pictures stay where they are.
+
+        Raises:
+            OtherlaneError: `folder` holds something else, a file is missing, or the system refuses.
+        """
         from scenes.clip_files import save_clip
 
         return save_clip(self, folder)
 
     @staticmethod
-    def load(folder: Path) -> "Clip":
+    def load(folder: Path, drive: Path | None = None) -> "Clip":
         """Open a saved clip; reads no pixels.
+
+        Args:
+            folder: Of the clip.
+            drive: Where the recording lies now, if it has moved.
 
         Raises:
             OtherlaneError: It is not a clip, or damaged; the file and field are named.
         """
         from scenes.clip_files import load_clip
 
-        return load_clip(folder)
+        return load_clip(folder, drive)

@@ -23,10 +23,12 @@ def import_(
             of where the car heads at first, and above the horizon. Importers know it where the
             recording says it.
     """
+    from scenes.folders import check_out
     from scenes.importers import import_clip
     from scenes.phases import phase
     from scenes.sun import sun_direction
 
+    check_out(out, "clip")
     with phase("reading the recording"):
         clip = import_clip(fmt, drive, sequence)
     if sun is not None:
@@ -56,6 +58,7 @@ def perturb(
     seed: int | None = None,
     workers: int = 1,
     scene: Path | None = None,
+    drive: Path | None = None,
 ) -> dict[str, object]:
     """Draw concrete scenarios from a request, near-collisions among them.
 
@@ -68,7 +71,8 @@ def perturb(
         seed: Random seed; the request's own when left out.
         workers: Processes that draw them; the files are the same for any number.
         scene: Folder of the scene that will be rendered; parked vehicles with fields may be edited.
+        drive: Where the recording lies now, if it has moved since it was imported.
     """
     from scenes.perturb_folder import perturb_clip
 
-    return perturb_clip(clip, request, out, count, seed, workers, scene)
+    return perturb_clip(clip, request, out, count, seed, workers, scene, drive)

@@ -1,149 +1,147 @@
-"""Folders that are either whole or not there, with a manifest that says what made them.
+"""Folders that are either whole or not there.
 
-Every verb writes one folder. It is written aside and renamed, so a folder that exists is whole.
-The manifest holds the inputs' hashes and the resolved configuration, never a time or a path, so
-that equal work gives equal bytes.
+Every verb writes one folder. Work lies aside, in a folder that only one process may hold, until it
+is whole: `.NAME.partial` beside a place that is free, which is then renamed, or `.partial` inside
+a folder that is there and empty, such as a mounted volume, whose manifest then comes last.
 """
 
-import hashlib
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from scenes.errors import OtherlaneError
+from scenes.files import (
+    Json,
+    is_plain,
+    json_bytes,
+    remove_asides,
+    sha256,
+    system_errors_typed,
+    write_json,
+    write_signed,
+)
+from scenes.manifests import (
+    BESIDE,
+    LOG,
+    MANIFEST,
+    SCHEMA,
+    Recipe,
+    finished,
+    one,
+    package_version,
+)
 
-SCHEMA = 1
-"""Version of the manifest's layout; a folder with another one is refused."""
-MANIFEST = "manifest.json"
-LOG = "log.jsonl"
-"""What happened and when: lies beside the manifest and is not part of it."""
-
-Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Recipe:
-    """What a folder is made from; equal recipes make equal folders."""
-
-    kind: str
-    """What the folder holds: clip, scene, scenarios, frames, ..."""
-    inputs: Mapping[str, str]
-    """Name of each input, and the hash of its content."""
-    config: Mapping[str, object]
-    """The resolved configuration (JSON values)."""
-
-
-def package_version() -> str:
-    """Version of otherlane, or "source" when it runs uninstalled."""
-    try:
-        return version("otherlane")
-    except PackageNotFoundError:
-        return "source"
+OWNER = ".owner.json"
+"""In a partial folder: which process works there, and since when."""
+INSIDE = ".partial"
+ELSEWHERE = "another --out"
 
 
-def sha256(path: Path) -> str:
-    """Hash of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def check_out(out: Path, kind: str | None = None) -> None:
+    """Whether a folder can be made, before the first second of work.
 
-
-def folder_hash(folder: Path, kind: str) -> str:
-    """Hash of a finished folder: of its manifest, which holds the hash of every file.
+    Args:
+        out: Where it is to be.
+        kind: What it will hold; where None, it is one that work of many kinds goes on in.
 
     Raises:
-        OtherlaneError: It is not a finished folder of that kind.
+        OtherlaneError: It is a file, holds something else, cannot be written, or another process
+            makes it.
     """
-    read_manifest(folder, kind)
-    return sha256(folder / MANIFEST)
+    real = _real(out)
+    with system_errors_typed(out):
+        if os.path.lexists(real) and not real.is_dir():
+            raise OtherlaneError(out, "is no folder", f"{ELSEWHERE}, or remove it")
+        if kind is not None and real.is_dir() and not _is_ours(real):
+            if not (real / MANIFEST).is_file():
+                wrong = f"exists and is not {one(kind)} (no {MANIFEST})"
+                raise OtherlaneError(out, wrong, f"{ELSEWHERE}, or remove it")
+            return  # which one it is, `is_finished` knows
+        above = real
+        while not os.path.lexists(above):
+            above = above.parent
+        if not above.is_dir():
+            raise OtherlaneError(out, f"cannot be made: {above} is no folder", ELSEWHERE)
+        if not os.access(above, os.W_OK | os.X_OK):
+            wrong = f"cannot be written ({above} is read-only for you)"
+            raise OtherlaneError(out, wrong, f"{ELSEWHERE}, or other permissions")
+        longest = os.pathconf(above, "PC_NAME_MAX")
+        name = partial_folder(out).name
+        if len(os.fsencode(name)) > longest:
+            wrong = f"cannot be made: {name!r} is longer than {longest} bytes"
+            raise OtherlaneError(out, wrong, "a shorter name")
+    _refuse_busy(out)
 
 
-def read_manifest(folder: Path, kind: str) -> dict[str, Json]:
-    """The manifest of a finished folder of that kind.
-
-    Raises:
-        OtherlaneError: There is none, it is damaged, or the folder holds something else.
-    """
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise OtherlaneError(
-            folder, f"is not a finished {_named(kind)} (no {MANIFEST})", _remedy(kind)
-        )
+def _real(out: Path) -> Path:
+    """Where `out` leads: links are followed, be they dangling."""
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise OtherlaneError(path, f"is damaged ({error})", _remedy(kind)) from error
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise OtherlaneError(path, f"is not of schema {SCHEMA}", "make it again with this version")
-    if manifest.get("kind") != kind:
-        held, wanted = _one(manifest.get("kind")), _one(kind)
-        raise OtherlaneError(folder, f"holds {held}, not {wanted}", _remedy(kind))
-    return manifest
+        return out.resolve()
+    except (OSError, RuntimeError) as error:
+        raise OtherlaneError(out, f"leads nowhere ({error})", ELSEWHERE) from error
 
 
-def _one(kind: object) -> str:
-    words = _named(kind)
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is empty, or holds our own unfinished work and nothing else."""
+    names = _names(folder)
+    if not names:
+        return True
+    return INSIDE in names and MANIFEST not in names and names - {INSIDE} <= _told(folder / INSIDE)
 
 
-def _named(kind: object) -> str:
-    return "folder of frames" if kind == "frames" else str(kind)
+def _told(partial: Path) -> set[str]:
+    """What a partial folder's manifest, if it has one already, says will lie in the folder."""
+    try:
+        files = finished(partial).files
+    except OtherlaneError:
+        return set()
+    return {Path(name).parts[0] for name in files} | {*BESIDE}
 
 
-def _remedy(kind: str) -> str:
-    verb = {
-        "clip": "import",
-        "scene": "reconstruct",
-        "asset": "extract-actor",
-        "scenarios": "perturb",
-        "frames": "render",
-    }
-    return f"otherlane {verb.get(kind, kind)} ... to make one"
+def partial_folder(out: Path) -> Path:
+    """Where work in progress for `out` lies: on the same disk, so that renaming is atomic."""
+    real = _real(out)
+    beside = real.parent / f".{real.name}.partial"
+    inside = real.is_dir() and not (beside.is_dir() and not (real / INSIDE).exists())
+    return real / INSIDE if inside or os.path.ismount(real) else beside
 
 
 def is_finished(out: Path, recipe: Recipe) -> bool:
     """Whether `out` is already this very work.
 
     Raises:
-        OtherlaneError: `out` exists but holds something else; the first difference is named.
+        OtherlaneError: `out` holds something else (the first difference is named), cannot be made,
+            or is being made by another process.
     """
-    if not out.exists():
+    real = _real(out)
+    if not (real / MANIFEST).is_file():
+        check_out(out, recipe.kind)
         return False
-    if out.is_dir() and not any(out.iterdir()):
-        return False
-    if not (out / MANIFEST).is_file():
-        what = f"exists and is not {_one(recipe.kind)} (no {MANIFEST})"
-        raise OtherlaneError(out, what, "another --out, or remove it")
     try:
-        manifest = read_manifest(out, recipe.kind)
+        held = finished(real, recipe.kind)
     except OtherlaneError as error:
-        raise OtherlaneError(error.where, error.wrong, "another --out, or remove it") from error
+        raise OtherlaneError(out, error.wrong, f"{ELSEWHERE}, or remove it") from error
     for part in ("inputs", "config"):
-        was, now = manifest.get(part), _plain(getattr(recipe, part))
+        was, now = getattr(held, part), _plain(getattr(recipe, part))
         assert isinstance(now, dict)
         if was == now:
             continue
-        was = was if isinstance(was, dict) else {}
-        name = next((key for key in [*now, *was] if was.get(key) != now.get(key)), part)
+        name = next(key for key in [*now, *was] if was.get(key) != now.get(key))
         raise OtherlaneError(
             out,
             f"was made with another {name} ({was.get(name)!r}, now {now.get(name)!r})",
-            "another --out, or remove this folder",
+            f"{ELSEWHERE}, or remove this folder",
         )
     return True
 
 
 def _plain(value: object) -> Json:
-    return json.loads(json.dumps(value, sort_keys=True))
-
-
-def partial_folder(out: Path) -> Path:
-    """Where work in progress for `out` lives, beside it (same disk, so renaming is atomic)."""
-    return out.parent / f".{out.name}.partial"
+    return json.loads(json_bytes(value))
 
 
 @contextmanager
@@ -151,36 +149,145 @@ def writing(
     out: Path,
     recipe: Recipe,
     *,
-    keep_partial: bool = False,
+    resumable: Callable[[Path], bool] | None = None,
     about: Mapping[str, object] | None = None,
     unlisted: tuple[str, ...] = (),
 ) -> Iterator[Path]:
     """A folder to fill; on a clean exit it gets its manifest and becomes `out`.
 
-    On an error it is removed, unless `keep_partial` (for work that can be resumed). `about` is
-    read at the end: what else the manifest should say. Files named in `unlisted` are not part
-    of the result; the caller removes them.
+    Args:
+        out: Where the folder is to be.
+        recipe: What it is made from.
+        resumable: Says of what an earlier run left whether one can go on with it; it is removed
+            where not. What is written then stays when this run fails. Where None, it does not.
+        about: Read at the end: what else the manifest should say.
+        unlisted: Files that are not part of the result; the caller removes them.
+
+    Raises:
+        OtherlaneError: The system refuses to write, or another process works on it.
     """
-    partial = partial_folder(out)
-    if partial.exists() and not keep_partial:
-        shutil.rmtree(partial)
-    try:
+    with system_errors_typed(out), _claimed(out) as partial:
+        if resumable is None or not (_is_empty(partial) or resumable(partial)):
+            clear(partial)
+        remove_asides(partial)
+        try:
+            yield partial
+            _finish(partial, _real(out), recipe, about or {}, {LOG, *unlisted})
+        except BaseException:
+            if resumable is None:
+                shutil.rmtree(partial, ignore_errors=True)  # the first error is the one to tell
+            raise
+
+
+@contextmanager
+def _claimed(out: Path) -> Iterator[Path]:
+    """The partial folder, held by this process alone until the end, however that comes."""
+    while True:
+        partial = partial_folder(out)
         partial.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise OtherlaneError(out, f"cannot be written ({error})", "another --out") from error
+        handle = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if not _locked(handle):
+                raise _busy(out, partial)
+            if not _is_same(partial, handle):
+                continue  # another process finished meanwhile, and renamed it
+            if (_real(out) / MANIFEST).is_file():
+                wrong = "was made by another process meanwhile"
+                raise OtherlaneError(out, wrong, "the same command again, which then sees it")
+            _gather(partial)
+            owner = {"process": os.getpid(), "since": datetime.now().isoformat(" ", "seconds")}
+            write_json(partial / OWNER, owner)
+            yield partial
+            return
+        finally:
+            _let_go(partial, handle)
+
+
+def _let_go(partial: Path, handle: int) -> None:
+    """Unlock; an empty folder is no work that somebody could go on with."""
+    with suppress(OSError):
+        if _locked(handle) and _is_same(partial, handle):
+            (partial / OWNER).unlink(missing_ok=True)
+            partial.rmdir()
+    os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Lock an open folder; where the file system knows no locks, nobody is kept out."""
     try:
-        yield partial
-        _finish(partial, out, recipe, about or {}, {LOG, *unlisted})
-    except BaseException:
-        if not keep_partial:
-            shutil.rmtree(partial, ignore_errors=True)
-        raise
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _is_same(folder: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(folder.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+def _refuse_busy(out: Path) -> None:
+    """Refuse a folder that another process is making."""
+    partial = partial_folder(out)
+    try:
+        handle = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    try:
+        if not _locked(handle):
+            raise _busy(out, partial)
+    finally:
+        os.close(handle)
+
+
+def _busy(out: Path, partial: Path) -> OtherlaneError:
+    who = "another process"
+    with suppress(OSError, ValueError, KeyError, TypeError):  # it may just be writing that
+        said = json.loads((partial / OWNER).read_bytes())
+        who = f"process {said['process']} since {said['since']}"
+    fix = "wait until it is done, or end that process; or another --out"
+    return OtherlaneError(out, f"is being made by {who}", fix)
+
+
+def _gather(partial: Path) -> None:
+    """Take back what a run that was killed had already moved out of the partial folder."""
+    (partial / OWNER).unlink(missing_ok=True)
+    if partial.name != INSIDE:
+        return
+    for name in _told(partial) - {MANIFEST}:
+        moved = partial.parent / name
+        if os.path.lexists(moved) and not os.path.lexists(partial / name):
+            os.replace(moved, partial / name)
+
+
+def _is_empty(partial: Path) -> bool:
+    return _names(partial) <= {OWNER}
+
+
+def clear(partial: Path) -> None:
+    """Remove everything in a partial folder but the sign of who works there."""
+    for path in partial.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != OWNER:
+            path.unlink()
 
 
 def _finish(
     partial: Path, out: Path, recipe: Recipe, about: Mapping[str, object], unlisted: set[str]
 ) -> None:
-    files = sorted(p for p in partial.rglob("*") if p.is_file() and p.name not in unlisted)
+    """Write the manifest and give the folder its name."""
+    remove_asides(partial)
+    for name in (MANIFEST, OWNER):  # a run that was killed here has left its manifest
+        (partial / name).unlink(missing_ok=True)
+    _prune(partial)
+    left_out = {*BESIDE, *unlisted}
+    found = ((path.relative_to(partial).as_posix(), path) for path in sorted(partial.rglob("*")))
+    files = {name: path for name, path in found if is_plain(path) and name not in left_out}
     manifest = {
         "schema": SCHEMA,
         "kind": recipe.kind,
@@ -188,33 +295,25 @@ def _finish(
         "inputs": _plain(recipe.inputs),
         "config": _plain(recipe.config),
         "about": _plain(about),
-        "files": {path.relative_to(partial).as_posix(): sha256(path) for path in files},
+        "files": {name: sha256(path) for name, path in files.items()},
     }
-    write_json(partial / MANIFEST, manifest)
-    if out.is_dir():  # empty, or is_finished would have spoken
-        out.rmdir()
-    os.replace(partial, out)
+    write_signed(partial / MANIFEST, manifest)
+    if partial.name != INSIDE:
+        with suppress(FileNotFoundError):  # there and empty, or is_finished would have spoken
+            out.rmdir()
+        os.replace(partial, out)
+        return
+    for name in [*sorted(_names(partial) - {MANIFEST}), MANIFEST]:
+        os.replace(partial / name, out / name)
+    partial.rmdir()
 
 
-def write_json(path: Path, value: object) -> None:
-    """JSON that is the same bytes for equal values."""
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+def _prune(folder: Path) -> None:
+    """Remove folders that hold no file: none may be in a finished folder that it does not list."""
+    for root, _, _ in os.walk(folder, topdown=False):
+        if Path(root) != folder and not _names(Path(root)):
+            Path(root).rmdir()
 
 
-def stray_files(folder: Path, manifest: Mapping[str, Json]) -> list[str]:
-    """Files that nobody wrote with the folder: a reader that lists it would take them for data."""
-    files = manifest["files"]
-    assert isinstance(files, dict)
-    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(set(found) - {*files, MANIFEST, LOG})
-
-
-def damaged_files(folder: Path, manifest: Mapping[str, Json]) -> list[str]:
-    """Files whose bytes are not those that were written, or that are missing."""
-    files = manifest["files"]
-    assert isinstance(files, dict)
-    whole = {
-        name: (folder / name).is_file() and sha256(folder / name) == digest
-        for name, digest in files.items()
-    }
-    return [name for name, good in whole.items() if not good]
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}

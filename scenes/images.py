@@ -4,6 +4,7 @@ Decoders are attacked through dimensions and truncation, so the header is read f
 picture larger than `MAX_PIXELS` is refused without decoding it.
 """
 
+import io
 import os
 from pathlib import Path
 
@@ -24,8 +25,12 @@ TAIL_BYTES = 4096
 """A whole JPEG's end mark is in its last bytes; some cameras pad the file behind it."""
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(path: Path, data: bytes | None = None) -> tuple[int, int]:
     """Width and height [px] from the header; nothing is decoded.
+
+    Args:
+        path: The file.
+        data: What it holds, where that has been read already.
 
     Raises:
         DriveError: No such file, not a picture, of an unknown kind, or too large.
@@ -38,7 +43,8 @@ def image_size(path: Path) -> tuple[int, int]:
         with warnings.catch_warnings():
             # Pillow only warns of pictures that are a little too large; below they are refused.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
+            source = path if data is None else io.BytesIO(data)
+            with Image.open(source, formats=FORMATS) as image:
                 size, mode = image.size, image.mode
     except FileNotFoundError as error:
         raise DriveError(path, "does not exist", "import the drive again, or restore it") from error
@@ -81,17 +87,21 @@ def check_whole(path: Path) -> None:
         raise DriveError(path, "is cut short (its end is missing)", "copy it again")
 
 
-def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+def read_image(path: Path, data: bytes | None = None) -> UInt8[np.ndarray, "h w 3"]:
     """The picture as sRGB; a grey one has three equal channels.
+
+    Args:
+        path: The file.
+        data: What it holds, where that has been read already.
 
     Raises:
         DriveError: As `image_size`, or the file is cut short.
     """
     from PIL import Image
 
-    image_size(path)
+    image_size(path, data)
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path if data is None else io.BytesIO(data), formats=FORMATS) as image:
             return np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:
         raise DriveError(path, f"is cut short or damaged ({error})", "copy it again") from error

@@ -5,7 +5,6 @@ and `scenario.xosc` (OpenSCENARIO). `summary.json` beside them says how many wer
 where near-collisions were asked for, `coverage.txt` and `coverage.png` say which were had.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,9 +21,11 @@ from scenes.drawing import Drawer, Drawn, Refused, order_of
 from scenes.edits.static_scene import own_fields
 from scenes.families.draw import nearest
 from scenes.fields import Within, check_option
-from scenes.folders import Recipe, folder_hash, is_finished, sha256, write_json, writing
+from scenes.files import sha256, write_json
+from scenes.folders import check_out, is_finished, writing
 from scenes.infeasible import InfeasibleError
 from scenes.limits import PASSENGER_CAR
+from scenes.manifests import Recipe, finished, folder_hash
 from scenes.perturb import check_clip
 from scenes.phases import counted
 from scenes.scenario import COUNT, SEED, Request
@@ -47,11 +48,15 @@ def perturb_clip(
     seed: int | None,
     workers: int = 1,
     scene_folder: Path | None = None,
+    drive: Path | None = None,
 ) -> dict[str, Any]:
     """See `scenes.commands.perturb`."""
     started = time.perf_counter()
     check_option("--workers", workers, Within(1, 1024))
-    clip, request = Clip.load(clip_folder), Request.load(request_file)
+    check_out(out, "scenarios")
+    clip, request = Clip.load(clip_folder, drive), Request.load(request_file)
+    if clip.lidars:  # its sweeps say where one can drive
+        clip.check_contents(absent=True)
     if count is not None:
         check_option("--count", count, COUNT)
         request = replace(request, count=count)
@@ -70,7 +75,7 @@ def perturb_clip(
         config={"count": request.count, "seed": request.seed, "limits": asdict(PASSENGER_CAR)},
     )
     if is_finished(out, recipe):
-        summary = json.loads((out / SUMMARY).read_text(encoding="utf-8"))
+        summary = finished(out, "scenarios").parsed(SUMMARY, dict[str, Any])
     else:
         drawer = Drawer(
             request=request, clip=clip, where=str(request_file), fielded=fielded,

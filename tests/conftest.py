@@ -1,7 +1,10 @@
 """What every test shares: Hypothesis profiles, one thread a worker, the real drives."""
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # interruptions would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Hashes of pictures are remembered in a folder of the tests' own, also by child processes.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="otherlane-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 # "ci" tries the same examples every time: a red run means a change, not bad luck.
 settings.register_profile(

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from scenes.files import read_signed, sha256, write_signed
+from scenes.manifests import BESIDE, MANIFEST
 from tests.kitti_maker import change_lines, change_word
 
 
@@ -45,3 +47,11 @@ def resized(file: str, width: int, height: int) -> Callable[[Path], object]:
 
 def renamed(file: str, name: str) -> Callable[[Path], object]:
     return lambda root: (root / file).rename((root / file).with_name(name))
+
+
+def sign_again(folder: Path) -> None:
+    """Make a finished folder's manifest agree with its files, as somebody who edits them would."""
+    manifest = read_signed(folder / MANIFEST, "")
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    files = {name: sha256(folder / name) for name in sorted(names) if name not in BESIDE}
+    write_signed(folder / MANIFEST, {**manifest, "files": files})

@@ -35,7 +35,8 @@ from recon.photometry import srgb
 from recon.scene import Scene, write_scene
 from recon.training import Training, new_training
 from scenes.errors import OtherlaneError
-from scenes.folders import Recipe, folder_hash, writing
+from scenes.folders import writing
+from scenes.manifests import Recipe, folder_hash
 
 
 @dataclass

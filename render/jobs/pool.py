@@ -1,7 +1,7 @@
 """Running a job: here or in local processes, going on where an interrupted run stopped.
 
-A picture is done when its record lies in the folder `tasks` and names the hash of every one of
-its files as they are. Files are written aside and renamed, the record last, so a run may be
+A picture is done when its record lies in the folder `tasks`, signed, and names the hash of every
+one of its files as they are. Files are written aside and renamed, the record last, so a run may be
 killed at any moment.
 """
 
@@ -12,12 +12,15 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, as_completed
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
-from render.frames import encode_frame, frame_files, write_atomically, write_records
+from render.frames import FRAMES, encode_frame, frame_files, write_records
 from render.jobs.job import RenderJob, Shot, render_shot
 from render.labels.entry import Json
 from render.view import RenderableScene
-from scenes.folders import sha256, write_json
+from scenes.errors import OtherlaneError
+from scenes.files import is_plain, read_signed, sha256, write_signed, write_whole
+from scenes.folders import clear
 from scenes.phases import counted
 from scenes.workers import working
 
@@ -40,49 +43,49 @@ def run_job(job: RenderJob, folder: Path, *, workers: int = 1) -> int:
         LOG.info("%d of %d frames kept", len(job.shots) - len(missing), len(job.shots))
     for _ in counted(_rendered(job, folder, missing, workers), "rendering", len(missing), "frames"):
         pass
-    write_records(folder, [_read_record(folder, shot)["labels"] for shot in job.shots])
+    write_records(folder, [_labels(folder, shot) for shot in job.shots])
     return len(missing)
 
 
 def tidy(folder: Path) -> None:
     """Remove what only serves to go on after an interruption; the last step."""
-    shutil.rmtree(folder / TASKS, ignore_errors=True)
+    shutil.rmtree(folder / TASKS)
 
 
 def _begin(job: RenderJob, folder: Path) -> None:
     """An empty folder, or the one that an interrupted run of the same job left."""
     wanted = json.loads(json.dumps(job.identity))
-    path = folder / TASKS / IDENTITY
-    if not (path.is_file() and _read_json(path) == wanted):
-        for entry in folder.iterdir() if folder.exists() else ():
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, wanted)
+    if _read(folder / TASKS / IDENTITY) != wanted:
+        clear(folder)
+        (folder / TASKS).mkdir()
+        write_signed(folder / TASKS / IDENTITY, wanted)
+    (folder / FRAMES).mkdir(exist_ok=True)
 
 
-def _read_json(path: Path) -> Json:
+def _read(path: Path) -> dict[str, Any] | None:
+    """A signed file; None where it is damaged, which is as good as not there."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        return None  # cut short when the machine died: as good as not there
+        return read_signed(path, "")
+    except OtherlaneError:
+        return None
 
 
 def _record_path(folder: Path, key: str) -> Path:
     return folder / TASKS / f"{key}.json"
 
 
-def _read_record(folder: Path, shot: Shot) -> Mapping[str, Json]:
-    return json.loads(_record_path(folder, shot.key).read_text(encoding="utf-8"))
+def _labels(folder: Path, shot: Shot) -> Mapping[str, Json]:
+    record = read_signed(_record_path(folder, shot.key), "the same command again")
+    return cast("Mapping[str, Json]", record["labels"])
 
 
 def _is_done(job: RenderJob, folder: Path, shot: Shot) -> bool:
-    path = _record_path(folder, shot.key)
-    record = _read_json(path) if path.is_file() else None
-    if not isinstance(record, dict) or record.keys() != {"labels", "files"}:
+    record = _read(_record_path(folder, shot.key))
+    if record is None:
         return False
     files = record["files"]
     return files.keys() == set(frame_files(shot.key, job.labels)) and all(
-        (folder / name).is_file() and sha256(folder / name) == digest
+        is_plain(folder / name) and sha256(folder / name) == digest
         for name, digest in files.items()
     )
 
@@ -107,13 +110,12 @@ def _render_one(job: RenderJob, scene: RenderableScene, folder: Path, shot: Shot
     frame = render_shot(job, scene, shot)
     labels = {"key": shot.key, "objects": list(frame.objects), **frame.labels}
     for name, content in encode_frame(shot.key, frame.pixels).items():
-        write_atomically(folder / name, content, folder / TASKS)
+        write_whole(folder / name, content)
     record = {
-        "labels": labels | dict(job.stamp),
+        "labels": json.loads(json.dumps(labels | dict(job.stamp), allow_nan=False)),
         "files": {name: sha256(folder / name) for name in frame_files(shot.key, job.labels)},
     }
-    content = json.dumps(record, sort_keys=True, allow_nan=False).encode()
-    write_atomically(_record_path(folder, shot.key), content, folder / TASKS)
+    write_signed(_record_path(folder, shot.key), record)
 
 
 _worker: dict[str, object] = {}

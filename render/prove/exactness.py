@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from recon.evaluate import without_nan
-from scenes.folders import write_json
+from scenes.files import write_json
 from scenes.worlds.light import Light
 from scenes.worlds.oracle import OracleReport, oracle_report
 from scenes.worlds.recording import Recording

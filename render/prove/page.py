@@ -10,6 +10,7 @@ from render.prove.plan import Plan, WorldPlan
 from render.prove.rows import EDITED, Row, by_amount, by_distance, find, mean
 from render.prove.stages import SCORES, picture_name, read_rows
 from render.report import Number, Picture, Report, report_html
+from scenes.files import write_whole
 from scenes.images import read_image
 from scenes.worlds.perturbations import AXES
 
@@ -59,7 +60,7 @@ def write_page(
     )
     page = report_html(report)
     curves = STYLE + _key(methods) + _curves(methods)
-    path.write_text(page.replace("<figure>", curves + "<figure>", 1), encoding="utf-8")
+    write_whole(path, page.replace("<figure>", curves + "<figure>", 1).encode())
 
 
 def _lead(content: Mapping[str, Any], plan: Plan) -> str:

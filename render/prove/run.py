@@ -29,8 +29,9 @@ from render.prove.stages import (
     run_stage,
 )
 from render.prove.summary import edits_summary, summary
-from scenes.errors import OtherlaneError
-from scenes.folders import package_version, write_json
+from scenes.files import system_errors_typed, write_json
+from scenes.folders import check_out
+from scenes.manifests import package_version
 from scenes.worlds.perturbations import Axis
 
 LOG = logging.getLogger("otherlane.prove")
@@ -46,10 +47,9 @@ def prove_folder(out: Path, request: ProveRequest) -> dict[str, object]:
     """
     plan = make_plan(request)
     peers = [read_peer(path) for path in request.peers]
-    try:
+    check_out(out)
+    with system_errors_typed(out):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OtherlaneError(out, f"cannot be written ({error})", "another --out") from error
     _work(plan, out)
     content = _content(plan, request, out) | {"peers": [_beside(plan, peer) for peer in peers]}
     write_json(out / NUMBERS, content)

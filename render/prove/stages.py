@@ -4,7 +4,6 @@ Every stage has a folder of its own in the world's folder and knows when it is f
 that was killed goes on. The reconstruction is given the recording and nothing else.
 """
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,6 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from recon.evaluate import Comparison, evaluate_scene, result
@@ -28,8 +26,10 @@ from render.prove.rows import Row, view_row
 from render.prove.scoring import exposure_ev, render_target, score_view
 from render.prove.target import target_of
 from render.view import RenderableScene
-from scenes.folders import Recipe, folder_hash, is_finished, write_json, writing
+from scenes.files import read_own, write_json
+from scenes.folders import is_finished, writing
 from scenes.ground import fit_ground
+from scenes.manifests import Recipe, finished, folder_hash, parsed
 from scenes.phases import counted
 from scenes.worlds.recorder import record
 from scenes.worlds.truth import read_truth, write_truth
@@ -192,13 +192,13 @@ def _write_picture(path: Path, shown: Comparison) -> None:
 
 def read_rows(axes: Iterable[str], folder: Path) -> list[Row]:
     """The scores of every view of those axes of a finished world."""
-    files = [folder / SCORES / axis / ROWS for axis in axes]
-    return [row for file in files for row in msgspec.json.decode(file.read_bytes(), type=list[Row])]
+    parts = [finished(folder / SCORES / axis, "proof") for axis in axes]
+    return [row for part in parts for row in part.parsed(ROWS, list[Row])]
 
 
 def read_held_out(folder: Path) -> dict[str, object]:
     """The scores of a finished world on the recorded path."""
-    return msgspec.json.decode((folder / SCORES / HELD_OUT / ROWS).read_bytes())
+    return finished(folder / SCORES / HELD_OUT, "proof").parsed(ROWS, dict[str, object])
 
 
 def read_costs(folder: Path, of: str = COSTS) -> dict[str, float]:
@@ -208,8 +208,10 @@ def read_costs(folder: Path, of: str = COSTS) -> dict[str, float]:
         folder: Of the world.
         of: `COSTS` for time that passed, `PROCESSOR` for that of processors, workers' included.
     """
-    path = folder / of
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    path, fix = folder / of, "remove it: the time that was taken is then forgotten"
+    if not path.exists():
+        return {}
+    return parsed(read_own(path, fix), path, dict[str, float], fix)
 
 
 @contextmanager

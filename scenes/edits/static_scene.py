@@ -6,13 +6,13 @@ edit made of its box. Labels and pictures would disagree, so edits of it are ref
 """
 
 from pathlib import Path
-from typing import Any
 
 from scenes.actor import Actor
 from scenes.edits.actors import NAMED
 from scenes.errors import OtherlaneError
-from scenes.folders import folder_hash, read_manifest
+from scenes.files import json_bytes
 from scenes.infeasible import InfeasibleError
+from scenes.manifests import MANIFEST, finished, folder_hash, parsed
 from scenes.remember import remembered
 from scenes.staging import Staging
 
@@ -36,10 +36,11 @@ def own_fields(scene: Path, clip: Path) -> frozenset[int]:
     Raises:
         OtherlaneError: It is not a finished scene, or one of another clip.
     """
-    manifest: dict[str, Any] = dict(read_manifest(scene, "scene"))
-    if manifest["inputs"].get("clip") != folder_hash(clip, "clip"):
+    held = finished(scene, "scene")
+    if held.inputs.get("clip") != folder_hash(clip, "clip"):
         raise OtherlaneError(scene, f"was not made from {clip}", "a scene of this clip")
-    return frozenset(manifest["about"].get(OWN_FIELDS, ()))  # older scenes do not say
+    said, where = held.about.get(OWN_FIELDS), scene / MANIFEST
+    return parsed(json_bytes(said), where, frozenset[int], "reconstruct the scene again")
 
 
 def static_ids(staging: Staging) -> frozenset[int]:

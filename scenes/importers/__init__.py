@@ -4,6 +4,7 @@ An importer is any callable `(root, sequence=None) -> Clip` that some installed 
 the entry point group "otherlane.importers". Importers read no pixels and never import each other.
 """
 
+from dataclasses import replace
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -34,4 +35,6 @@ def import_clip(fmt: str, root: Path, sequence: str | None = None) -> Clip:
     if not root.is_dir():
         raise DriveError(root, "does not exist, or is no folder", "the folder of a recorded drive")
     importer = importers[fmt].load()
-    return importer(root) if sequence is None else importer(root, sequence)
+    root = root.resolve()  # whatever the working directory is later
+    clip = importer(root) if sequence is None else importer(root, sequence)
+    return clip if clip.drive is not None else replace(clip, drive=root)

@@ -16,7 +16,9 @@ import numpy as np
 
 from scenes.clip import Clip, ImageStream, LidarStream
 from scenes.clip_files import write_clip
-from scenes.folders import Recipe, is_finished, partial_folder, writing
+from scenes.files import write_whole
+from scenes.folders import is_finished, writing
+from scenes.manifests import Recipe
 from scenes.phases import counted
 from scenes.worlds.recording import (
     FRAME_US,
@@ -56,9 +58,8 @@ def record(recording: Recording, out: Path, workers: int = 1) -> Clip:
     del config["recipe"]
     recipe = Recipe(kind="clip", inputs={"world": recording.recipe}, config=config)
     if not is_finished(out, recipe):
-        clip = _clip(recording, partial_folder(out))
-        _forget_others(recording, partial_folder(out))
-        with writing(out, recipe, keep_partial=True) as folder:
+        with writing(out, recipe, resumable=partial(_is_mine, recording)) as folder:
+            clip = _clip(recording, folder)
             _prepare(recording, folder)
             _work(recording, folder, workers)
             write_clip(clip, folder, folder)
@@ -66,11 +67,10 @@ def record(recording: Recording, out: Path, workers: int = 1) -> Clip:
     return Clip.load(out)
 
 
-def _forget_others(recording: Recording, folder: Path) -> None:
+def _is_mine(recording: Recording, folder: Path) -> bool:
     """What is left of another recording cannot be gone on with."""
     page = folder / _RECIPE
-    if folder.exists() and not (page.is_file() and page.read_text() == _page(recording)):
-        shutil.rmtree(folder)
+    return page.is_file() and page.read_text() == _page(recording)
 
 
 def _page(recording: Recording) -> str:
@@ -78,7 +78,7 @@ def _page(recording: Recording) -> str:
 
 
 def _prepare(recording: Recording, folder: Path) -> None:
-    (folder / _RECIPE).write_text(_page(recording))
+    write_whole(folder / _RECIPE, _page(recording).encode())
     for name in (*(mount.name for mount in recording.mounts()), "top", "truth"):
         shutil.rmtree(folder / name / PART, ignore_errors=True)
         (folder / name / PART).mkdir(parents=True)

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float16, Int32
 
 from scenes.errors import OtherlaneError
-from scenes.folders import write_json
+from scenes.files import write_json
 from scenes.infeasible import InfeasibleError
 from scenes.phases import counted
 from scenes.worlds.light import Light

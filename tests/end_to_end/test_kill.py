@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from safetensors import safe_open
-
-from recon.reconstruct import CHECKPOINT
-from recon.scene import CONFIG, FIELD
-from scenes.folders import LOG, MANIFEST, partial_folder
+from recon.checkpoint import header_of
+from recon.reconstruct import CHECKPOINT, REQUEST
+from recon.scene import FIELD
+from scenes.folders import partial_folder
+from scenes.manifests import LOG, MANIFEST
 from tests.scene_maker import save_drive
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,7 @@ def kill(clip: Path, out: Path, ready: Callable[[Path], bool]) -> None:
 
 def begun(partial: Path) -> bool:
     """The training's configuration is there, and no checkpoint yet."""
-    return (partial / CONFIG).exists()
+    return (partial / REQUEST).exists()
 
 
 def at_step(step: int) -> Callable[[Path], bool]:
@@ -81,8 +81,7 @@ def at_step(step: int) -> Callable[[Path], bool]:
 
 
 def step_of(partial: Path) -> int:
-    with safe_open(partial / CHECKPOINT, framework="pt") as file:
-        return json.loads(file.metadata()["otherlane"])["done"]["step"]
+    return header_of((partial / CHECKPOINT).read_bytes())["done"]["step"]
 
 
 def test_killed_at_any_moment_it_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:

@@ -268,6 +268,7 @@ def test_unbroken_they_are_accepted(
     assert sorted(path.name for path in out.iterdir()) == [
         "arrays.npz",
         "clip.json",
+        "drive.json",
         "manifest.json",
     ]
 

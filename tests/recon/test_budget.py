@@ -12,7 +12,7 @@ import recon.reconstruct
 from recon.budget import FEWEST_STEPS, SPARE, finishing_s, measured_step_s, steps_within
 from recon.evidence import load_data
 from recon.reconstruct import reconstruct_clip
-from scenes.folders import LOG
+from scenes.manifests import LOG
 from tests.scene_maker import TINY, make_drive, save_drive, tiny_config
 
 

@@ -1,11 +1,22 @@
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save, save_file
 
-from recon.checkpoint import load_model, load_state, model_tensors, save_model, save_state
+from recon.checkpoint import (
+    DIGEST_BYTES,
+    META,
+    header_of,
+    load_model,
+    load_state,
+    model_tensors,
+    save_model,
+    save_state,
+)
 from recon.evidence import Data, load_data
 from recon.model import Model, new_model
 from recon.train import train_step
@@ -44,7 +55,7 @@ def test_a_model_loads_as_it_was_saved(
 ) -> None:
     save_model(tmp_path / "a.safetensors", trained.model)
     other = new_model(drive[0], replace(CONFIG, seed=9))
-    load_model(tmp_path / "a.safetensors", other)
+    load_model(path := tmp_path / "a.safetensors", path.read_bytes(), other)
     check_same(trained.model, other)
 
 
@@ -92,7 +103,7 @@ def test_a_kill_while_saving_leaves_the_old_checkpoint(
         (tmp_path / "training.tmp").write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recon.checkpoint.save_file", killed)
+    monkeypatch.setattr("scenes.files.os.replace", killed)
     with pytest.raises(KeyboardInterrupt):
         save_state(path, trained, CONFIG, 3, 2.0)
     assert path.read_bytes() == before
@@ -107,14 +118,27 @@ def test_a_damaged_file(
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(OtherlaneError, match=r"damaged\.safetensors: cannot be read"):
-        load_model(path, new_model(drive[0], CONFIG))
+        load_model(path, path.read_bytes(), new_model(drive[0], CONFIG))
     with pytest.raises(OtherlaneError, match="try: remove it"):
         load_state(path, new_training(drive[0], CONFIG, drive[1]), CONFIG)
 
 
+@pytest.mark.parametrize("place", [0.01, 0.3, 0.7, 0.999])
+def test_a_flipped_bit_of_a_state(
+    drive: tuple[Clip, Data], trained: Training, tmp_path: Path, place: float
+) -> None:
+    path = tmp_path / "a.safetensors"
+    save_state(path, trained, CONFIG, 2, 0.0)
+    data = bytearray(path.read_bytes())
+    data[int(place * len(data))] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(OtherlaneError, match="its checksum differs"):
+        load_state(path, new_training(drive[0], CONFIG, drive[1]), CONFIG)
+
+
 def test_no_file(drive: tuple[Clip, Data], tmp_path: Path) -> None:
-    with pytest.raises(OtherlaneError, match="cannot be read"):
-        load_model(tmp_path / "none.safetensors", new_model(drive[0], CONFIG))
+    with pytest.raises(OtherlaneError, match="does not exist"):
+        load_state(tmp_path / "none", new_training(drive[0], CONFIG, drive[1]), CONFIG)
 
 
 def test_a_tensor_of_another_shape_is_named(
@@ -127,26 +151,25 @@ def test_a_tensor_of_another_shape_is_named(
     name = "photometry.log_gain.0"
     save_file(tensors | {name: torch.zeros(2, 3)}, path)
     with pytest.raises(OtherlaneError, match=rf"{name} is \(2, 3\), not \(4, 3\)"):
-        load_model(path, other)
+        load_model(path, path.read_bytes(), other)
     save_file(tensors | {name: torch.full((4, 3), torch.nan)}, path)
     with pytest.raises(OtherlaneError, match=f"{name} is not finite"):
-        load_model(path, other)
+        load_model(path, path.read_bytes(), other)
     save_file({key: value for key, value in tensors.items() if key != name}, path)
     with pytest.raises(OtherlaneError, match=f"no tensor {name}"):
-        load_model(path, other)
+        load_model(path, path.read_bytes(), other)
 
 
 def test_a_checkpoint_without_moments(
     drive: tuple[Clip, Data], trained: Training, tmp_path: Path
 ) -> None:
-    from safetensors import safe_open
-
     path = tmp_path / "a.safetensors"
     save_state(path, trained, CONFIG, 2, 0.0)
-    with safe_open(path, framework="pt") as file:
-        meta = file.metadata()
-    tensors = {key: value for key, value in load_file(path).items() if key != "table.count"}
-    save_file(tensors, path, metadata=meta)
+    data = path.read_bytes()[:-DIGEST_BYTES]
+    meta = {META: json.dumps(header_of(data))}
+    tensors = {key: value for key, value in load(data).items() if key != "table.count"}
+    data = save(tensors, metadata=meta)
+    path.write_bytes(data + hashlib.sha256(data).digest())
     with pytest.raises(OtherlaneError, match=r"no tensor table\.count"):
         load_state(path, new_training(drive[0], CONFIG, drive[1]), CONFIG)
 

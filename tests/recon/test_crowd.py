@@ -31,7 +31,8 @@ from scenes.assets import LOOK_FILE
 from scenes.camera import camera_rays
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.folders import Recipe, writing
+from scenes.folders import writing
+from scenes.manifests import Recipe
 from scenes.semantics import Semantic
 from tests.crowd_maker import ACTORS, RED, crowd_config, meets, peopled_drive, stepped
 from tests.scene_maker import FRAMES, driving_car, tiny_config
@@ -207,7 +208,7 @@ def check_shadow(scene: Scene, car: Actor, aside: Actor) -> None:
 def test_a_scene_comes_back_from_its_file(scene: Scene, tmp_path: Path) -> None:
     save_model(tmp_path / "field.safetensors", scene.model)
     again = new_model(scene.clip, scene.config, Backend.TORCH)
-    load_model(tmp_path / "field.safetensors", again)
+    load_model(path := tmp_path / "field.safetensors", path.read_bytes(), again)
     assert again.crowd is not None
     assert scene.model.crowd is not None
     for name, tensor in scene.model.crowd.state_dict().items():

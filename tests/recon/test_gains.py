@@ -20,7 +20,6 @@ from recon.gains import (
     ActorGain,
     doubts,
     read_gains,
-    write_gains,
 )
 from recon.kernels.backend import choose_backend
 from recon.measured_gains import measure_gains
@@ -33,7 +32,7 @@ from render.view import render_view
 from scenes.camera import camera_rays
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.folders import read_manifest
+from scenes.manifests import finished
 from tests.crowd_maker import crowd_config, meets, peopled_drive
 from tests.scene_maker import TINY
 
@@ -178,19 +177,12 @@ def test_gains_are_part_of_the_scene(
     monkeypatch.setitem(recon.recipes.RECIPES, "tiny", lambda _: crowd_config(steps=20))
     clip.save(tmp_path / "clip")
     folders = [reconstruct_clip(tmp_path / "clip", tmp_path / name, TINY) for name in "ab"]
-    assert GAINS in read_manifest(folders[0], "scene")["files"]  # pyright: ignore[reportOperatorIssue]
+    assert GAINS in finished(folders[0], "scene").files
     assert len({(folder / GAINS).read_bytes() for folder in folders}) == 1
     scene = load_scene(folders[0])
     assert scene.actor_gains.keys() == {CAR, WALKER}
     assert scene.actor_gains == measure_gains(scene)
-    write_gains(tmp_path, scene.actor_gains)
-    assert read_gains(tmp_path) == scene.actor_gains
+    assert read_gains(finished(folders[0])) == scene.actor_gains
     (folders[1] / GAINS).write_text(json.dumps([]))
     with pytest.raises(OtherlaneError, match=r"actors\.json: is not what was written"):
         load_scene(folders[1])
-    (tmp_path / GAINS).write_text("[{")
-    with pytest.raises(OtherlaneError, match="cannot be read"):
-        read_gains(tmp_path)
-    (tmp_path / GAINS).unlink()
-    with pytest.raises(OtherlaneError, match="nobody measured"):
-        read_gains(tmp_path)

@@ -19,7 +19,7 @@ from recon.reconstruct import ReconstructRequest, parse_budget, reconstruct_clip
 from recon.scene import load_scene
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.folders import LOG, damaged_files, read_manifest
+from scenes.manifests import LOG, MANIFEST, finished
 from tests.scene_maker import TINY, save_drive, tiny_config
 
 
@@ -35,11 +35,11 @@ def names(folder: Path) -> list[str]:
 def test_a_scene_is_a_whole_folder(made: tuple[Path, Path]) -> None:
     _, out = made
     expected = ["actors.json", "arrays.npz", "clip.json", "config.json", "field.safetensors"]
-    assert names(out) == sorted([*expected, LOG, "manifest.json"])
-    manifest = read_manifest(out, "scene")
-    assert not damaged_files(out, manifest)
-    config = manifest["config"]
-    assert isinstance(config, dict)
+    assert names(out) == sorted([*expected, LOG, "drive.json", "manifest.json"])
+    held = finished(out, "scene")
+    assert not held.damaged()
+    assert not held.strays()
+    config = held.config
     assert (config["recipe"], config["holdout"]) == ("tiny", 4)
     lines = [json.loads(line) for line in (out / LOG).read_text().splitlines()]
     assert lines[-1]["step"] == lines[-1]["steps"] == 8
@@ -48,8 +48,7 @@ def test_a_scene_is_a_whole_folder(made: tuple[Path, Path]) -> None:
 
 def test_made_again_it_is_the_same_bytes(made: tuple[Path, Path], tmp_path: Path) -> None:
     again = reconstruct_clip(made[0], tmp_path / "again", TINY)
-    one, two = read_manifest(made[1], "scene"), read_manifest(again, "scene")
-    assert one == two
+    assert (made[1] / MANIFEST).read_bytes() == (again / MANIFEST).read_bytes()
 
 
 def test_a_second_run_returns_at_once(
@@ -73,8 +72,16 @@ def test_another_request_is_refused_with_what_changed(
 
 
 def test_another_clip_is_refused(made: tuple[Path, Path], tmp_path: Path) -> None:
+    clip = Clip.load(made[0])
+    other = replace(clip, name="other").save(tmp_path / "other")
     with pytest.raises(OtherlaneError, match="another clip"):
-        reconstruct_clip(save_drive(tmp_path), made[1], TINY)
+        reconstruct_clip(other, made[1], TINY)
+
+
+def test_the_same_drive_elsewhere_is_the_same_clip(made: tuple[Path, Path], tmp_path: Path) -> None:
+    elsewhere = save_drive(tmp_path)
+    assert (elsewhere / MANIFEST).read_bytes() == (made[0] / MANIFEST).read_bytes()
+    assert reconstruct_clip(elsewhere, made[1], TINY) == made[1]
 
 
 class Killed(BaseException):
@@ -102,7 +109,7 @@ def test_interrupted_it_leaves_nothing_and_resumes(
     reconstruct_clip(made[0], out, TINY)
     assert steps == list(range(8))
     assert names(tmp_path) == ["scene"]
-    assert read_manifest(out, "scene") == read_manifest(made[1], "scene")
+    assert (out / MANIFEST).read_bytes() == (made[1] / MANIFEST).read_bytes()
 
 
 def test_killed_before_its_request_was_written_it_starts_afresh(
@@ -110,10 +117,46 @@ def test_killed_before_its_request_was_written_it_starts_afresh(
 ) -> None:
     partial = tmp_path / ".scene.partial"
     partial.mkdir()
-    (partial / "request.json").write_text('{"inputs": ')
     (partial / "training.safetensors").write_bytes(b"of something else")
     out = reconstruct_clip(made[0], tmp_path / "scene", TINY)
-    assert read_manifest(out, "scene") == read_manifest(made[1], "scene")
+    assert (out / MANIFEST).read_bytes() == (made[1] / MANIFEST).read_bytes()
+
+
+def test_a_damaged_request_of_unfinished_work_is_named(
+    made: tuple[Path, Path], tmp_path: Path
+) -> None:
+    partial = tmp_path / ".scene.partial"
+    partial.mkdir()
+    (partial / "request.json").write_text('{"inputs": ')
+    with pytest.raises(OtherlaneError, match=r"request\.json: is damaged") as caught:
+        reconstruct_clip(made[0], tmp_path / "scene", TINY)
+    assert "remove it" in caught.value.fix
+    (partial / "request.json").unlink()
+    reconstruct_clip(made[0], tmp_path / "scene", TINY)
+
+
+@pytest.mark.parametrize("moment", ["manifest", "name"])
+def test_killed_at_its_very_end_it_is_the_same_bytes(
+    made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    import scenes.folders
+
+    class KilledError(Exception):
+        pass
+
+    def killed(*arguments: object) -> None:
+        if moment == "name":
+            write_signed(*arguments)  # type: ignore[arg-type]  # the manifest is there
+        raise KilledError
+
+    write_signed = scenes.folders.write_signed
+    with monkeypatch.context() as patch:
+        patch.setattr(scenes.folders, "write_signed", killed)
+        with pytest.raises(KilledError):
+            reconstruct_clip(made[0], tmp_path / "scene", TINY)
+    out = reconstruct_clip(made[0], tmp_path / "scene", TINY)
+    assert (out / MANIFEST).read_bytes() == (made[1] / MANIFEST).read_bytes()
+    assert not finished(out).strays()
 
 
 @pytest.mark.parametrize(
@@ -197,7 +240,11 @@ def test_a_longer_drive_gets_more_steps_and_a_larger_table_as_fine(made: tuple[P
     stream = clip.cameras[0]
     files, times = stream.files * 2, np.arange(2 * len(stream.files)) * 100_000
     many = replace(
-        stream, files=files, time_us=times, exposure=np.concatenate([stream.exposure] * 2)
+        stream,
+        files=files,
+        time_us=times,
+        exposure=np.concatenate([stream.exposure] * 2),
+        contents=stream.contents * 2,
     )
     assert (
         recipe("standard", replace(clip, cameras=(many,))).steps

@@ -77,5 +77,5 @@ def test_a_finished_model_keeps_it_on_disk(tmp_path: Path) -> None:
     )  # fmt: skip
     save_model(tmp_path / "a.safetensors", model)
     other = new_model(clip, replace(config, seed=3))
-    load_model(tmp_path / "a.safetensors", other)
+    load_model(path := tmp_path / "a.safetensors", path.read_bytes(), other)
     assert torch.equal(other.field.occupancy.occupied, model.field.occupancy.occupied)

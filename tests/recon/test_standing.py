@@ -235,7 +235,7 @@ def test_nobody_saw_the_ground_under_it(scene: Scene) -> None:
 def test_it_comes_back_from_its_files(clip: Clip, data: Data, scene: Scene, tmp_path: Path) -> None:
     save_model(tmp_path / "field.safetensors", scene.model)
     again = new_model(clip, scene.config, Backend.TORCH)
-    load_model(tmp_path / "field.safetensors", again)
+    load_model(path := tmp_path / "field.safetensors", path.read_bytes(), again)
     assert again.crowd is not None
     assert again.crowd.ids == (5, 7)
     assert looked(replace(scene, model=again, backend=Backend.TORCH, native=None, looks={}),

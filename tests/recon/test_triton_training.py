@@ -81,7 +81,7 @@ def test_one_checkpoint_shows_one_picture_on_both(tmp_path: Path) -> None:
     for backend in (Backend.TRITON, Backend.TORCH):
         config = small(backend)
         model = new_model(clip, config, backend)
-        load_model(tmp_path / "field.safetensors", model)
+        load_model(path := tmp_path / "field.safetensors", path.read_bytes(), model)
         scene = Scene(
             clip=clip,
             config=replace(config, backend="torch"),

@@ -17,6 +17,7 @@ from render.jobs.job import RenderJob, random_of
 from render.jobs.pool import run_job, tidy
 from render.view import RenderableScene
 from scenes.errors import OtherlaneError
+from scenes.files import ASIDE, remove_asides
 from tests.conftest import ROOT
 from tests.render.analytic import CAMERA, FRAMES, LICENCE
 from tests.render.conftest import analytic_job
@@ -70,23 +71,24 @@ def test_goes_on_after_an_interruption(
 ) -> None:
     import render.jobs.pool as pool
 
-    whole, done = pool.write_atomically, 0
+    whole, done = pool.write_whole, 0
 
-    def fails(path: Path, content: bytes, aside: Path) -> None:
+    def fails(path: Path, content: bytes) -> None:
         nonlocal done
         if done == writes:
-            (aside / f"{path.name}.0").write_bytes(content[: len(content) // 2])
+            path.with_name(f".{path.name}.0{ASIDE}").write_bytes(content[: len(content) // 2])
             raise PulledPlugError
         done += 1
-        whole(path, content, aside)
+        whole(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pool, "write_atomically", fails)
+        patch.setattr(pool, "write_whole", fails)
         with pytest.raises(PulledPlugError):
             run_job(analytic_job(), tmp_path)
     files_each = 5  # three pictures, one archive, one record
     assert run_job(analytic_job(), tmp_path) == FRAMES - writes // files_each
     tidy(tmp_path)
+    remove_asides(tmp_path)  # as `scenes.folders.writing` does
     assert tree(tmp_path) == once
 
 

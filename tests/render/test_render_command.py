@@ -20,8 +20,9 @@ from render.labels.moment import Moment
 from render.labels.pixel_labels import PIXEL_LABELS
 from render.view import RenderableScene, render_view
 from scenes.errors import OtherlaneError
-from scenes.folders import Recipe, read_manifest, writing
+from scenes.folders import writing
 from scenes.infeasible import InfeasibleError
+from scenes.manifests import Recipe, finished
 from tests.render.analytic import CAMERA, LICENCE, street
 
 GRID = HashGridSpec(levels=2, features=2, log2_table=8, base_resolution=4, per_level_scale=2.0)
@@ -140,7 +141,7 @@ def test_renders_a_scenario(scene_folder: Path, tmp_path: Path) -> None:
     assert dataset["licence"] == LICENCE
     assert dataset["config"]["scenario"]["name"] == "left"
     assert len(dataset["edits"]) == 1
-    assert read_manifest(out, "frames")["inputs"].keys() == {"scene", "scenario"}  # pyright: ignore
+    assert finished(out, "frames").inputs.keys() == {"scene", "scenario"}
 
 
 def test_finished_frames_outlive_a_failed_export(

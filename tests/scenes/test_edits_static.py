@@ -15,8 +15,9 @@ from scenes.edits.following import FollowActor
 from scenes.edits.static_scene import OWN_FIELDS, own_fields
 from scenes.encounters import standing_pose
 from scenes.errors import OtherlaneError
-from scenes.folders import Recipe, folder_hash, writing
+from scenes.folders import writing
 from scenes.infeasible import InfeasibleError
+from scenes.manifests import Recipe, folder_hash
 from scenes.perturb import resolve
 from scenes.perturb_folder import perturb_clip
 from scenes.scenario import Scenario

@@ -6,16 +6,8 @@ from pathlib import Path
 import pytest
 
 from scenes.errors import OtherlaneError
-from scenes.folders import (
-    MANIFEST,
-    Recipe,
-    damaged_files,
-    folder_hash,
-    is_finished,
-    partial_folder,
-    read_manifest,
-    writing,
-)
+from scenes.folders import is_finished, partial_folder, writing
+from scenes.manifests import MANIFEST, Recipe, finished, folder_hash
 
 RECIPE = Recipe(kind="clip", inputs={"drive": "abc"}, config={"seed": 1, "sizes": (1, 2)})
 
@@ -27,8 +19,12 @@ def make(out: Path, recipe: Recipe = RECIPE, text: str = "hello") -> Path:
     return out
 
 
-def break_off(out: Path, error: type[BaseException], *, keep_partial: bool) -> None:
-    with writing(out, RECIPE, keep_partial=keep_partial) as partial:
+def kept(partial: Path) -> bool:
+    return partial.is_dir()
+
+
+def break_off(out: Path, error: type[BaseException], *, resumable: bool) -> None:
+    with writing(out, RECIPE, resumable=kept if resumable else None) as partial:
         (partial / "half.txt").write_text("hal")
         raise error
 
@@ -41,7 +37,7 @@ def test_a_folder_is_whole_or_not_there(tmp_path: Path) -> None:
         assert partial.parent == out.parent
     assert sorted(path.name for path in out.iterdir()) == ["file.txt", MANIFEST]
     assert [path.name for path in out.parent.iterdir()] == ["out"]
-    assert damaged_files(out, read_manifest(out, "clip")) == []
+    assert finished(out, "clip").damaged() == []
 
 
 def test_equal_work_gives_equal_bytes(tmp_path: Path) -> None:
@@ -55,7 +51,7 @@ def test_equal_work_gives_equal_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_an_error_in_the_middle_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
     with pytest.raises(error):
-        break_off(tmp_path / "out", error, keep_partial=False)
+        break_off(tmp_path / "out", error, resumable=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -74,8 +70,8 @@ def test_an_error_at_the_end_leaves_nothing(
 def test_work_that_can_be_resumed_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(RuntimeError):
-        break_off(out, RuntimeError, keep_partial=True)
-    with writing(out, RECIPE, keep_partial=True) as partial:
+        break_off(out, RuntimeError, resumable=True)
+    with writing(out, RECIPE, resumable=kept) as partial:
         assert (partial / "half.txt").read_text() == "hal"
     assert (out / "half.txt").exists()
 
@@ -85,7 +81,8 @@ def test_killed_in_the_middle_there_is_nothing_at_out(tmp_path: Path) -> None:
     program = f"""
 import os, signal
 from pathlib import Path
-from scenes.folders import Recipe, writing
+from scenes.folders import writing
+from scenes.manifests import Recipe
 with writing(Path({str(out)!r}), Recipe(kind="clip", inputs={{}}, config={{}})) as partial:
     (partial / "half.txt").write_text("hal")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -132,11 +129,11 @@ def test_what_is_there_already_is_never_overwritten(tmp_path: Path) -> None:
     file.write_text("mine")
     folder.mkdir()
     (folder / "mine.txt").write_text("mine")
-    for out in (file, folder):
-        with pytest.raises(OtherlaneError, match="is not a clip") as caught:
+    for out, wrong in ((file, "is no folder"), (folder, "is not a clip")):
+        with pytest.raises(OtherlaneError, match=wrong) as caught:
             is_finished(out, RECIPE)
         assert "another --out" in caught.value.fix
-    with pytest.raises(OtherlaneError, match="cannot be written"):
+    with pytest.raises(OtherlaneError, match="cannot be read or written"):
         make(file / "out")
     assert file.read_text() == "mine"
 
@@ -149,21 +146,21 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, text: str, wrong: str) -> N
     out = make(tmp_path / "out")
     (out / MANIFEST).write_text(text, encoding="latin-1")
     with pytest.raises(OtherlaneError, match=wrong) as caught:
-        read_manifest(out, "clip")
+        finished(out, "clip")
     assert caught.value.where == str(out / MANIFEST)
 
 
 def test_damaged_files_are_listed(tmp_path: Path) -> None:
     out = make(tmp_path / "out")
-    manifest = read_manifest(out, "clip")
+    held = finished(out, "clip")
     (out / "deep" / "file.txt").write_text("Hello")
-    assert damaged_files(out, manifest) == ["deep/file.txt"]
+    assert held.damaged() == ["deep/file.txt"]
     (out / "deep" / "file.txt").unlink()
-    assert damaged_files(out, manifest) == ["deep/file.txt"]
+    assert held.damaged() == ["deep/file.txt"]
 
 
 def test_there_is_nothing_beside_an_unfinished_folder_but_its_partial(tmp_path: Path) -> None:
     assert partial_folder(tmp_path / "out") == tmp_path / ".out.partial"
     with pytest.raises(OtherlaneError, match="is not a finished scene") as caught:
-        read_manifest(tmp_path, "scene")
+        finished(tmp_path, "scene")
     assert "otherlane reconstruct" in caught.value.fix

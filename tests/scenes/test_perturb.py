@@ -11,11 +11,11 @@ from scenes.commands import perturb
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.errors import OtherlaneError
 from scenes.families.drive import ego_box
-from scenes.folders import damaged_files, read_manifest
 from scenes.geometry import invert
 from scenes.infeasible import InfeasibleError
 from scenes.limits import check_limits
 from scenes.look import Look
+from scenes.manifests import finished
 from scenes.perturb import resolve
 from scenes.scenario import Request, Scenario
 from tests.clip_maker import EGO_FRONT_M, EGO_SIZE_M, make_clip, noisy, parked_car, ride
@@ -52,7 +52,7 @@ def test_the_example_becomes_one_scenario(drive: Path, tmp_path: Path) -> None:
         "summary.json", "manifest.json",
     }  # fmt: skip
     assert Scenario.load(out / "0000" / "scenario.toml").edits == (CHANGE,)
-    assert not damaged_files(out, read_manifest(out, "scenarios"))
+    assert not finished(out, "scenarios").damaged()
 
 
 def test_what_is_resolved_can_be_checked_with_other_code(drive: Path, tmp_path: Path) -> None:

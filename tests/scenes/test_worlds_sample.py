@@ -5,8 +5,8 @@ import pytest
 
 from scenes.camera import project_world
 from scenes.clip import Clip
-from scenes.folders import damaged_files, read_manifest
 from scenes.geometry import box_corners, transform_points
+from scenes.manifests import finished
 from scenes.semantics import Semantic
 from scenes.worlds.sample import SAMPLE_SEED, VIEWS, sample_path, truth_views
 from scenes.worlds.truth_files import TruthView, instance_boxes, read_instances
@@ -28,7 +28,7 @@ def views() -> tuple[TruthView, ...]:
 def test_it_is_whole_and_small() -> None:
     size = sum(path.stat().st_size for path in sample_path().rglob("*") if path.is_file())
     assert size <= 6_000_000
-    assert damaged_files(sample_path(), read_manifest(sample_path(), "clip")) == []
+    assert finished(sample_path(), "clip").damaged() == []
 
 
 def test_it_is_the_street_of_its_seed(clip: Clip) -> None:
