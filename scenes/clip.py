@@ -225,7 +225,7 @@ class Clip:
                 raise ValueError("an observation names a picture that does not exist")
 
     def __eq__(self, other: object) -> bool:
-        from scenes.clip_files import pack  # packing is the one list of what a clip consists of
+        from scenes.clip_layout import pack  # packing is the one list of what a clip consists of
 
         if not isinstance(other, Clip):
             return False

@@ -5,24 +5,32 @@ is whole: `.NAME.partial` beside a place that is free, which is then renamed, or
 a folder that is there and empty, such as a mounted volume, whose manifest then comes last.
 """
 
-import fcntl
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 
+from scenes.claims import (
+    ELSEWHERE,
+    INSIDE,
+    OWNER,
+    claimed,
+    partial_folder,
+    real_place,
+    refuse_busy,
+    told,
+)
 from scenes.errors import OtherlaneError
 from scenes.files import (
+    ASIDE,
     Json,
     is_plain,
     json_bytes,
     remove_asides,
     sha256,
     system_errors_typed,
-    write_json,
     write_signed,
 )
 from scenes.manifests import (
@@ -36,11 +44,6 @@ from scenes.manifests import (
     package_version,
 )
 
-OWNER = ".owner.json"
-"""In a partial folder: which process works there, and since when."""
-INSIDE = ".partial"
-ELSEWHERE = "another --out"
-
 
 def check_out(out: Path, kind: str | None = None) -> None:
     """Whether a folder can be made, before the first second of work.
@@ -53,7 +56,7 @@ def check_out(out: Path, kind: str | None = None) -> None:
         OtherlaneError: It is a file, holds something else, cannot be written, or another process
             makes it.
     """
-    real = _real(out)
+    real = real_place(out)
     with system_errors_typed(out):
         if os.path.lexists(real) and not real.is_dir():
             raise OtherlaneError(out, "is no folder", f"{ELSEWHERE}, or remove it")
@@ -67,23 +70,15 @@ def check_out(out: Path, kind: str | None = None) -> None:
             above = above.parent
         if not above.is_dir():
             raise OtherlaneError(out, f"cannot be made: {above} is no folder", ELSEWHERE)
-        if not os.access(above, os.W_OK | os.X_OK):
-            wrong = f"cannot be written ({above} is read-only for you)"
-            raise OtherlaneError(out, wrong, f"{ELSEWHERE}, or other permissions")
         longest = os.pathconf(above, "PC_NAME_MAX")
         name = partial_folder(out).name
         if len(os.fsencode(name)) > longest:
             wrong = f"cannot be made: {name!r} is longer than {longest} bytes"
             raise OtherlaneError(out, wrong, "a shorter name")
-    _refuse_busy(out)
-
-
-def _real(out: Path) -> Path:
-    """Where `out` leads: links are followed, be they dangling."""
-    try:
-        return out.resolve()
-    except (OSError, RuntimeError) as error:
-        raise OtherlaneError(out, f"leads nowhere ({error})", ELSEWHERE) from error
+        trial = above / f".{os.getpid()}{ASIDE}"  # nothing else knows all that may forbid it
+        trial.mkdir()
+        trial.rmdir()
+    refuse_busy(out)
 
 
 def _is_ours(folder: Path) -> bool:
@@ -91,24 +86,7 @@ def _is_ours(folder: Path) -> bool:
     names = _names(folder)
     if not names:
         return True
-    return INSIDE in names and MANIFEST not in names and names - {INSIDE} <= _told(folder / INSIDE)
-
-
-def _told(partial: Path) -> set[str]:
-    """What a partial folder's manifest, if it has one already, says will lie in the folder."""
-    try:
-        files = finished(partial).files
-    except OtherlaneError:
-        return set()
-    return {Path(name).parts[0] for name in files} | {*BESIDE}
-
-
-def partial_folder(out: Path) -> Path:
-    """Where work in progress for `out` lies: on the same disk, so that renaming is atomic."""
-    real = _real(out)
-    beside = real.parent / f".{real.name}.partial"
-    inside = real.is_dir() and not (beside.is_dir() and not (real / INSIDE).exists())
-    return real / INSIDE if inside or os.path.ismount(real) else beside
+    return INSIDE in names and MANIFEST not in names and names - {INSIDE} <= told(folder / INSIDE)
 
 
 def is_finished(out: Path, recipe: Recipe) -> bool:
@@ -118,7 +96,7 @@ def is_finished(out: Path, recipe: Recipe) -> bool:
         OtherlaneError: `out` holds something else (the first difference is named), cannot be made,
             or is being made by another process.
     """
-    real = _real(out)
+    real = real_place(out)
     if not (real / MANIFEST).is_file():
         check_out(out, recipe.kind)
         return False
@@ -166,102 +144,17 @@ def writing(
     Raises:
         OtherlaneError: The system refuses to write, or another process works on it.
     """
-    with system_errors_typed(out), _claimed(out) as partial:
+    with system_errors_typed(out), claimed(out) as partial:
         if resumable is None or not (_is_empty(partial) or resumable(partial)):
             clear(partial)
         remove_asides(partial)
         try:
             yield partial
-            _finish(partial, _real(out), recipe, about or {}, {LOG, *unlisted})
+            _finish(partial, real_place(out), recipe, about or {}, {LOG, *unlisted})
         except BaseException:
             if resumable is None:
                 shutil.rmtree(partial, ignore_errors=True)  # the first error is the one to tell
             raise
-
-
-@contextmanager
-def _claimed(out: Path) -> Iterator[Path]:
-    """The partial folder, held by this process alone until the end, however that comes."""
-    while True:
-        partial = partial_folder(out)
-        partial.mkdir(parents=True, exist_ok=True)
-        handle = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            if not _locked(handle):
-                raise _busy(out, partial)
-            if not _is_same(partial, handle):
-                continue  # another process finished meanwhile, and renamed it
-            if (_real(out) / MANIFEST).is_file():
-                wrong = "was made by another process meanwhile"
-                raise OtherlaneError(out, wrong, "the same command again, which then sees it")
-            _gather(partial)
-            owner = {"process": os.getpid(), "since": datetime.now().isoformat(" ", "seconds")}
-            write_json(partial / OWNER, owner)
-            yield partial
-            return
-        finally:
-            _let_go(partial, handle)
-
-
-def _let_go(partial: Path, handle: int) -> None:
-    """Unlock; an empty folder is no work that somebody could go on with."""
-    with suppress(OSError):
-        if _locked(handle) and _is_same(partial, handle):
-            (partial / OWNER).unlink(missing_ok=True)
-            partial.rmdir()
-    os.close(handle)
-
-
-def _locked(handle: int) -> bool:
-    """Lock an open folder; where the file system knows no locks, nobody is kept out."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _is_same(folder: Path, handle: int) -> bool:
-    try:
-        return os.path.samestat(folder.stat(), os.fstat(handle))
-    except FileNotFoundError:
-        return False
-
-
-def _refuse_busy(out: Path) -> None:
-    """Refuse a folder that another process is making."""
-    partial = partial_folder(out)
-    try:
-        handle = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    try:
-        if not _locked(handle):
-            raise _busy(out, partial)
-    finally:
-        os.close(handle)
-
-
-def _busy(out: Path, partial: Path) -> OtherlaneError:
-    who = "another process"
-    with suppress(OSError, ValueError, KeyError, TypeError):  # it may just be writing that
-        said = json.loads((partial / OWNER).read_bytes())
-        who = f"process {said['process']} since {said['since']}"
-    fix = "wait until it is done, or end that process; or another --out"
-    return OtherlaneError(out, f"is being made by {who}", fix)
-
-
-def _gather(partial: Path) -> None:
-    """Take back what a run that was killed had already moved out of the partial folder."""
-    (partial / OWNER).unlink(missing_ok=True)
-    if partial.name != INSIDE:
-        return
-    for name in _told(partial) - {MANIFEST}:
-        moved = partial.parent / name
-        if os.path.lexists(moved) and not os.path.lexists(partial / name):
-            os.replace(moved, partial / name)
 
 
 def _is_empty(partial: Path) -> bool:
