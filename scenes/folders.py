@@ -75,10 +75,19 @@ def check_out(out: Path, kind: str | None = None) -> None:
         if len(os.fsencode(name)) > longest:
             wrong = f"cannot be made: {name!r} is longer than {longest} bytes"
             raise OtherlaneError(out, wrong, "a shorter name")
-        trial = above / f".{os.getpid()}{ASIDE}"  # nothing else knows all that may forbid it
+        _try(out, above)
+    refuse_busy(out)
+
+
+def _try(out: Path, above: Path) -> None:
+    """Make a folder there and remove it: nothing else knows all that may forbid it."""
+    trial = above / f".{os.getpid()}{ASIDE}"
+    try:
         trial.mkdir()
         trial.rmdir()
-    refuse_busy(out)
+    except OSError as error:
+        wrong = f"cannot be made: nothing can be written in {above} ({error.strerror})"
+        raise OtherlaneError(out, wrong, f"{ELSEWHERE}, or other permissions") from error
 
 
 def _is_ours(folder: Path) -> bool:

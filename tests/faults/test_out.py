@@ -84,7 +84,7 @@ def test_a_tilde_is_the_home_folder(
 BAD: dict[str, tuple[str, str]] = {
     "a device": ("/dev/null", "is no folder"),
     "below a device": ("/dev/null/clip", "is no folder"),
-    "in a place of the system": ("/proc/clip", "read-only"),
+    "in a place of the system": ("/proc/clip", "nothing can be written in /proc"),
     "a name that is too long": ("x" * 250, "longer than 255 bytes"),
     "a loop of links": ("loop", "leads nowhere"),
     "somebody's folder": ("mine", "is not a clip"),
