@@ -125,7 +125,7 @@ def masked_pixels(
 def blind_pixels(camera: Camera) -> Bool[np.ndarray, "h w"]:
     """Pixels in which a lens shows nothing."""
     blind = np.zeros((camera.height, camera.width), dtype=bool)
-    if camera.fisheye:
+    if camera.fisheye or camera.distortion:  # a pinhole shows something everywhere
         blind |= np.isnan(camera.directions(camera.pixel_centres())).any(axis=-1)
     return blind
 
