@@ -119,7 +119,7 @@ def test_z_is_the_depth_in_the_camera_and_range_the_distance(name: str, turn: st
     assert np.array_equal(np.isposinf(frame.z_m), ~np.isfinite(frame.z_m))
     assert np.array_equal(np.isposinf(frame.range_m).ravel(), ~solid)
     blind = np.isnan(along[:, 0]).reshape(size)
-    assert blind.any() == (name == "circle")
+    assert blind.any() == (name in ("circle", "fold"))
     assert np.all(frame.semantic[blind] == Semantic.UNKNOWN)
     assert np.array_equal(frame.semantic == Semantic.SKY, np.isposinf(frame.range_m) & ~blind)
     assert not frame.rgb[blind].any()
