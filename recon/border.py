@@ -101,6 +101,7 @@ def _colours(
     pixel = place[inside].astype(np.int64)
     numbers = pixel[:, 1] * camera.width + pixel[:, 0]
     shown = part.srgb[frame].numpy()[numbers].astype(np.float64) / 255.0
+    shown[~part.trains(frame).numpy()[numbers]] = np.nan
     colours[ahead[inside]] = linear_from_srgb(shown)
     return colours
 
