@@ -17,8 +17,9 @@ from jaxtyping import Bool
 
 from benchmarks.machine import Report, bar
 from recon.actor_scores import LEAST_PX, box_pixels
+from recon.comparison import Comparison
 from recon.config import ReconstructionConfig
-from recon.evaluate import Comparison, compare
+from recon.evaluate import compare
 from recon.evidence import masked_pixels, scaled_camera, select_frames
 from recon.kernels.backend import choose_backend
 from recon.metrics import psnr_db

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32
 
+from recon.comparison import Comparison
 from recon.evidence import blind_pixels, camera_trajectory, pixel_angle, scaled_camera
 from recon.masks import actor_mask
 from recon.metrics import psnr_db
@@ -31,22 +32,17 @@ class ActorScore:
     """The same where the picture shows the static scene alone."""
 
 
-def score_actors(
-    scene: Scene,
-    stream: int,
-    frame: int,
-    photo: Float32[np.ndarray, "h w 3"],
-    shown: Float32[np.ndarray, "h w 3"],
-) -> list[ActorScore]:
+def score_actors(scene: Scene, stream: int, frame: int, picture: Comparison) -> list[ActorScore]:
     """Scores of all who move and have a field, whose box has `LEAST_PX` pixels of the picture."""
-    images = scene.clip.cameras[stream]
+    images, photo, shown = scene.clip.cameras[stream], picture.photo, picture.render
+    known = True if picture.hidden is None else ~picture.hidden
     camera, time_us = scaled_camera(images.camera, scene.config.scale), int(images.time_us[frame])
     boxes = {
         actor.id: mask
         for actor in scene.clip.actors
         if actor.id in scene.looks
         and actor.is_moving
-        and (mask := box_pixels(scene, camera, stream, actor, time_us)).sum() >= LEAST_PX
+        and (mask := known & box_pixels(scene, camera, stream, actor, time_us)).sum() >= LEAST_PX
     }
     if not boxes:
         return []

@@ -95,10 +95,13 @@ def _colours(
     local = (places_m - part.row_origin_m[frame, row].double().numpy()) @ rotation
     colours = np.full((len(places_m), 3), np.nan)
     ahead = np.flatnonzero(local[:, 2] > 0.3)
-    pixel = np.floor(camera.project(local[ahead])).astype(np.int64)
-    inside = np.all((pixel >= 0) & (pixel < [camera.width, camera.height]), axis=1)
-    numbers = pixel[inside, 1] * camera.width + pixel[inside, 0]
+    place = camera.project(local[ahead])
+    with np.errstate(invalid="ignore"):  # NaN, which a lens does not show, is not inside
+        inside = np.all((place >= 0) & (place < [camera.width, camera.height]), axis=1)
+    pixel = place[inside].astype(np.int64)
+    numbers = pixel[:, 1] * camera.width + pixel[:, 0]
     shown = part.srgb[frame].numpy()[numbers].astype(np.float64) / 255.0
+    shown[~part.trains(frame).numpy()[numbers]] = np.nan
     colours[ahead[inside]] = linear_from_srgb(shown)
     return colours
 

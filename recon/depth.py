@@ -8,8 +8,10 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from recon.masks import KNOWN_SLACK_US
+from recon.opened import is_shown
 from scenes.actor import Actor
 from scenes.clip import Clip
+from scenes.images import may_hide
 from scenes.short import short_repr
 
 LIDAR_MARGIN_M = 0.3
@@ -46,8 +48,9 @@ def load_depth(
     """Depth evidence that training may see: lidar sweeps, else sparse points.
 
     `trained` says which pictures of the first camera train. A sparse point counts from each
-    training picture that saw it. Sweeps taken nearest to a held-out picture are left out too, and
-    so are returns from what moves, unless its id is one of `shown`.
+    training picture that saw it and whose alpha does not hide it. Sweeps taken nearest to a
+    held-out picture are left out too, and so are returns from what moves, unless its id is one of
+    `shown`.
     """
     parts = [_lidar_depth(clip, stream, trained, shown) for stream in range(len(clip.lidars))]
     if not parts and clip.points is not None:
@@ -76,6 +79,11 @@ def _sparse_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> Seen:
     images = clip.cameras[0]
     centres = clip.ego.mounted(images.ego_from_camera).at(images.time_us)[:, :3, 3]
     seen = trained[points.frame_index]
+    for frame in np.unique(points.frame_index[seen]):
+        if may_hide(images.files[frame]):
+            mine = np.flatnonzero(points.frame_index == frame)
+            places_m = points.position_m[points.point_index[mine]]
+            seen[mine] = is_shown(clip, 0, int(frame), places_m)
     frame = points.frame_index[seen]
     return centres[frame], points.position_m[points.point_index[seen]], images.time_us[frame]
 

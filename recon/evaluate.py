@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32
 
 from recon.actor_scores import ActorScore, actors_summary, road_users, score_actors
+from recon.comparison import Comparison
 from recon.evidence import (
     camera_trajectory,
     load_depth,
@@ -24,12 +24,12 @@ from recon.evidence import (
     when_trained,
 )
 from recon.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
+from recon.opened import open_picture
 from recon.scene import Scene
 from scenes.camera import camera_rays
 from scenes.errors import OtherlaneError
-from scenes.images import resize_linear, srgb_from_linear
+from scenes.images import srgb_from_linear
 from scenes.phases import counted
-from scenes.short import short_repr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,18 +49,6 @@ class FrameScore:
     """Against the drive's own depth evidence of this picture; NaN where it has none."""
     actors: tuple[ActorScore, ...] = ()
     """Road users that move, inside their boxes."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Comparison:
-    """A held-out picture and what the scene shows in its place, sRGB in 0..1."""
-
-    photo: Float32[np.ndarray, "h w 3"]
-    render: Float32[np.ndarray, "h w 3"]
-    counts: Bool[np.ndarray, "h w"]
-    """Pixels that are scored."""
-
-    __repr__ = short_repr
 
 
 def evaluate_scene(scene: Scene) -> tuple[list[FrameScore], list[Comparison]]:
@@ -102,11 +90,13 @@ def compare(scene: Scene, stream: int, frame: int) -> Comparison:
     angle = torch.from_numpy(pixel_angle(camera)).float()
     out = scene.render_rays(origins, directions, angle, staged)
     shown = scene.display(out.linear, stream, time).reshape(camera.height, camera.width, 3)
-    photo = resize_linear(images.read(frame), camera.width, camera.height)
+    picture = open_picture(images, frame, camera)
+    masked = masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.looks))
     return Comparison(
-        photo=srgb_from_linear(photo).clip(0, 1).astype(np.float32),
+        photo=srgb_from_linear(picture.linear).clip(0, 1).astype(np.float32),
         render=shown.numpy(),
-        counts=~masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.looks)),
+        counts=~(masked | picture.hidden),
+        hidden=picture.hidden,
     )
 
 
@@ -130,19 +120,22 @@ def _score(
     outside: bool,
     beside_m: float | None,
 ) -> FrameScore:
-    triple = picture.render, picture.photo, picture.counts
-    fitted = affine_fit(*triple)
+    photo = picture.photo
+    if picture.hidden is not None:  # windows that reach in there find no difference
+        photo = np.where(picture.hidden[..., None], picture.render, photo)
+    triple = picture.render, photo, picture.counts
+    known = bool(picture.counts.any())  # else there is nothing to be near to
     return FrameScore(
         camera=scene.clip.cameras[stream].name,
         frame=frame,
         extrapolated=outside,
         beside_m=beside_m,
-        psnr_db=psnr_db(*triple),
-        psnr_affine_db=psnr_db(fitted, picture.photo, picture.counts),
-        ssim=ssim(*triple),
-        flip=flip(*triple),
+        psnr_db=psnr_db(*triple) if known else float("nan"),
+        psnr_affine_db=psnr_db(affine_fit(*triple), *triple[1:]) if known else float("nan"),
+        ssim=ssim(*triple) if known else float("nan"),
+        flip=flip(*triple) if known else float("nan"),
         depth_abs_rel=_depth_error(scene, frame) if stream == 0 else float("nan"),
-        actors=tuple(score_actors(scene, stream, frame, picture.photo, picture.render)),
+        actors=tuple(score_actors(scene, stream, frame, picture)),
     )
 
 

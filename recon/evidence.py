@@ -19,6 +19,7 @@ from recon.crowd import Whereabouts, whereabouts
 from recon.depth import DepthEvidence, load_depth
 from recon.hidden import HiddenGround, hidden_ground
 from recon.masks import actor_mask, sky_mask, visible_extent
+from recon.opened import open_picture
 from recon.pictures import Pixels
 from recon.road import road_evidence
 from recon.solid_rays import solid_rays
@@ -28,7 +29,7 @@ from scenes.actor import Actor
 from scenes.camera import Camera
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.images import resize_linear, srgb_from_linear
+from scenes.images import srgb_from_linear
 from scenes.phases import counted
 from scenes.short import short_repr
 from scenes.standers import for_good, parked
@@ -79,9 +80,10 @@ def load_pixels(
     shown, sky, usable, boxes, weights = [], [], [], [], [np.zeros(0)]
     name = f"reading pictures of {images.name}"
     for place, index in enumerate(counted(frames, name, len(frames))):
-        small = resize_linear(images.read(int(index)), width, height)
-        srgb = np.round(srgb_from_linear(small).clip(0, 1) * 255).astype(np.uint8)
+        picture = open_picture(images, int(index), camera)
+        srgb = np.round(srgb_from_linear(picture.linear).clip(0, 1) * 255).astype(np.uint8)
         masked = masked_pixels(clip, stream, int(index), scale, tuple(a.id for a in actors))
+        masked |= picture.hidden
         inside = boxes_of(clip, stream, int(index), scale, actors)
         rotation = poses[place, height // 2, :3, :3]
         elevation = (directions @ rotation.T)[:, 2].reshape(height, width)
@@ -114,7 +116,8 @@ def masked_pixels(
 ) -> Bool[np.ndarray, "h w"]:
     """Pixels of a picture, at `scale`, that show moving actors, or that the lens shows nothing in.
 
-    They neither train nor score. Actors whose ids are `shown` are part of the scene.
+    They neither train nor score, and nor does what is transparent (`recon.opened`). Actors whose
+    ids are `shown` are part of the scene.
     """
     hidden = tuple(a for a in clip.actors if a.is_moving and a.id not in shown)
     masked = _box_mask(clip, stream, frame, scale, hidden, MASK_MARGIN_PX)
@@ -125,7 +128,7 @@ def masked_pixels(
 def blind_pixels(camera: Camera) -> Bool[np.ndarray, "h w"]:
     """Pixels in which a lens shows nothing."""
     blind = np.zeros((camera.height, camera.width), dtype=bool)
-    if camera.fisheye:
+    if camera.fisheye or camera.distortion:  # a pinhole shows something everywhere
         blind |= np.isnan(camera.directions(camera.pixel_centres())).any(axis=-1)
     return blind
 
@@ -236,7 +239,7 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
     trained = np.zeros(len(clip.cameras[0]), dtype=bool)
     trained[select_frames(clip, replace(config, train_cameras=()), 0)[0]] = True
     if not any(len(picture.usable) for picture in pixels):
-        wrong = "has no pixel to train on: moving actors hide every training picture"
+        wrong = "has no pixel to train on: moving actors or alpha hide every training picture"
         raise OtherlaneError(clip.name, wrong, "another stretch of the drive, or --holdout 0")
     depth = load_depth(clip, trained, ids)
     road = road_evidence(clip, trained, depth, config.seed, ids)

@@ -14,7 +14,7 @@ from scenes.geometry import box_corners, invert, transform_points
 EDGE_POINTS = 25
 """Points along each edge of a box: a lens may bend edges, so corners are not enough."""
 WITHIN = 9
-"""Points along each side of a box whose inside a fisheye is asked for, too."""
+"""Points along each side of a box whose inside a lens that sees no edge is asked for, too."""
 KNOWN_SLACK_US = 60_000
 """Drives know an actor at whole frames: half a frame before and after, it is still it [µs]."""
 NEAR_M = 0.2
@@ -49,12 +49,15 @@ def box_extent(
     camera_from_box = invert(world_from_camera) @ world_from_box
     corners = transform_points(camera_from_box, box_corners(np.asarray(size_m)))
     points = _edge_points(corners, -np.inf if camera.fisheye else NEAR_M)
-    if camera.fisheye:  # it may see a face whose edges are all beyond its circle
+    pixels = camera.project(points)
+    shown = np.isfinite(pixels).all(axis=1)
+    if camera.fisheye or not shown.all():  # it may see a face whose edges are all beyond its circle
         inner = np.stack(np.meshgrid(*[np.linspace(-0.5, 0.5, WITHIN)] * 3), axis=-1) * size_m
         within = transform_points(camera_from_box, inner.reshape(-1, 3))
-        points = np.concatenate([points, within])
-    pixels = camera.project(points)
-    pixels = pixels[np.isfinite(pixels).all(axis=1)]
+        within = within[camera.fisheye | (within[:, 2] >= NEAR_M)]
+        pixels = np.concatenate([pixels, camera.project(within)])
+        shown = np.isfinite(pixels).all(axis=1)
+    pixels = pixels[shown]
     if not len(pixels):
         return None
     left, top = pixels.min(axis=0)

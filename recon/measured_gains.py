@@ -25,13 +25,14 @@ from recon.evidence import (
 from recon.gains import ActorGain
 from recon.march import MarchOutput
 from recon.masks import KNOWN_SLACK_US
+from recon.opened import open_picture
 from recon.rays import Rays
 from recon.scene import Scene
 from recon.space import cross_box
 from recon.staged import Staged
 from scenes.actor import Actor
 from scenes.camera import Camera, camera_rays
-from scenes.images import resize_linear, srgb_from_linear
+from scenes.images import srgb_from_linear
 
 ENOUGH_BOXES = 3
 """In so many pictures that did not train, these alone tell."""
@@ -133,7 +134,10 @@ def _measured(
     stream, frame = picture
     images = scene.clip.cameras[stream]
     camera, time_us = scaled_camera(images.camera, scene.config.scale), int(images.time_us[frame])
-    inside = {actor.id: _box_pixels(scene, camera, picture, actor) for actor in actors}
+    opened = open_picture(images, frame, camera)
+    inside = {
+        actor.id: _box_pixels(scene, camera, picture, actor, opened.hidden) for actor in actors
+    }
     stride = {number: 1 + len(pixels) // MOST_PX for number, pixels in inside.items()}
     inside = {number: pixels[:: stride[number]] for number, pixels in inside.items()}
     pixels = np.unique(np.concatenate([*inside.values()]))
@@ -150,8 +154,7 @@ def _measured(
     if staged is None:
         return
     rays = Rays(origins_m=origins, directions=directions, pixel_angle=angle, moment=staged.moment)
-    small = resize_linear(images.read(frame), camera.width, camera.height)
-    photo = torch.from_numpy(srgb_from_linear(small).clip(0, 1).reshape(-1, 3)[pixels])
+    photo = torch.from_numpy(srgb_from_linear(opened.linear).clip(0, 1).reshape(-1, 3)[pixels])
     shown = [scene.render_rays(origins, directions, angle, with_) for with_ in (staged, None)]
     errors = [
         (scene.display(out.linear, stream, time_us).double() - photo).square().mean(1).numpy()
@@ -165,13 +168,17 @@ def _measured(
 
 
 def _box_pixels(
-    scene: Scene, camera: Camera, picture: Picture, actor: Actor
+    scene: Scene,
+    camera: Camera,
+    picture: Picture,
+    actor: Actor,
+    hidden: Bool[np.ndarray, "h w"],
 ) -> Int64[np.ndarray, "n"]:
     """Numbers of the pixels in the extent of somebody's box that count."""
     stream, frame = picture
     time_us = int(scene.clip.cameras[stream].time_us[frame])
     masked = masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.looks))
-    return np.flatnonzero(box_pixels(scene, camera, stream, actor, time_us) & ~masked)
+    return np.flatnonzero(box_pixels(scene, camera, stream, actor, time_us) & ~masked & ~hidden)
 
 
 def _judged(

@@ -5,6 +5,7 @@ import torch
 
 from recon.evidence import masked_pixels, pixel_angle
 from recon.observation import COARSER, Eye, eyes
+from recon.opened import hidden_pixels
 from recon.scene import Scene
 from scenes.camera import camera_rays
 
@@ -33,5 +34,6 @@ def _look(scene: Scene, eye: Eye) -> None:
     hidden = masked_pixels(
         clip, eye.stream, frame, COARSER * scene.config.scale, tuple(scene.looks)
     )
+    hidden |= hidden_pixels(clip.cameras[eye.stream], frame, camera)
     range_m = out.range_m.view(camera.height, camera.width)
     seen.keep(eye.stream, eye.place, torch.where(torch.from_numpy(hidden), np.nan, range_m))

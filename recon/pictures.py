@@ -24,7 +24,7 @@ class Pixels:
     srgb: UInt8[Tensor, "frames pixels 3"]
     sky: Bool[Tensor, "frames pixels"]
     usable: Int64[Tensor, "n"]
-    """frame * pixels + pixel of every pixel that may train."""
+    """frame * pixels + pixel of every pixel that may train, increasing."""
     directions: Float[Tensor, "pixels 3"]
     """Unit, in the camera's frame."""
     pixel_angle: Float[Tensor, "pixels"]
@@ -51,6 +51,16 @@ class Pixels:
             directions=torch.einsum("nij,nj->ni", turn, self.directions[pixel]),
             pixel_angle=self.pixel_angle[pixel],
         )
+
+    def trains(self, frame: int) -> Bool[Tensor, "pixels"]:
+        """Which pixels of one of the pictures may train."""
+        pixels = len(self.directions)
+        first, last = torch.searchsorted(
+            self.usable, torch.tensor([frame * pixels, (frame + 1) * pixels]).to(self.usable)
+        ).tolist()
+        found = torch.zeros(pixels, dtype=torch.bool, device=self.usable.device)
+        found[self.usable[first:last] - frame * pixels] = True
+        return found
 
     def time_us(self, usable: Int64[Tensor, "n"]) -> Int64[Tensor, "n"]:
         """When pixels named as in `usable` were exposed [µs]."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.evaluate import Comparison
+from recon.comparison import Comparison
 from recon.evidence import scaled_camera
 from recon.metrics import abs_rel, affine_fit, flip, psnr_db
 from recon.scene import Scene

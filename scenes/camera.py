@@ -12,10 +12,9 @@ from jaxtyping import Float, Float64, Int64
 
 from scenes.fisheye import fisheye_directions, fisheye_plane, fisheye_solid_angle
 from scenes.geometry import invert
+from scenes.lens import distort, magnification, undistort
 from scenes.trajectory import Trajectory
 
-UNDISTORT_STEPS = 50
-"""Newton steps to undo lens distortion; they stop at 1e-12 long before this."""
 ROLLING_STEPS = 20
 """Fixed-point steps to find the row, hence the time, at which a point is seen."""
 
@@ -72,7 +71,8 @@ class Camera:
     def project(self, points_camera: Float[np.ndarray, "*n 3"]) -> Float64[np.ndarray, "*n 2"]:
         """Pixels of points in the camera's frame [px]; NaN where the lens cannot see a point.
 
-        That is, where it is not in front, or beyond the angle to which a fisheye is one-to-one.
+        That is, where it is not in front of a perspective lens, or beyond the angle to which the
+        lens is one-to-one (`scenes.lens`, `scenes.fisheye`).
         """
         if self.fisheye:
             landing = fisheye_plane(points_camera, self.distortion)
@@ -80,30 +80,30 @@ class Camera:
         z = points_camera[..., 2]
         with np.errstate(divide="ignore", invalid="ignore"):
             plane = points_camera[..., :2] / np.where(z > 0, z, np.nan)[..., None]
-        bent = _distort(np.asarray(plane, dtype=np.float64), self.distortion)
-        return bent * [self.fx, self.fy] + [self.cx, self.cy]
+        return distort(plane, self.distortion) * [self.fx, self.fy] + [self.cx, self.cy]
 
     def directions(self, pixels: Float[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 3"]:
         """Unit directions of pixels in the camera's frame: multiply by range_m for points.
 
         Their z is the cosine with the optical axis (z_m = range_m * z), which is 0 or less where
-        a fisheye looks sideways or back. NaN outside of a fisheye's image circle.
+        a fisheye looks sideways or back. NaN where the lens shows nothing: outside of a fisheye's
+        image circle, or where only what a perspective lens folds back would land.
         """
         plane = self._on_lens(pixels)
         if self.fisheye:
             return fisheye_directions(plane, self.distortion)
-        ahead = _with_z_1(_undistort(plane, self.distortion))
+        ahead = _with_z_1(undistort(plane, self.distortion))
         return ahead / np.sqrt(np.einsum("...i,...i->...", ahead, ahead))[..., None]
 
     def unproject(self, pixels: Float[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 3"]:
         """Directions of pixels in the camera's frame, scaled to z = 1: multiply by z_m for points.
 
-        NaN where there is none: outside of a fisheye's image circle, and where it looks sideways
+        NaN where there is none: where the lens shows nothing, and where a fisheye looks sideways
         or back (`directions` knows those too).
         """
         plane = self._on_lens(pixels)
         if not self.fisheye:
-            return _with_z_1(_undistort(plane, self.distortion))
+            return _with_z_1(undistort(plane, self.distortion))
         found = fisheye_directions(plane, self.distortion)
         return found / np.where(found[..., 2:] > 0.0, found[..., 2:], np.nan)
 
@@ -112,9 +112,9 @@ class Camera:
         plane, area = self._on_lens(pixels), 1.0 / (self.fx * self.fy)
         if self.fisheye:
             return fisheye_solid_angle(plane, self.distortion, area**0.5)
-        flat = _undistort(plane, self.distortion)
+        flat = undistort(plane, self.distortion)
         if self.distortion:
-            area = area / np.abs(np.linalg.det(_jacobian(flat, self.distortion)))
+            area = area / magnification(flat, self.distortion)
         # an area on the plane z = 1 is seen under area * cos^3
         return np.asarray(area * np.linalg.norm(_with_z_1(flat), axis=-1) ** -3.0)
 
@@ -176,49 +176,6 @@ def project_world(
     return pixels
 
 
-def _distort(
-    plane: Float64[np.ndarray, "*n 2"], distortion: tuple[float, ...]
-) -> Float64[np.ndarray, "*n 2"]:
-    """OpenCV's rational model (calib3d, "Detailed Description") on the plane z = 1."""
-    if not distortion:
-        return plane
-    k1, k2, p1, p2, k3, k4, k5, k6 = (*distortion, *(0.0,) * (8 - len(distortion)))
-    x, y = plane[..., 0], plane[..., 1]
-    r2 = x * x + y * y
-    top, bottom = 1 + r2 * (k1 + r2 * (k2 + r2 * k3)), 1 + r2 * (k4 + r2 * (k5 + r2 * k6))
-    radial = top / bottom
-    bent_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
-    bent_y = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
-    return np.stack([bent_x, bent_y], axis=-1)
-
-
-def _undistort(
-    bent: Float64[np.ndarray, "*n 2"], distortion: tuple[float, ...]
-) -> Float64[np.ndarray, "*n 2"]:
-    """Newton's method with a numerical 2x2 Jacobian; exact where the lens is one-to-one."""
-    if not distortion:
-        return np.asarray(bent, dtype=np.float64)
-    plane = np.array(bent, dtype=np.float64)
-    for _ in range(UNDISTORT_STEPS):
-        error = _distort(plane, distortion) - bent
-        if np.max(np.abs(error), initial=0.0) < 1e-13:
-            break
-        jacobian = _jacobian(plane, distortion)
-        plane = plane - np.linalg.solve(jacobian, error[..., None])[..., 0]
-    return plane
-
-
-def _jacobian(
-    plane: Float64[np.ndarray, "*n 2"], distortion: tuple[float, ...]
-) -> Float64[np.ndarray, "*n 2 2"]:
-    """Derivative of `_distort`, by differences."""
-    step = 1e-6
-    columns = [
-        (_distort(plane + shift, distortion) - _distort(plane - shift, distortion)) / (2 * step)
-        for shift in (np.array([step, 0.0]), np.array([0.0, step]))
-    ]
-    return np.stack(columns, axis=-1)
-
-
 def _with_z_1(plane: Float64[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 3"]:
-    return np.concatenate([plane, np.ones_like(plane[..., :1])], axis=-1)
+    ahead = np.where(np.isnan(plane[..., :1]), np.nan, 1.0)  # what is nowhere is not ahead
+    return np.concatenate([plane, ahead], axis=-1)

@@ -13,14 +13,14 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, Int64, UInt8
+from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
 
 from scenes.actor import Actor
 from scenes.camera import Camera
 from scenes.contents import check_contents, read_content
 from scenes.errors import DriveError
 from scenes.geometry import rigid_problem
-from scenes.images import read_image
+from scenes.images import Decoded, decode, may_hide
 from scenes.lidar import Lidar, Sweep
 from scenes.short import short_repr
 from scenes.trajectory import Trajectory
@@ -78,15 +78,32 @@ class ImageStream:
         Raises:
             DriveError: It is missing, replaced, damaged, or not of the camera's size.
         """
-        data = read_content(self.files[index], self.contents[index] if self.contents else None)
-        image = read_image(self.files[index], data)
+        return self.read_masked(index)[0]
+
+    def opaque(self, index: int) -> Bool[np.ndarray, "h w"] | None:
+        """Which pixels of a picture are opaque; None where all are. Only alpha is decoded.
+
+        Raises:
+            DriveError: As `read`.
+        """
+        return self.read_masked(index)[1] if may_hide(self.files[index]) else None
+
+    def read_masked(self, index: int) -> Decoded:
+        """One picture, sRGB, and which of its pixels are opaque; None where all are.
+
+        Raises:
+            DriveError: As `read`.
+        """
+        path = self.files[index]
+        data = read_content(path, self.contents[index] if self.contents else None)
+        image, opaque = decode(data, path)
         if image.shape[:2] != (self.camera.height, self.camera.width):
             size = f"{image.shape[1]}x{image.shape[0]}"
             wanted = f"{self.camera.width}x{self.camera.height}"
             raise DriveError(
                 self.files[index], f"is {size}, its camera {wanted}", "import the drive again"
             )
-        return image
+        return image, opaque
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -45,6 +45,8 @@ def read_content(path: Path, content: str | None) -> bytes:
         DriveError: It cannot be read, or holds something else.
     """
     try:
+        if content is not None and not content.startswith(f"{path.stat().st_size}:"):
+            raise _replaced(path)
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise DriveError(path, "does not exist", RESTORE) from error

@@ -1,15 +1,16 @@
 """Pictures at the door: sRGB, 8 bits a channel, checked before a byte is decoded.
 
 Decoders are attacked through dimensions and truncation, so the header is read first, and a
-picture larger than `MAX_PIXELS` is refused without decoding it.
+picture larger than `MAX_PIXELS` is refused without decoding it. Alpha is a mask: a pixel whose
+alpha is less than full shows nothing that counts.
 """
 
-import io
 import os
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from scenes.errors import DriveError
 
@@ -19,22 +20,34 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 """The decoders that may run."""
 MODES = ("L", "LA", "RGB", "RGBA", "P")
 """The pixels that may be in a picture, by Pillow's names: 8-bit grey or colour."""
+LEAST_HIDDEN = 1e-6
+"""Share of a pixel's area that may be hidden: none, but for rounding errors."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 """How files of these formats end."""
 TAIL_BYTES = 4096
 """A whole JPEG's end mark is in its last bytes; some cameras pad the file behind it."""
 
 
-def image_size(path: Path, data: bytes | None = None) -> tuple[int, int]:
+def image_size(path: Path) -> tuple[int, int]:
     """Width and height [px] from the header; nothing is decoded.
-
-    Args:
-        path: The file.
-        data: What it holds, where that has been read already.
 
     Raises:
         DriveError: No such file, not a picture, of an unknown kind, or too large.
     """
+    return _header(path, path)[0]
+
+
+def may_hide(path: Path) -> bool:
+    """Whether a picture has alpha, from the header; nothing is decoded.
+
+    Raises:
+        DriveError: As `image_size`.
+    """
+    return _header(path, path)[1]
+
+
+def _header(source: Path | BytesIO, path: Path) -> tuple[tuple[int, int], bool]:
+    """Width and height [px], and whether there is alpha."""
     import warnings
 
     from PIL import Image, UnidentifiedImageError
@@ -43,9 +56,8 @@ def image_size(path: Path, data: bytes | None = None) -> tuple[int, int]:
         with warnings.catch_warnings():
             # Pillow only warns of pictures that are a little too large; below they are refused.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            source = path if data is None else io.BytesIO(data)
             with Image.open(source, formats=FORMATS) as image:
-                size, mode = image.size, image.mode
+                size, mode, has_alpha = image.size, image.mode, image.has_transparency_data
     except FileNotFoundError as error:
         raise DriveError(path, "does not exist", "import the drive again, or restore it") from error
     except UnidentifiedImageError as error:
@@ -60,7 +72,7 @@ def image_size(path: Path, data: bytes | None = None) -> tuple[int, int]:
         raise DriveError(path, f"has no pixels ({size[0]}x{size[1]})", "a picture with pixels")
     if mode not in MODES:
         raise DriveError(path, f"has pixels of mode {mode}", "8-bit grey or RGB")
-    return size
+    return size, has_alpha
 
 
 def check_whole(path: Path) -> None:
@@ -87,24 +99,51 @@ def check_whole(path: Path) -> None:
         raise DriveError(path, "is cut short (its end is missing)", "copy it again")
 
 
-def read_image(path: Path, data: bytes | None = None) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture as sRGB; a grey one has three equal channels.
-
-    Args:
-        path: The file.
-        data: What it holds, where that has been read already.
+def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture as sRGB; a grey one has three equal channels. Alpha is left out.
 
     Raises:
         DriveError: As `image_size`, or the file is cut short.
     """
+    return read_picture(path)[0]
+
+
+Decoded = tuple[UInt8[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"] | None]
+"""A picture as sRGB, and which pixels are opaque; None where all are."""
+
+
+def read_picture(path: Path) -> Decoded:
+    """The picture as sRGB, and which of its pixels are opaque (None where all are).
+
+    Raises:
+        DriveError: As `image_size`, or the file is cut short.
+    """
+    image_size(path)  # before its bytes are read: they may be many
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DriveError(path, f"cannot be read ({error})", "check its permissions") from error
+    return decode(data, path)
+
+
+def decode(data: bytes, path: Path) -> Decoded:
+    """As `read_picture`, of the bytes of a file, which is named in errors.
+
+    Raises:
+        DriveError: Not a picture, of an unknown kind, too large, or cut short.
+    """
     from PIL import Image
 
-    image_size(path, data)
+    _, has_alpha = _header(BytesIO(data), path)
     try:
-        with Image.open(path if data is None else io.BytesIO(data), formats=FORMATS) as image:
-            return np.asarray(image.convert("RGB"))
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            if not has_alpha:
+                return np.asarray(image.convert("RGB")), None
+            rgba = np.asarray(image.convert("RGBA"))
     except (OSError, SyntaxError, ValueError) as error:
         raise DriveError(path, f"is cut short or damaged ({error})", "copy it again") from error
+    opaque = rgba[..., 3] == 255
+    return np.ascontiguousarray(rgba[..., :3]), None if opaque.all() else opaque
 
 
 def _formats() -> str:
@@ -135,6 +174,18 @@ def resize_linear(
     rows = _area_weights(image.shape[0], height)
     columns = _area_weights(image.shape[1], width)
     return _weighted(_weighted(linear, *rows).swapaxes(0, 1), *columns).swapaxes(0, 1)
+
+
+def resize_opaque(
+    opaque: Bool[np.ndarray, "h w"] | None, width: int, height: int
+) -> Bool[np.ndarray, "height width"]:
+    """Which pixels of the picture at another size are opaque all over (None: all pixels are)."""
+    if opaque is None:
+        return np.ones((height, width), dtype=bool)
+    hidden = (~opaque)[..., None].astype(np.float32)
+    rows, columns = _area_weights(opaque.shape[0], height), _area_weights(opaque.shape[1], width)
+    share = _weighted(_weighted(hidden, *rows).swapaxes(0, 1), *columns).swapaxes(0, 1)[..., 0]
+    return share < LEAST_HIDDEN
 
 
 def _area_weights(size: int, wanted: int) -> tuple[np.ndarray, np.ndarray]:

@@ -65,11 +65,12 @@ def make_drive(
     lidar: bool = False,
     points: bool = True,
     lens: tuple[float, ...] | None = None,
+    fisheye: bool = True,
 ) -> Clip:
-    """A drive of `FRAMES` pictures of 24x16, written into `folder`; `lens` makes it a fisheye."""
+    """A drive of `FRAMES` pictures of 24x16 in `folder`; a `lens` is a fisheye's unless told."""
     camera = Camera(
         width=24, height=16, fx=20.0, fy=20.0, cx=12.0, cy=7.0, readout_us=readout_us,
-        distortion=lens or (), fisheye=lens is not None,
+        distortion=lens or (), fisheye=fisheye and lens is not None,
     )  # fmt: skip
     ego = drive_path()
     stream = ImageStream(

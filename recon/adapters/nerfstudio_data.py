@@ -23,7 +23,8 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 
 from recon.adapters.nerfstudio_dataparser import SOURCE, ClipDataParserConfig, ClipSource
 from recon.adapters.nerfstudio_frames import host_cameras
-from recon.evidence import load_data, masked_pixels
+from recon.evidence import load_data, masked_pixels, scaled_camera
+from recon.opened import hidden_pixels
 from recon.training import FIRST_RAYS
 from scenes.errors import OtherlaneError
 from scenes.images import resize_linear, srgb_from_linear
@@ -43,7 +44,7 @@ def clip_source(metadata: dict[str, Any]) -> ClipSource:
 
 
 class ClipDataset(InputDataset):
-    """Pictures of a clip at training resolution, with masks of moving actors."""
+    """Pictures of a clip at training resolution, with masks of what does not count."""
 
     def __init__(self, dataparser_outputs: DataparserOutputs, scale_factor: float = 1.0) -> None:
         if scale_factor != 1.0:
@@ -64,8 +65,10 @@ class ClipDataset(InputDataset):
 
     def get_metadata(self, data: dict[str, Any]) -> dict[str, Any]:
         """The mask: true where the picture counts."""
-        source = self.source
-        masked = masked_pixels(source.clip, *self._picture(data["image_idx"]), source.config.scale)
+        source, (stream, frame) = self.source, self._picture(data["image_idx"])
+        masked = masked_pixels(source.clip, stream, frame, source.config.scale)
+        images = source.clip.cameras[stream]
+        masked |= hidden_pixels(images, frame, scaled_camera(images.camera, source.config.scale))
         return {"mask": torch.from_numpy(~masked)[..., None]}
 
     def _picture(self, index: int) -> tuple[int, int]:

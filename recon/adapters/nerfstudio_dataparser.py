@@ -23,9 +23,11 @@ from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 
 from recon.adapters.nerfstudio_frames import HostFrame, Pictures, host_cameras, host_frame
 from recon.config import ReconstructionConfig
-from recon.evidence import masked_pixels, select_frames
+from recon.evidence import blind_pixels, masked_pixels, select_frames
+from recon.opened import hidden_pixels
 from recon.reconstruct import ReconstructRequest, resolve
 from scenes.clip import Clip
+from scenes.images import may_hide
 
 SOURCE = "otherlane"
 """Under this name the metadata of a data set holds its `ClipSource`."""
@@ -59,7 +61,7 @@ class ClipDataParserConfig(DataParserConfig):
     train_share: float | None = None
     """KITTI's 0.75, 0.5 or 0.25 of the frames train, instead of holdout."""
     masks: bool = True
-    """Write masks of moving actors to CLIP.masks; the otherlane method has them without."""
+    """Write masks of what does not count to CLIP.masks; the otherlane method has them without."""
 
 
 class ClipDataParser(DataParser):
@@ -84,12 +86,12 @@ class ClipDataParser(DataParser):
             folder=asked.data, clip=clip, config=config, pictures=pictures, frame=frame
         )
         numbers = list(zip(pictures.stream.tolist(), pictures.frame.tolist(), strict=True))
-        moving = asked.masks and any(actor.is_moving for actor in clip.actors)
+        masked = asked.masks and hides_pixels(clip, pictures)
         return DataparserOutputs(
             image_filenames=[clip.cameras[stream].files[index] for stream, index in numbers],
             cameras=host_cameras(clip, pictures, frame),
             scene_box=SceneBox(aabb=torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])),
-            mask_filenames=write_masks(source) if moving else None,
+            mask_filenames=write_masks(source) if masked else None,
             metadata={SOURCE: source},
             dataparser_transform=frame.transform(),
             dataparser_scale=frame.per_metre,
@@ -107,14 +109,29 @@ def split_pictures(clip: Clip, config: ReconstructionConfig, split: str) -> Pict
     )
 
 
+def hides_pixels(clip: Clip, pictures: Pictures) -> bool:
+    """Whether some pixel does not count: it shows who moves, nothing, or is not opaque."""
+    blind = any(blind_pixels(images.camera).any() for images in clip.cameras)
+    return (
+        blind
+        or any(actor.is_moving for actor in clip.actors)
+        or any(
+            may_hide(clip.cameras[stream].files[frame])
+            for stream, frame in zip(pictures.stream.tolist(), pictures.frame.tolist(), strict=True)
+        )
+    )
+
+
 def write_masks(source: ClipSource) -> list[Path]:
-    """One PNG a picture, at the recorded size: white may train, black shows a moving actor."""
+    """One PNG a picture, at the recorded size: white may train, black may not."""
     folder = source.folder.with_name(f"{source.folder.name}.masks")
     folder.mkdir(exist_ok=True)
     paths = []
     pictures = source.pictures
     for stream, index in zip(pictures.stream.tolist(), pictures.frame.tolist(), strict=True):
+        images = source.clip.cameras[stream]
         masked = masked_pixels(source.clip, stream, index, 1.0)
+        masked |= hidden_pixels(images, index, images.camera)
         paths.append(folder / f"{source.clip.cameras[stream].name}_{index:06d}.png")
         iio.imwrite(paths[-1], np.where(masked, 0, 255).astype(np.uint8))
     return paths

@@ -2,8 +2,9 @@
 
 Boxes are clipped against the near plane and the edges of the view before they are projected, so
 nothing behind the camera ever reaches a pixel. The plane z = 1 of the camera carries areas: on
-it, straight lines stay straight whatever the lens does. Fisheyes, which may see beside and behind
-themselves, have no such plane: `render.labels.fisheye_boxes` is for them.
+it, straight lines stay straight whatever the lens does. Lenses that see beside and behind
+themselves, or fold in or near the picture, have no such plane: `render.labels.fisheye_boxes` is
+for them.
 """
 
 from collections.abc import Collection, Sequence
@@ -136,7 +137,7 @@ def outline_px(
     camera: Camera, camera_from_box: Pose, size_m: Float64[np.ndarray, "3"]
 ) -> Float64[np.ndarray, "k 2"]:
     """Convex outline of the part of a box that is in view [px]; empty where none is."""
-    if camera.fisheye:
+    if is_bounded_by_lens(camera):
         return convex_hull(seen_points_px(camera, camera_from_box, size_m))
     x0, y0, x1, y1 = view_on_plane(camera)
     sides = [[1, 0, -x0], [-1, 0, x1], [0, 1, -y0], [0, -1, y1]]
@@ -150,9 +151,9 @@ def outline_px(
 def truncation(camera: Camera, camera_from_box: Pose, size_m: Float64[np.ndarray, "3"]) -> float:
     """Share of the box's projection (its upright rectangle on z = 1) that the image cuts off.
 
-    A fisheye's image cuts off a share of the solid angle that the box fills.
+    Where the lens bounds the view, it cuts off a share of the solid angle that the box fills.
     """
-    if camera.fisheye:
+    if is_bounded_by_lens(camera):
         return share_outside(camera, camera_from_box, size_m)
     points = _clipped_faces(camera_from_box, size_m, np.zeros((0, 3)), camera)
     if not len(points):
@@ -166,8 +167,18 @@ def truncation(camera: Camera, camera_from_box: Pose, size_m: Float64[np.ndarray
 
 
 @cache
+def is_bounded_by_lens(camera: Camera) -> bool:
+    """Whether no rectangle on the plane z = 1 holds the view: of fisheyes, and beside a fold."""
+    if camera.fisheye or not camera.distortion:
+        return camera.fisheye
+    x0, y0, x1, y1 = view_on_plane(camera)
+    corners = np.array([[x0, y0, 1.0], [x0, y1, 1.0], [x1, y0, 1.0], [x1, y1, 1.0]])
+    return not bool(np.isfinite(camera.project(corners)).all())
+
+
+@cache
 def view_on_plane(camera: Camera) -> tuple[float, float, float, float]:
-    """The rectangle x0, y0, x1, y1 on the plane z = 1 that holds the whole view (no fisheye's)."""
+    """The rectangle x0, y0, x1, y1 on the plane z = 1 that holds the whole view; NaN for none."""
     share = np.linspace(0.0, 1.0, BORDER_STEPS + 1 if camera.distortion else 2)
     x, y = share * camera.width, share * camera.height
     across = [np.stack([x, np.full_like(x, edge)], -1) for edge in (0.0, camera.height)]
@@ -181,10 +192,11 @@ def faces_px(
     camera: Camera, camera_from_box: Pose, size_m: Float64[np.ndarray, "3"]
 ) -> list[Float64[np.ndarray, "k 2"]]:
     """The box's faces (bottom, top, and the four sides) as polygons [px], for drawing."""
-    if camera.fisheye:
+    if is_bounded_by_lens(camera):
         return seen_faces_px(camera, camera_from_box, size_m)
     polygons = [clipped(face, _near()) for face in _faces(camera_from_box, size_m)]
-    return [camera.project(_bent(p, camera)) if len(p) else np.zeros((0, 2)) for p in polygons]
+    pixels = [camera.project(_bent(p, camera)) if len(p) else np.zeros((0, 2)) for p in polygons]
+    return [face[np.isfinite(face).all(axis=1)] for face in pixels]  # none far beside the view
 
 
 def convex_hull(points: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "k 2"]:

@@ -1,5 +1,7 @@
 """Boxes as a fisheye sees them, which bends every edge and may see beside and behind itself.
 
+The same holds of a perspective lens that folds in or near its picture (`scenes.lens`).
+
 There is no plane z = 1 that holds its view, so nothing is clipped against planes: points of the
 box's surface are projected by the lens itself. Coordinates are the camera's [m], pixels ours.
 """

@@ -88,8 +88,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
     ObjectLabel(
         name="truncation",
         definition="Share of the upright rectangle around its projected box (in front of the "
-        "camera, lens distortion undone) that lies outside the image; of a fisheye, share of the "
-        "solid angle that its box fills.",
+        "camera, lens distortion undone) that lies outside the image; of a fisheye, and of a "
+        "lens that folds back beside the view, share of the solid angle that its box fills.",
         unit="1, 0 to 1",
         dtype="float",
         shape="",

@@ -78,7 +78,7 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
     PixelLabel(
         name="range_m",
         definition="Distance along the ray to the first surface, where half of its light is "
-        "absorbed; infinite for sky, and where a fisheye sees nothing.",
+        "absorbed; infinite for sky, and where the lens sees nothing.",
         unit="m",
         dtype="float32",
         shape="h w",
@@ -140,7 +140,7 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         "GROUND where it faces up within max(0.1 m, 3 residuals) of the fitted road (pavement and "
         "grass at that height too), or lies below it (nothing is seen through a road), or is what "
         "a vehicle's field shows under the vehicle; SKY where "
-        "opacity is below 0.5; else UNKNOWN, as where a fisheye sees nothing. "
+        "opacity is below 0.5; else UNKNOWN, as where the lens sees nothing. "
         "Ids: scenes.semantics.",
         unit="id",
         dtype="uint8",

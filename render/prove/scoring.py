@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from recon.evaluate import Comparison
+from recon.comparison import Comparison
 from recon.evidence import select_frames
 from recon.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
 from recon.scene import Scene

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.evaluate import Comparison, evaluate_scene, result
+from recon.comparison import Comparison
+from recon.evaluate import evaluate_scene, result
 from recon.evidence import camera_trajectory, scaled_camera
 from recon.reconstruct import reconstruct_clip
 from recon.scene import Scene, load_scene

@@ -5,7 +5,8 @@ quaternion and a translation, ids in no particular order) and points3D.txt. COLM
 centres at +0.5, as we do.
 """
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +17,9 @@ from scenes.camera import Camera
 from scenes.clip import SparsePoints
 from scenes.errors import DriveError
 from scenes.formats.text_tables import (
+    Limit,
     Line,
+    each_line,
     finite_number,
     finite_numbers,
     read_lines,
@@ -39,6 +42,11 @@ MAX_POSE_GAP_M = 0.1
 """How far a model's cameras may be from the drive's poses; the two must be one world."""
 MAX_POSE_GAP_RAD = 0.01
 """And how far their axes may be turned."""
+
+CAMERAS = Limit(lines=20_000, size=4 * 2**20, why="a model's cameras")
+PICTURE_BYTES, PICTURE_POINTS = 4 * 2**20, 50_000
+"""What a picture may take of a model, on average: 8192 points, COLMAP's most unless told
+otherwise, take 300 kB of images.txt, and less of points3D.txt."""
 
 PARAMETERS = {
     "SIMPLE_PINHOLE": ("f", "cx", "cy"),
@@ -74,7 +82,7 @@ def read_colmap_camera(folder: Path, images: Mapping[int, ColmapImage]) -> Camer
     path = folder / "cameras.txt"
     cameras = {
         whole_number(line, "CAMERA_ID", line.words[0]): line
-        for line in read_lines(path, FIX, comment="#")
+        for line in read_lines(path, FIX, CAMERAS, comment="#")
     }
     used = {image.camera_id for image in images.values()}
     if len(used) != 1:
@@ -127,7 +135,8 @@ def read_colmap_images(folder: Path, frames: Mapping[str, int]) -> dict[int, Col
     images: dict[int, ColmapImage] = {}
     # Every other line lists the points of the picture above it; points3D.txt repeats who saw what,
     # so those long lines are never parsed. They may be empty, hence told apart by their words.
-    for line in _image_lines(path):
+    limit = Limit.of(len(frames), "pictures", lines=2, size=PICTURE_BYTES)
+    for line in _image_lines(path, limit):
         image_id = whole_number(line, "IMAGE_ID", line.words[0])
         name = PurePosixPath(" ".join(line.words[9:])).name
         if name not in frames:
@@ -142,7 +151,7 @@ def read_colmap_images(folder: Path, frames: Mapping[str, int]) -> dict[int, Col
             )
         ]
         images[image_id] = ColmapImage(
-            line=line,
+            line=line.bare,
             camera_id=whole_number(line, "CAMERA_ID", line.words[8]),
             camera_from_world=rigid(_rotation(line, pose[:4]), np.array(pose[4:])),
             frame=frames[name],
@@ -152,16 +161,14 @@ def read_colmap_images(folder: Path, frames: Mapping[str, int]) -> dict[int, Col
     return images
 
 
-def _image_lines(path: Path) -> list[Line]:
-    heads = []
-    for line in read_lines(path, FIX, comment="#"):
+def _image_lines(path: Path, limit: Limit) -> Iterator[Line]:
+    for line in each_line(path, FIX, limit, comment="#"):
         is_points = line.words[-1].lstrip("-").isdigit()  # else it ends with a file's name
         if (is_points and len(line.words) % 3) or (not is_points and len(line.words) < 10):
             wrong = "is neither IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME nor X Y POINT3D_ID ..."
             raise DriveError(line.place, wrong, FIX)
         if not is_points:
-            heads.append(line)
-    return heads
+            yield line
 
 
 def _rotation(line: Line, quaternion: list[float]) -> Float64[np.ndarray, "3 3"]:
@@ -210,27 +217,30 @@ def read_colmap_points(
         DriveError: Damaged, empty, or seen by pictures that the model has not.
     """
     path = folder / "points3D.txt"
-    lines = read_lines(path, FIX, comment="#")
-    if not lines:
-        raise DriveError(path, "holds no points", FIX)
-    positions: list[list[float]] = []
-    errors: list[float] = []
-    tracks: list[list[int]] = []
-    for line in lines:
+    limit = Limit.of(len(images), "pictures", lines=PICTURE_POINTS, size=PICTURE_BYTES)
+    # a long drive has millions of points, so that numbers are kept and not objects
+    positions, errors, tracks, lengths = array("d"), array("f"), array("i"), array("i")
+    count = 0
+    for line in each_line(path, FIX, limit, comment="#"):
+        count += 1
         position, error_px, track = _point(line, images)
         if len(track) >= MIN_TRACK and 0.0 <= error_px < MAX_ERROR_PX:
-            positions.append(position)
+            positions.extend(position)
             errors.append(error_px)
-            tracks.append(track)
-    if not positions:
-        wrong = f"none of its {len(lines)} points is under {MAX_ERROR_PX} px in {MIN_TRACK} views"
+            tracks.extend(track)
+            lengths.append(len(track))
+    if not count:
+        raise DriveError(path, "holds no points", FIX)
+    if not lengths:
+        wrong = f"none of its {count} points is under {MAX_ERROR_PX} px in {MIN_TRACK} views"
         raise DriveError(path, wrong, "a better model, or no colmap folder")
-    point_index = np.repeat(np.arange(len(tracks)), [len(track) for track in tracks])
+    point_index = np.repeat(np.arange(len(lengths), dtype=np.int32), np.array(lengths))
+    position_m = np.array(positions, dtype=np.float64).reshape(-1, 3)
     return SparsePoints(
-        position_m=transform_points(ours_from_world, np.array(positions)),
+        position_m=transform_points(ours_from_world, position_m),
         error_px=np.array(errors, dtype=np.float32),
-        point_index=point_index.astype(np.int32),
-        frame_index=np.concatenate(tracks).astype(np.int32),
+        point_index=point_index,
+        frame_index=np.array(tracks, dtype=np.int32),
     )
 
 

@@ -15,7 +15,14 @@ from jaxtyping import Float64, Int64
 from scenes.actor import Actor
 from scenes.camera import Camera
 from scenes.errors import DriveError
-from scenes.formats.text_tables import Line, finite_number, finite_numbers, read_lines, whole_number
+from scenes.formats.text_tables import (
+    Limit,
+    Line,
+    each_line,
+    finite_number,
+    finite_numbers,
+    whole_number,
+)
 from scenes.geometry import rigid
 from scenes.semantics import Semantic
 from scenes.trajectory import Trajectory
@@ -36,6 +43,8 @@ KINDS: Mapping[str, Semantic] = {
 IGNORED = "DontCare"
 """KITTI's mark for 2D regions that were not labelled; hardly any has a 3D box."""
 
+MAX_BOXES = 500
+"""Lines a picture may have, on average; crowded ones have a hundred."""
 MAX_TRACKS = 1_000_000
 """Track ids are below this; they become values of instance masks."""
 MAX_SIZE_M = 60.0
@@ -99,7 +108,10 @@ def read_boxes(path: Path, frames: range) -> Boxes:
         DriveError: Missing, malformed, or with a box that cannot be; file and line are named.
     """
     fix = "KITTI tracking's label file; an empty one where nothing is labelled"
-    found = [_box(line, frames) for line in read_lines(path, fix)]
+    limit = Limit.of(
+        len(frames), "pictures", lines=MAX_BOXES, size=200 * MAX_BOXES, most_lines=500_000
+    )
+    found = [_box(line, frames) for line in each_line(path, fix, limit)]
     boxes = tuple(box for box in found if isinstance(box, Box))
     seen: dict[tuple[int, int], Box] = {}
     kinds: dict[int, Box] = {}
@@ -139,7 +151,7 @@ def _box_3d(line: Line, frame: int, track: int) -> Box:
     height, width, length = finite_numbers(line, "dimensions", words[10:13], 3)
     x, y, z = finite_numbers(line, "location", words[13:16], 3)
     return Box(
-        line=line,
+        line=line.bare,
         frame=frame,
         track=track,
         name=words[2],

@@ -104,6 +104,8 @@ def turn_between(model: Camera, calibrated: Camera) -> tuple[Pose, float]:
     x, y = np.linspace(0.0, model.width, ACROSS), np.linspace(0.0, model.height, DOWN)
     pixels = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     theirs, ours = model.directions(pixels), calibrated.directions(pixels)
+    shown = np.isfinite(theirs + ours).all(axis=1)  # a lens may fold in the corners
+    pixels, theirs, ours = pixels[shown], theirs[shown], ours[shown]
     u, _, v = np.linalg.svd(theirs.T @ ours)
     flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ v))])
     rotation = u @ flip @ v

@@ -5,7 +5,8 @@ rectified frame of camera 0, with pixel centres on whole numbers. Pose files hol
 world_from_camera a line, row by row, in metres.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,17 @@ from jaxtyping import Float64
 
 from scenes.camera import Camera
 from scenes.errors import DriveError
-from scenes.formats.text_tables import Line, finite_numbers, number_table, read_lines
+from scenes.formats.text_tables import Limit, Line, finite_numbers, number_table, read_lines
 from scenes.geometry import rigid, rigid_problem
 from scenes.images import SUFFIXES, check_whole, image_size
+
+MAX_PICTURES = 100_000
+"""Longest drive that is read: three hours at 10 Hz."""
+MAX_ENTRIES = 1_000_000
+"""Most files in one folder."""
+MAX_NAMED = 10
+"""Most names that an error lists."""
+CALIBRATION = Limit(lines=1000, size=2**20, why="a camera")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +48,11 @@ class Pictures:
         """Their numbers."""
         return range(self.first, self.first + len(self.files))
 
+    @property
+    def limit(self) -> Limit:
+        """Of a table with one line a picture."""
+        return Limit.of(len(self.files), "pictures", lines=2)
+
 
 def choose_sequence(folder: Path, wanted: str | None, fix: str) -> str:
     """Name of the one sequence (a folder in `folder`) that is meant.
@@ -53,16 +67,39 @@ def choose_sequence(folder: Path, wanted: str | None, fix: str) -> str:
     """
     if not folder.is_dir():
         raise DriveError(folder, "does not exist, or is no folder", fix)
-    folders = [path for path in folder.iterdir() if path.is_dir()]
-    names = sorted(path.name for path in folders if not path.name.startswith("."))
+    names = sorted(
+        entry.name for entry in _entries(folder) if entry.name[:1] != "." and entry.is_dir()
+    )
     if not names:
         raise DriveError(folder, "holds no sequence", "a folder of pictures in it")
     if wanted is None and len(names) > 1:
-        wrong = f"holds {len(names)} sequences: {', '.join(names)}"
+        wrong = f"holds {len(names)} sequences: {_listed(names)}"
         raise DriveError(folder, wrong, f"--sequence {names[0]}, or another of them")
     if wanted is not None and wanted not in names:
-        raise DriveError(folder, f"has no sequence {wanted!r}", f"one of {', '.join(names)}")
+        raise DriveError(folder, f"has no sequence {wanted!r}", f"one of {_listed(names)}")
     return wanted or names[0]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What is in a folder, in no order.
+
+    Raises:
+        DriveError: It holds too much, or cannot be read.
+    """
+    try:
+        with os.scandir(folder) as found:
+            for count, entry in enumerate(found):
+                if count >= MAX_ENTRIES:
+                    wrong = f"holds more than {MAX_ENTRIES:,} files"
+                    raise DriveError(folder, wrong, "a folder of one drive")
+                yield entry
+    except OSError as error:
+        raise DriveError(folder, f"cannot be read ({error})", "check its permissions") from error
 
 
 def read_pictures(folder: Path, fix: str) -> Pictures:
@@ -73,15 +110,14 @@ def read_pictures(folder: Path, fix: str) -> Pictures:
     """
     if not folder.is_dir():
         raise DriveError(folder, "does not exist, or is no folder", fix)
-    files = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
-    if not files:
+    names = [entry.name for entry in _entries(folder)]
+    names = sorted(name for name in names if name.lower().endswith(SUFFIXES) and name[0] != ".")
+    if not names:
         raise DriveError(folder, "holds no pictures (zero frames)", f"{'/'.join(SUFFIXES)} files")
-    numbers = [_frame_number(path) for path in files]
-    numbered = sorted(zip(numbers, files, strict=True))
+    if len(names) > MAX_PICTURES:
+        wrong = f"holds {len(names):,} pictures, more than {MAX_PICTURES:,}"
+        raise DriveError(folder, wrong, "a shorter drive")
+    numbered = sorted((_frame_number(folder / name), folder / name) for name in names)
     for (before, _), (number, path) in zip(numbered[:-1], numbered[1:], strict=True):
         if number != before + 1:
             wrong = f"is frame {number}, but the one before is frame {before}"
@@ -115,7 +151,8 @@ def read_projection(path: Path, name: str) -> Float64[np.ndarray, "3 4"]:
         DriveError: It is missing, or not the projection of a rectified pinhole.
     """
     fix = f"KITTI's calibration file, with a line '{name}: ' and 12 numbers"
-    found = [line for line in read_lines(path, fix) if line.words[0].rstrip(":") == name]
+    lines = read_lines(path, fix, CALIBRATION)
+    found = [line for line in lines if line.words[0].rstrip(":") == name]
     if not found:
         raise DriveError(path, f"has no {name}", fix)
     line = found[0]
@@ -175,7 +212,7 @@ def read_poses(path: Path, pictures: Pictures) -> Float64[np.ndarray, "n 4 4"]:
         DriveError: Not one pose a picture, or one that is not finite or not rigid.
     """
     fix = "one line of 12 numbers a picture: world_from_camera, 3x4, row by row, metres"
-    lines = read_lines(path, fix)
+    lines = read_lines(path, fix, pictures.limit)
     poses = np.zeros((len(lines), 4, 4))
     poses[:, :3] = number_table(lines, "a pose", 12).reshape(-1, 3, 4)
     poses[:, 3, 3] = 1.0

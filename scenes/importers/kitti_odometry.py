@@ -66,7 +66,7 @@ def import_clip(root: Path, sequence: str | None = None) -> Clip:
 
 def _read_times(path: Path, pictures: Pictures) -> Int64[np.ndarray, "n"]:
     """Time of each picture [µs]."""
-    lines = read_lines(path, "one time in seconds a line, one line a picture")
+    lines = read_lines(path, "one time in seconds a line, one line a picture", pictures.limit)
     times_s = number_table(lines, "a time", 1)[:, 0]
     check_count(lines, "times", pictures, path)
     if np.abs(times_s).max() > MAX_TIME_S:

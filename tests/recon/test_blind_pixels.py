@@ -1,4 +1,4 @@
-"""Drives through a lens whose image circle is smaller than the picture."""
+"""Drives through lenses whose image circle is smaller than the picture, or that fold in it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,21 +20,22 @@ from tests.crowd_maker import PARKED, PARKED_CONFIG
 from tests.scene_maker import driving_car, make_drive, tiny_config
 
 LENS = (-0.35, 0.0, 0.0, 0.0)
-"""It sees 0.65 focal lengths far: the picture's corners are 0.75 away."""
+"""As a fisheye and as a perspective lens it sees 0.65 focal lengths far: corners are 0.75 away."""
 
 
-def cars(folder: Path) -> Clip:
+def cars(folder: Path, fisheye: bool) -> Clip:
     """With one that moves, partly where the lens is blind, and one that stands."""
     car = driving_car()
     near = car.trajectory.world_from_body.copy()
     near[:, 0, 3] -= 5.0
     moving = replace(car, trajectory=replace(car.trajectory, world_from_body=near))
-    return make_drive(folder, actors=(PARKED, moving), lidar=True, lens=LENS)
+    return make_drive(folder, actors=(PARKED, moving), lidar=True, lens=LENS, fisheye=fisheye)
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
-    return make_drive(Path(tmp_path_factory.mktemp("fisheye")), lens=LENS)
+@pytest.fixture(scope="module", params=["fisheye", "fold"])
+def clip(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Clip:
+    folder = Path(tmp_path_factory.mktemp(request.param))
+    return make_drive(folder, lens=LENS, fisheye=request.param == "fisheye")
 
 
 def test_what_the_lens_does_not_show_neither_trains_nor_scores(clip: Clip) -> None:
@@ -65,8 +66,9 @@ def test_it_trains_and_is_scored_where_it_saw(clip: Clip, backend: Backend) -> N
         assert picture.render[~picture.counts].max() == 0.0
 
 
-def test_road_users_beside_what_the_lens_shows_do_no_harm(tmp_path: Path) -> None:
-    clip, settings = cars(tmp_path), replace(PARKED_CONFIG, backend=str(Backend.TORCH))
+@pytest.mark.parametrize("fisheye", [True, False])
+def test_road_users_beside_what_the_lens_shows_do_no_harm(tmp_path: Path, fisheye: bool) -> None:
+    clip, settings = cars(tmp_path, fisheye), replace(PARKED_CONFIG, backend=str(Backend.TORCH))
     data = load_data(clip, settings)
     assert data.hidden is not None
     assert bool(torch.isfinite(data.hidden.pixel_angle).all())

@@ -28,8 +28,11 @@ WIDE = fisheye(144, 96, 0, np.deg2rad(210.0))
 """It sees 15 degrees behind itself at the sides."""
 CIRCLE = replace(WIDE, fx=44.0, fy=44.0, distortion=(-0.12, 0.0, 0.0, 0.0))
 """Its image circle ends inside of the picture: the corners show nothing."""
+BENT = (-0.35, 0.0, 0.002, -0.001)
+FOLD = Camera(width=144, height=96, fx=105.0, fy=105.0, cx=71.0, cy=49.0, distortion=BENT)
+"""A perspective lens that folds inside of the picture: the corners show nothing."""
 ROLLING = replace(WIDE, readout_us=30_000)
-CAMERAS = {"wide": WIDE, "circle": CIRCLE, "rolling": ROLLING}
+CAMERAS = {"wide": WIDE, "circle": CIRCLE, "rolling": ROLLING, "fold": FOLD}
 TURNS = {"ahead": 0.0, "left": 1.4, "back": np.pi, "right": -1.1}
 ACTORS = (
     box_actor(3, (9.0, 3.2)),
@@ -110,13 +113,13 @@ def test_z_is_the_depth_in_the_camera_and_range_the_distance(name: str, turn: st
     error = np.abs(frame.z_m.ravel()[solid][near] - z_m[near]) / range_m[solid][near]
     assert error.max() < 2e-4
     # what is behind the lens has negative depth
-    assert name == "circle" or (z_m[near] < -0.5).sum() > 20
+    assert name in ("circle", "fold") or (z_m[near] < -0.5).sum() > 20
     # where there is no surface, both are infinite, above, beside and behind
     assert np.array_equal(np.isposinf(frame.z_m), np.isposinf(frame.range_m))
     assert np.array_equal(np.isposinf(frame.z_m), ~np.isfinite(frame.z_m))
     assert np.array_equal(np.isposinf(frame.range_m).ravel(), ~solid)
     blind = np.isnan(along[:, 0]).reshape(size)
-    assert blind.any() == (name == "circle")
+    assert blind.any() == (name in ("circle", "fold"))
     assert np.all(frame.semantic[blind] == Semantic.UNKNOWN)
     assert np.array_equal(frame.semantic == Semantic.SKY, np.isposinf(frame.range_m) & ~blind)
     assert not frame.rgb[blind].any()

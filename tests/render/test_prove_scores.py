@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recon.evaluate import Comparison
+from recon.comparison import Comparison
 from render.labels.cuboids import instance_numbers
 from render.prove.marks import f1, found_paint, road_grid
 from render.prove.metrics import abs_rel_median, gradient_ssim, large_surfaces, normal_error_deg

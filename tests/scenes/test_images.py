@@ -15,8 +15,11 @@ from scenes.images import (
     check_whole,
     image_size,
     linear_from_srgb,
+    may_hide,
     read_image,
+    read_picture,
     resize_linear,
+    resize_opaque,
     srgb_from_linear,
 )
 from tests.strategies import arrays
@@ -148,3 +151,61 @@ def test_a_file_is_not_kept_open(tmp_path: Path) -> None:
     path.unlink()
     assert image.sum() > 0
     assert Image.open(BytesIO(png_header(2, 2))).size == (2, 2)
+
+
+HOLE = np.zeros((40, 60), dtype=bool)
+HOLE[5:20, 10:30] = True
+
+
+def with_hole(kind: str, folder: Path) -> Path:
+    """A picture whose `HOLE` is transparent, or nearly opaque, in one of the ways there are."""
+    path = folder / ("hole.webp" if kind == "WEBP" else "hole.png")
+    rgba = Image.fromarray(NOISE).convert("RGBA")
+    rgba.putalpha(Image.fromarray(np.where(HOLE, 254 if kind == "nearly" else 0, 255).astype("u1")))
+    if kind == "LA":
+        rgba.convert("LA").save(path)
+    elif kind == "P":  # one colour of a palette
+        indices = np.where(HOLE, 7, 1 + NOISE[..., 0] % 6).astype(np.uint8)
+        palette = Image.fromarray(indices, mode="P")
+        palette.putpalette(list(range(24)))
+        palette.save(path, transparency=7)
+    elif kind == "RGB":  # one colour of all
+        image = NOISE.copy()
+        image[HOLE] = (1, 2, 3)
+        Image.fromarray(image).save(path, transparency=(1, 2, 3))
+    else:
+        rgba.save(path, lossless=True)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["RGBA", "nearly", "LA", "P", "RGB", "WEBP"])
+def test_alpha_below_full_hides(tmp_path: Path, kind: str) -> None:
+    path = with_hole(kind, tmp_path)
+    assert may_hide(path)
+    rgb, opaque = read_picture(path)
+    assert opaque is not None
+    assert_array_equal(opaque, ~HOLE)
+    assert rgb.shape == (40, 60, 3)
+    if kind in ("RGBA", "RGB", "WEBP"):
+        assert_array_equal(rgb[~HOLE], NOISE[~HOLE])
+
+
+def test_full_alpha_hides_nothing(tmp_path: Path) -> None:
+    for mode in ("RGB", "RGBA", "L", "LA"):
+        rgb, opaque = read_picture(written(tmp_path, "PNG", mode))
+        assert opaque is None
+        assert rgb.shape == (40, 60, 3)
+    assert not may_hide(written(tmp_path, "JPEG"))
+    assert resize_opaque(None, 7, 5).all()
+
+
+@given(st.integers(1, 60), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_a_pixel_of_another_size_is_opaque_where_all_its_area_is(
+    width: int, height: int, seed: int
+) -> None:
+    opaque = np.random.default_rng(seed).random((12, 18)) > 0.05
+    found = resize_opaque(opaque, width, height)
+    for row, column in np.ndindex(height, width):
+        rows = slice(row * 12 // height, -(-(row + 1) * 12 // height))
+        columns = slice(column * 18 // width, -(-(column + 1) * 18 // width))
+        assert found[row, column] == opaque[rows, columns].all()
