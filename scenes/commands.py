@@ -10,6 +10,7 @@ def import_(
     out: Path,
     fmt: str = "kitti-tracking",
     sequence: str | None = None,
+    rate: float | None = None,
     sun: tuple[float, float] | None = None,
 ) -> dict[str, object]:
     """Read a recorded drive and write it as a clip.
@@ -19,6 +20,8 @@ def import_(
         out: Folder of the clip, made whole or not at all.
         fmt: Importer to read it with; `otherlane doctor` lists them.
         sequence: Which sequence, where the recording holds several.
+        rate: Pictures a second [Hz], for formats that carry no times (KITTI tracking; 10 when left
+            out).
         sun: Where the sun stood, for shadows of whoever is moved or inserted: degrees to the left
             of where the car heads at first, and above the horizon. Importers know it where the
             recording says it.
@@ -28,7 +31,7 @@ def import_(
     from scenes.sun import sun_direction
 
     with phase("reading the recording"):
-        clip = import_clip(fmt, drive, sequence)
+        clip = import_clip(fmt, drive, sequence, rate)
     if sun is not None:
         clip = replace(clip, to_sun=sun_direction(clip.ego, *sun))
     with phase("writing the clip"):
