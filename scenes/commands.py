@@ -10,8 +10,8 @@ def import_(
     out: Path,
     fmt: str = "kitti-tracking",
     sequence: str | None = None,
-    rate: float | None = None,
     sun: tuple[float, float] | None = None,
+    rate: float | None = None,
 ) -> dict[str, object]:
     """Read a recorded drive and write it as a clip.
 
@@ -20,11 +20,11 @@ def import_(
         out: Folder of the clip, made whole or not at all.
         fmt: Importer to read it with; `otherlane doctor` lists them.
         sequence: Which sequence, where the recording holds several.
-        rate: Pictures a second [Hz], for formats that carry no times (KITTI tracking; 10 when left
-            out).
         sun: Where the sun stood, for shadows of whoever is moved or inserted: degrees to the left
             of where the car heads at first, and above the horizon. Importers know it where the
             recording says it.
+        rate: Pictures a second [Hz], for formats that carry no times (KITTI tracking; 10 when left
+            out).
     """
     from scenes.importers import import_clip
     from scenes.phases import phase

@@ -11,9 +11,20 @@ import numpy as np
 
 from scenes.clip import Clip, ImageStream
 from scenes.errors import DriveError
+from scenes.geometry import invert
+from scenes.plausibility.conventions import OPENGL
 from scenes.plausibility.lens import check_lens, principal_point_problem
-from scenes.plausibility.poses import DRIFT_M, shows_reversing
-from scenes.plausibility.seen_motion import PAIRS, Pair, fit_of, see_motion
+from scenes.plausibility.poses import AS_GOOD, DRIFT_M, shows_reversing
+from scenes.plausibility.seen_motion import (
+    MOST_PAIRS,
+    PAIRS,
+    POOR_PX,
+    SHOWN,
+    Pair,
+    explains,
+    fit_of,
+    see_motion,
+)
 from scenes.plausibility.speeds import check_speeds
 from scenes.plausibility.travel import travel_of
 from scenes.trajectory import Trajectory
@@ -21,9 +32,8 @@ from scenes.trajectory import Trajectory
 AHEAD = np.array([1.0, 0.0, 0.0])
 """Where a car looks, in its own axes."""
 OPPOSITE = 0.3
-"""Share of places before the camera below which pictures move the other way than the poses."""
-MOST_PAIRS = 0.75
-"""And so do this share of the pairs."""
+"""Share of places before the camera below which pictures move the other way than the poses;
+so must most of the pairs."""
 
 
 def check_clip(clip: Clip, where: object, rate_is_given: bool = False) -> Clip:
@@ -78,13 +88,26 @@ def _backwards(clip: Clip, where: object) -> bool:
 def _check_direction(
     pairs: tuple[Pair, ...], stream: ImageStream, poses: np.ndarray, where: str
 ) -> None:
+    """Whether pictures move the way of the poses, or as another reading of them says."""
     if not pairs:
         return
-    fit = fit_of(pairs, stream.camera, poses)
-    if float(np.mean(np.array(fit.before) < OPPOSITE)) >= MOST_PAIRS:
-        wrong = "the pictures move the other way than the poses say: things come nearer behind it"
-        fix = (
-            "pictures in the order of the poses; world_from_camera, not its inverse; camera axes "
-            "x right, y down, z forward, not OpenGL's"
-        )
-        raise DriveError(where, wrong, fix)
+    given = fit_of(pairs, stream.camera, poses)
+    opposite = float(np.mean(np.array(given.before) < OPPOSITE)) >= MOST_PAIRS
+    if not opposite and given.typical_px <= POOR_PX:
+        return
+    from_first = invert(poses[:1]) @ poses
+    readings = (
+        (from_first[::-1], "their order were reversed", "pictures in the order of the poses"),
+        (invert(from_first), "they were inverted", "world_from_camera, not its inverse"),
+        (OPENGL.ours(poses), "axes were OpenGL's", "camera axes x right, y down, z forward"),
+    )
+    fits = [(fit_of(pairs, stream.camera, read), what, fix) for read, what, fix in readings]
+    good = [each for each in fits if each[0].typical_before >= SHOWN]
+    best_px = min((fit.typical_px for fit, _, _ in good), default=np.inf)
+    alike = [each for each in good if each[0].typical_px <= min(POOR_PX, AS_GOOD * best_px)]
+    if opposite or any(explains(fit, given) for fit, _, _ in alike):
+        wrong = "the pictures move another way than the poses say"
+        if not alike:
+            raise DriveError(where, wrong, "the poses of these pictures, in their order")
+        as_if = ", or as if ".join(what for _, what, _ in alike)
+        raise DriveError(where, f"{wrong}: as if {as_if}", "; ".join(fix for _, _, fix in alike))

@@ -45,6 +45,8 @@ class Convention:
     """What makes them ours."""
     ours: Callable[[Poses], Poses]
     """world_from_camera of such poses."""
+    mistakes: int = 1
+    """How many would have to come together."""
 
 
 def _axes(name: str, theirs_from_camera: Float64[np.ndarray, "3 3"]) -> tuple[Convention, ...]:
@@ -57,6 +59,7 @@ def _axes(name: str, theirs_from_camera: Float64[np.ndarray, "3 3"]) -> tuple[Co
             name=f"the inverse of {name}",
             repair=f"invert each pose, then {times}",
             ours=lambda poses: invert(poses) @ turn,
+            mistakes=2,
         ),
     )
 
@@ -94,8 +97,8 @@ def looks_along(travel: Travel) -> bool:
 def likely_conventions(poses: Poses) -> tuple[Convention, ...]:
     """The mistakes which, undone, let the camera travel forwards; the likeliest first.
 
-    They are those whose directions of travel are the steadiest: the inverse of a drive with
-    bends, taken as it is, slides sideways in them.
+    They are those whose directions of travel are the steadiest (the inverse of a drive with bends,
+    taken as it is, slides sideways in them), and of these the simplest.
     """
     found = []
     for convention in CONVENTIONS:
@@ -105,4 +108,6 @@ def likely_conventions(poses: Poses) -> tuple[Convention, ...]:
     if not found:
         return ()
     steadiest = min(unsteady for unsteady, _ in found)
-    return tuple(convention for unsteady, convention in found if unsteady * CLEARLY <= steadiest)
+    steady = [convention for unsteady, convention in found if unsteady * CLEARLY <= steadiest]
+    fewest = min(convention.mistakes for convention in steady)
+    return tuple(convention for convention in steady if convention.mistakes == fewest)

@@ -14,7 +14,7 @@ from jaxtyping import Float64
 
 from scenes.camera import Camera
 from scenes.errors import DriveError
-from scenes.plausibility.seen_motion import Fit, Pair, fit_of
+from scenes.plausibility.seen_motion import POOR_PX, SHOWN, Fit, Pair, explains, fit_of
 
 OFF_BOTH = 1.35
 """Principal points further out than the middle times this, or nearer than the middle by it, on
@@ -24,16 +24,12 @@ USUAL_SIZES = (0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 1.5, 2.0, 2.5, 3.0, 
 """Ratios by which people resize pictures."""
 EDGE_SHARE = 0.05
 """Nor does any picture have its principal point this near to its edge, in shares of its size."""
-POOR_PX = 0.6
-"""Epipolar distance that is not a good fit; real drives have 0.2 to 0.35 [px]."""
-BETTER = 3.0
-"""A calibration explains the pictures better if it fits them so many times as well."""
-MOST_PAIRS = 0.75
-"""And it must do so in this share of the pairs."""
-SHOWN = 0.7
-"""And put this share of all places before the camera."""
+BETTER_NOTED = 1.5
+"""A calibration that fits so many times as well is worth a note."""
 SCALES = np.geomspace(0.2, 5.0, 81)
-"""Sizes that are tried: 4 % apart."""
+"""Sizes that are tried: 4 % apart ..."""
+COARSE = 4
+"""... but first every so many of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +37,8 @@ class Rescaled:
     """A calibration for pictures of another size, or of another focal length."""
 
     camera: Camera
+    scale: float
+    """By how much."""
     what: str
     """What it is called."""
     repair: str
@@ -53,8 +51,6 @@ def principal_point_problem(camera: Camera) -> tuple[str, str] | None:
     size = f"the pictures of {camera.width}x{camera.height}"
     share = np.array([camera.cx / camera.width, camera.cy / camera.height])
     fix = "the calibration of these pictures, at their size"
-    if np.any(share <= 0.0) or np.any(share >= 1.0):
-        return f"{place} is outside {size}", fix
     if np.all(2.0 * share > OFF_BOTH) or np.all(2.0 * share < 1.0 / OFF_BOTH):
         # KITTI's own principal points are a little off the middle: take the nearest usual ratio.
         resized = min(USUAL_SIZES, key=lambda size: abs(np.log(2.0 * size * share)).max())
@@ -63,6 +59,8 @@ def principal_point_problem(camera: Camera) -> tuple[str, str] | None:
             f"{resized:.2g} times as large as what was calibrated"
         )
         return wrong, f"{fix}: fx, fy, cx, cy times {resized:.2g}"
+    if np.any(share <= 0.0) or np.any(share >= 1.0):
+        return f"{place} is outside {size}", fix
     if np.any(np.abs(share - 0.5) > 0.5 - EDGE_SHARE):
         return f"{place} is at the edge of {size}", fix
     return None
@@ -90,50 +88,64 @@ def check_lens(
     given = fit_of(pairs, camera, world_from_camera)
     if given.typical_px <= POOR_PX:
         return None
-    fits = [(fit_of(pairs, each.camera, world_from_camera), each) for each in _others(camera)]
-    best, other = min(fits, key=lambda pair: pair[0].typical_px)
-    if _explains(best, given):
+    best, other = _best_of(pairs, camera, world_from_camera)
+    if explains(best, given):
         wrong = (
             f"the pictures move as if {other.what}: they are {given.typical_px:.1f} px off the "
             f"motion that poses and calibration say, and would be {best.typical_px:.1f}"
         )
         raise DriveError(where, wrong, other.repair)
-    return (
+    note = (
         f"the pictures do not move as the poses and the calibration say: {given.typical_px:.1f} px "
         f"off (median, at {camera.width // pairs[0].shrunk} px of width)"
     )
+    if BETTER_NOTED * best.typical_px < given.typical_px and best.typical_before >= SHOWN:
+        note += f"; {best.typical_px:.1f} px if {other.what}"
+    return note
 
 
-def _explains(best: Fit, given: Fit) -> bool:
-    better = np.array(given.off_px) > BETTER * np.array(best.off_px)
-    return (
-        given.typical_px > BETTER * best.typical_px
-        and float(np.mean(better)) >= MOST_PAIRS
-        and best.typical_before >= SHOWN
-    )
+def _best_of(
+    pairs: tuple[Pair, ...], camera: Camera, world_from_camera: Float64[np.ndarray, "n 4 4"]
+) -> tuple[Fit, Rescaled]:
+    """The calibration that fits best: the best of a few, then of those around it."""
+    found: list[tuple[Fit, Rescaled]] = []
+    scales = SCALES[::COARSE]
+    for _ in range(2):
+        found += [
+            (fit_of(pairs, other.camera, world_from_camera), other)
+            for other in _others(camera, scales)
+        ]
+        best = min(found, key=lambda each: each[0].typical_px)
+        nearby = np.abs(np.log(SCALES / best[1].scale)) < np.log(SCALES[COARSE] / SCALES[0])
+        scales = SCALES[nearby]
+    return min(found, key=lambda each: each[0].typical_px)
 
 
-def _others(camera: Camera) -> Iterator[Rescaled]:
+def _others(camera: Camera, scales: Float64[np.ndarray, "k"]) -> Iterator[Rescaled]:
     """Calibrations that a mistake would have replaced by the given one."""
-    for scale in (float(scale) for scale in SCALES):
+    for scale in scales.tolist():
         fx, fy, cx, cy = (scale * value for value in (camera.fx, camera.fy, camera.cx, camera.cy))
         yield Rescaled(
+            scale=scale,
             camera=replace(camera, fx=fx, fy=fy, cx=cx, cy=cy),
             what=f"they were {scale:.2g} times as large as what was calibrated",
             repair=f"fx, fy, cx, cy times {scale:.2g}, or the pictures at their calibrated size "
             f"({camera.width / scale:.0f}x{camera.height / scale:.0f})",
         )
         yield Rescaled(
+            scale=scale,
             camera=replace(camera, fx=fx, fy=fy),
             what=f"their focal length were {scale:.2g} times the given one",
             repair=f"fx, fy of {fx:.0f}, {fy:.0f} px, or the calibration of this camera",
         )
         yield Rescaled(
+            scale=scale,
             camera=replace(camera, fx=fx, cx=cx),
             what=f"they were {scale:.2g} times as wide as what was calibrated",
             repair=f"fx, cx times {scale:.2g}, or the pictures at their calibrated width",
         )
         yield Rescaled(
+            scale=scale,
             camera=replace(camera, fy=fy, cy=cy),
             what=f"they were {scale:.2g} times as high as what was calibrated",
             repair=f"fy, cy times {scale:.2g}, or the pictures at their calibrated height",

@@ -18,7 +18,7 @@ from scenes.plausibility.conventions import (
     looks_along,
     pitch_of,
 )
-from scenes.plausibility.seen_motion import Pair, fit_of, see_motion
+from scenes.plausibility.seen_motion import SHOWN, Pair, explains, fit_of, see_motion
 from scenes.plausibility.travel import MIN_STEPS, STEP_M, travel_of
 
 Poses = Float64[np.ndarray, "n 4 4"]
@@ -26,8 +26,8 @@ Poses = Float64[np.ndarray, "n 4 4"]
 
 DRIFT_M = 10.0
 """A shorter way that no reading explains is the drift of a car that stands [m]."""
-SHOWN = 0.7
-"""Share of places before the camera from which pictures are taken to move as the poses say."""
+PROVEN_PX = 2.0
+"""Poses whose pictures are further off their motion than this are proven by nothing [px]."""
 AS_GOOD = 1.3
 """Readings whose pictures fit within this ratio are told apart by nothing."""
 NOTICED = 0.02
@@ -63,25 +63,43 @@ def judge_poses(world_from_camera: Poses, stream: ImageStream, where: object) ->
         likely = likely_conventions(world_from_camera)
         if not likely and travel.length_m < DRIFT_M:
             return _unmeasured()
-        raise _wrong_way(where, likely, "")
+        raise _wrong_way(where, _seen(likely, stream, world_from_camera), "")
     ahead, back = travel.along(FORWARD)
     if back > ahead:
         pairs = see_motion(stream, world_from_camera)
-        if not shows_reversing(pairs, stream, world_from_camera):
-            likely = _seen(likely_conventions(world_from_camera), pairs, stream, world_from_camera)
+        likely = likely_conventions(world_from_camera)
+        if not shows_reversing(pairs, stream, world_from_camera, likely):
+            likely = _seen(likely, stream, world_from_camera)
             raise _wrong_way(where, likely, _backwards(bool(pairs)))
     pitch = pitch_of(travel)
     looks = (
         f"the camera looks {np.degrees(pitch):.2f} degrees below the direction of travel "
-        f"(measured over {travel.length_m:.0f} m); its roll and yaw on the car are taken as 0"
+        f"(measured over {travel.length_m:.3g} m); its roll and yaw on the car are taken as 0"
     )
     reverses = f"the car reverses over {100.0 * back:.0f} % of its way"
     return Judged(pitch=pitch, notes=(looks, reverses) if back > NOTICED else (looks,))
 
 
-def shows_reversing(pairs: tuple[Pair, ...], stream: ImageStream, poses: Poses) -> bool:
-    """Whether pictures move as the poses of a car that reverses say; no pictures, no proof."""
-    return bool(pairs) and fit_of(pairs, stream.camera, poses).typical_before >= SHOWN
+def shows_reversing(
+    pairs: tuple[Pair, ...],
+    stream: ImageStream,
+    poses: Poses,
+    others: tuple[Convention, ...] = (),
+) -> bool:
+    """Whether pictures move as the poses of a car that reverses say.
+
+    Args:
+        pairs: Matches of the pictures; none are no proof.
+        stream: The pictures.
+        poses: Of the camera [m].
+        others: What the poses may mean instead; one that explains the pictures better is right.
+    """
+    if not pairs:
+        return False
+    given = fit_of(pairs, stream.camera, poses)
+    fits = [fit_of(pairs, stream.camera, other.ours(poses)) for other in others]
+    moves = given.typical_before >= SHOWN and given.typical_px <= PROVEN_PX
+    return moves and not any(explains(fit, given) for fit in fits)
 
 
 def _unmeasured() -> Judged:
@@ -99,9 +117,12 @@ def _backwards(pictures_say: bool) -> str:
 
 
 def _seen(
-    likely: tuple[Convention, ...], pairs: tuple[Pair, ...], stream: ImageStream, poses: Poses
+    likely: tuple[Convention, ...], stream: ImageStream, poses: Poses
 ) -> tuple[Convention, ...]:
     """Of several readings those that the pictures fit best, if they fit any."""
+    if len(likely) < 2:
+        return likely
+    pairs = see_motion(stream, likely[0].ours(poses))
     fits = [fit_of(pairs, stream.camera, each.ours(poses)) for each in likely if pairs]
     ahead = [
         (fit.typical_px, each)

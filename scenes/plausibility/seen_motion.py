@@ -32,6 +32,15 @@ MIN_PAIRS = 2
 PARALLAX_RAD = np.radians(0.3)
 """Places that are seen under a smaller angle from both ends may be anywhere along their ray."""
 
+POOR_PX = 0.6
+"""Epipolar distance that is not a good fit; real drives have 0.2 to 0.35 [px]."""
+BETTER = 3.0
+"""Another reading explains the pictures better if it fits them so many times as well ..."""
+MOST_PAIRS = 0.75
+"""... in this share of the pairs ..."""
+SHOWN = 0.7
+"""... and puts this share of all places before the camera."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Pair:
@@ -139,6 +148,16 @@ def fit_of(
         for pair in pairs
     ]
     return Fit(off_px=tuple(off for off, _ in each), before=tuple(share for _, share in each))
+
+
+def explains(best: Fit, given: Fit) -> bool:
+    """Whether another reading of a drive fits its pictures, and this one does not."""
+    better = np.array(given.off_px) > BETTER * np.array(best.off_px)
+    return (
+        given.typical_px > max(POOR_PX, BETTER * best.typical_px)
+        and float(np.mean(better)) >= MOST_PAIRS
+        and best.typical_before >= SHOWN
+    )
 
 
 def _explained(

@@ -39,7 +39,24 @@ FEWEST = 5
 SLOW_MPS, SLOW_STEP_M, SLOW_M = 3.0, 0.5, 20.0
 """A car that never drives faster than a run over so many metres is not photographed every half
 metre: its rate may be wrong. Cameras of cars take 10 pictures a second or more."""
-TIMES_SLOWER = (2, 3, 4, 5, 10, 20, 25, 30, 50, 100, 200, 500, 1000, 10_000, 100_000, 1_000_000)
+TIMES_SLOWER = (
+    2.0,
+    3.0,
+    4.0,
+    5.0,
+    10.0,
+    20.0,
+    25.0,
+    30.0,
+    50.0,
+    100.0,
+    200.0,
+    500.0,
+    1e3,
+    1e4,
+    1e5,
+    1e6,
+)
 """Factors of time that are suggested."""
 USUAL_HZ = 10.0
 """The rate that is suggested where it explains everything: KITTI's, and most drives'."""
@@ -147,7 +164,7 @@ def _jump(ego: Trajectory, limit_mps: float) -> TooFast | None:
 def _grip(ego: Trajectory) -> TooFast | None:
     """Whether the car would speed up, brake or turn harder than tyres allow, and not for once."""
     times = ego.time_us
-    half_us = min(HALF_US, int(times[-1] - times[0]) // 2)
+    half_us = min(HALF_US, int(times[-1] - times[0]) // 4)
     middle = times[(times - half_us >= times[0]) & (times + half_us <= times[-1])]
     if half_us < HALF_US // 4 or len(middle) < FEWEST:
         return None
@@ -183,7 +200,9 @@ def _sustained_mps(path: Trajectory, jitter_m: float) -> tuple[float, str]:
 def _slower(clip: Clip, worst: TooFast, rate_is_given: bool) -> str:
     hz = _rate_hz(clip.cameras[0].time_us)
     # The usual rate explains it, or the first factor that leaves half of what is possible.
-    factor = next((times for times in TIMES_SLOWER if times >= 2.0 * worst.times), 2 * worst.times)
+    factor = next(
+        (times for times in TIMES_SLOWER if times >= 2.0 * worst.times), 2.0 * worst.times
+    )
     if hz / USUAL_HZ >= worst.times and hz > 1.5 * USUAL_HZ:
         factor = hz / USUAL_HZ
     if rate_is_given:
