@@ -11,6 +11,7 @@ def import_(
     fmt: str = "kitti-tracking",
     sequence: str | None = None,
     sun: tuple[float, float] | None = None,
+    rate: float | None = None,
 ) -> dict[str, object]:
     """Read a recorded drive and write it as a clip.
 
@@ -22,6 +23,8 @@ def import_(
         sun: Where the sun stood, for shadows of whoever is moved or inserted: degrees to the left
             of where the car heads at first, and above the horizon. Importers know it where the
             recording says it.
+        rate: Pictures a second [Hz], for formats that carry no times (KITTI tracking; 10 when left
+            out).
     """
     from scenes.folders import check_out
     from scenes.importers import import_clip
@@ -30,7 +33,7 @@ def import_(
 
     check_out(out, "clip")
     with phase("reading the recording"):
-        clip = import_clip(fmt, drive, sequence)
+        clip = import_clip(fmt, drive, sequence, rate)
     if sun is not None:
         clip = replace(clip, to_sun=sun_direction(clip.ego, *sun))
     with phase("writing the clip"):

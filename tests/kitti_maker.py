@@ -37,9 +37,9 @@ def make_tracking(root: Path, pitch: float = 0.0, colmap: bool = True, first: in
     """A KITTI tracking drive: a parked car (track 3, a gap in frame 3) and a pedestrian (5)."""
     name = TRACKS["tracking"]
     _pictures(root / "image_02" / name, "RGB", first)
-    _write(root / "calib" / f"{name}.txt", _calibration(("P0", "P1", "P2", "P3")))
-    _write(root / "poses" / f"{name}.txt", [_row(pose[:3]) for pose in poses(pitch)])
-    _write(root / "label_02" / f"{name}.txt", _labels(first))
+    write(root / "calib" / f"{name}.txt", _calibration(("P0", "P1", "P2", "P3")))
+    write(root / "poses" / f"{name}.txt", [row(pose[:3]) for pose in poses(pitch)])
+    write(root / "label_02" / f"{name}.txt", _labels(first))
     if colmap:
         _colmap(root / "colmap", pitch, first)
     return root
@@ -52,9 +52,9 @@ def make_odometry(root: Path, pitch: float = 0.0, colour: bool = False) -> Path:
     _pictures(folder / "image_0", "L")
     if colour:
         _pictures(folder / "image_2", "RGB")
-    _write(folder / "calib.txt", _calibration(("P0", "P1", "P2", "P3")))
-    _write(folder / "times.txt", [f"{0.1 * i:.6e}" for i in range(FRAMES)])
-    _write(root / "poses" / f"{name}.txt", [_row(pose[:3]) for pose in poses(pitch)])
+    write(folder / "calib.txt", _calibration(("P0", "P1", "P2", "P3")))
+    write(folder / "times.txt", [f"{0.1 * i:.6e}" for i in range(FRAMES)])
+    write(root / "poses" / f"{name}.txt", [row(pose[:3]) for pose in poses(pitch)])
     return root
 
 
@@ -87,8 +87,8 @@ def _calibration(names: tuple[str, ...]) -> list[str]:
         # KITTI puts pixel centres on whole numbers.
         matrix = [[FOCAL_PX, 0, CENTRE_PX[0] - 0.5], [0, FOCAL_PX, CENTRE_PX[1] - 0.5], [0, 0, 1]]
         offset = np.array(matrix) @ (OFFSET_M if name == "P2" else np.zeros(3))
-        lines.append(f"{name}: {_row(np.column_stack([matrix, offset]))}")
-    return [*lines, f"R_rect {_row(np.eye(3))}", "Tr_velo_cam 0 0 0"]
+        lines.append(f"{name}: {row(np.column_stack([matrix, offset]))}")
+    return [*lines, f"R_rect {row(np.eye(3))}", "Tr_velo_cam 0 0 0"]
 
 
 def _labels(first: int) -> list[str]:
@@ -108,7 +108,7 @@ def _labels(first: int) -> list[str]:
 def _colmap(folder: Path, pitch: float, first: int) -> None:
     """A model without error, whose ids are not in the order of the frames."""
     model = f"1 PINHOLE {WIDTH} {HEIGHT} {FOCAL_PX} {FOCAL_PX} {CENTRE_PX[0]} {CENTRE_PX[1]}"
-    _write(folder / "cameras.txt", ["# CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]", model])
+    write(folder / "cameras.txt", ["# CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]", model])
     ids = {frame: 10 * FRAMES - 7 * frame for frame in range(FRAMES)}
     images = ["# IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME"]
     for frame, pose in reversed(list(enumerate(poses(pitch)))):
@@ -118,18 +118,18 @@ def _colmap(folder: Path, pitch: float, first: int) -> None:
         pixels = FOCAL_PX * seen[:, :2] / seen[:, 2:] + CENTRE_PX
         words = [f"{u:.4f} {v:.4f} {i + 1}" for i, (u, v) in enumerate(pixels)]
         images.append(" ".join(words))
-    _write(folder / "images.txt", images)
+    write(folder / "images.txt", images)
     lines = ["# POINT3D_ID X Y Z R G B ERROR TRACK[]"]
     for i, (x, y, z) in enumerate(points()):
         track = " ".join(f"{ids[frame]} {i}" for frame in range(FRAMES))
         lines.append(f"{i + 1} {x} {y} {z} 9 9 9 0.5 {track}")
-    _write(folder / "points3D.txt", lines)
+    write(folder / "points3D.txt", lines)
 
 
-def _row(values: np.ndarray) -> str:
+def row(values: np.ndarray) -> str:
     return " ".join(f"{value:.12e}" for value in values.ravel())
 
 
-def _write(path: Path, lines: list[str]) -> None:
+def write(path: Path, lines: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")

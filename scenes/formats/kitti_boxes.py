@@ -6,7 +6,7 @@ y down, z forward); rotation_y turns about y, and at 0 the box looks along x.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from jaxtyping import Float64, Int64
 from scenes.actor import Actor
 from scenes.camera import Camera
 from scenes.errors import DriveError
+from scenes.formats.kitti_angles import Heading, check_headings, turned_back
 from scenes.formats.text_tables import (
     Limit,
     Line,
@@ -72,7 +73,7 @@ class Box:
     bottom_m: tuple[float, float, float]
     """Bottom centre, in the rectified frame of camera 0 [m]."""
     rotation_y: float
-    """About the camera's y axis [rad]."""
+    """About the camera's y axis, in (-pi, pi] once the file is read [rad]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +96,8 @@ class Boxes:
     """In the order of the file, without the ignored ones."""
     ignored: tuple[Ignored, ...]
     """Lines that were `IGNORED`."""
+    turned_back: int
+    """How many of the boxes' rotation_y were beyond half a turn."""
 
 
 def read_boxes(path: Path, frames: range) -> Boxes:
@@ -124,7 +127,13 @@ def read_boxes(path: Path, frames: range) -> Boxes:
             wrong = f"track {box.track} is a {box.name} here, a {first.name} before"
             raise DriveError(box.line.place, wrong, "one class a track")
         seen[box.frame, box.track] = box
-    return Boxes(boxes=boxes, ignored=tuple(x for x in found if isinstance(x, Ignored)))
+    return Boxes(
+        boxes=tuple(replace(box, rotation_y=turned_back(box.rotation_y)) for box in boxes),
+        ignored=tuple(x for x in found if isinstance(x, Ignored)),
+        turned_back=check_headings(
+            [Heading(line=b.line, track=b.track, frame=b.frame, rad=b.rotation_y) for b in boxes]
+        ),
+    )
 
 
 def _box(line: Line, frames: range) -> Box | Ignored:
@@ -190,8 +199,6 @@ def _check_possible(box: Box) -> None:
         wrong = f"location z {box.bottom_m[2]:g} m is behind the camera"
     elif distance_m > MAX_RANGE_M:
         wrong = f"location is {distance_m:g} m away"
-    elif abs(box.rotation_y) > 2.0 * np.pi + 0.01:
-        wrong, fix = f"rotation_y of {box.rotation_y:g} is over a turn", "radians"
     if wrong:
         raise DriveError(box.line.place, wrong, fix)
 

@@ -3,7 +3,7 @@
 The car is a Volkswagen Passat B6 estate with four cameras on its roof.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,15 @@ from jaxtyping import Float64, Int64
 
 from scenes.camera import Camera
 from scenes.clip import ImageStream
-from scenes.errors import DriveError
 from scenes.formats.kitti_text import Pictures
 from scenes.geometry import invert, rigid, rotation_exp
+from scenes.plausibility.poses import judge_poses
 from scenes.trajectory import Trajectory
 
 LICENCE = "CC BY-NC-SA 3.0 (KITTI; Geiger et al., CVPR 2012)"
 """What KITTI's owners allow: https://www.cvlibs.net/datasets/kitti."""
-FRAME_US = 100_000
-"""Time between frames; the lidar turns at 10 Hz and triggers the cameras."""
+FRAME_HZ = 10.0
+"""Pictures a second; the lidar turns at 10 Hz and triggers the cameras."""
 
 # The sensor drawing at https://www.cvlibs.net/datasets/kitti/setup.php: cameras 1.65 m above the
 # road, 1.68 m behind the front axle and 1.03 m before the rear axle (wheelbase 2.71 m). The
@@ -36,14 +36,6 @@ EGO_FRONT_M = 1.68 + 0.94
 
 EGO_FROM_LEVEL_CAMERA = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 """Axes of a level camera (x right, y down, z forward) in the car's (x forward, y left, z up)."""
-MIN_STEP_M = 0.25
-"""Shorter steps between frames do not tell the direction of travel."""
-MIN_STEPS = 5
-"""Nor do fewer steps than this."""
-MAX_PITCH_RAD = np.radians(10.0)
-"""A camera that looks further up or down from its travel than this is not KITTI's."""
-MAX_TURN_RAD = np.radians(45.0)
-"""Nor is one that looks further from it at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -83,10 +75,21 @@ def kitti_ride(
         poses: The file that says so.
 
     Raises:
-        DriveError: The camera travels backwards, sideways, or through the roof.
+        DriveError: The camera travels sideways, through the roof or, unless its pictures show a car
+            that reverses, backwards.
     """
-    pitch = _pitch(recorded_from_camera, poses)
-    rotation = rotation_exp(np.array([0.0, pitch, 0.0])) @ EGO_FROM_LEVEL_CAMERA
+    stream = ImageStream(
+        name=name,
+        camera=camera,
+        ego_from_camera=np.eye(4),
+        time_us=time_us,
+        files=pictures.files,
+        exposure=np.ones(len(pictures.files)),
+    )
+    # The cameras are "approximately level" (KITTI's site), but by up to 1.2 degrees not, which over
+    # 60 m makes 1.3 m of height.
+    judged = judge_poses(recorded_from_camera, stream, poses)
+    rotation = rotation_exp(np.array([0.0, judged.pitch, 0.0])) @ EGO_FROM_LEVEL_CAMERA
     ego_from_camera = rigid(rotation, np.array([0.0, 0.0, CAMERA_HEIGHT_M]))
     ours = ego_from_camera @ invert(recorded_from_camera[0])
     return Ride(
@@ -94,41 +97,11 @@ def kitti_ride(
         ego=Trajectory(
             time_us=time_us, world_from_body=ours @ recorded_from_camera @ invert(ego_from_camera)
         ),
-        stream=ImageStream(
-            name=name,
-            camera=camera,
-            ego_from_camera=ego_from_camera,
-            time_us=time_us,
-            files=pictures.files,
-            exposure=np.ones(len(pictures.files)),
-        ),
+        stream=replace(stream, ego_from_camera=ego_from_camera),
         notes=(
             f"the ego origin is on the ground under the camera, {CAMERA_HEIGHT_M} m below it "
             f"(KITTI's figure); the rear axle is {REAR_AXLE_M} m behind",
-            f"the camera looks {np.degrees(pitch):.2f} degrees below the direction of travel "
-            "(measured); its roll and yaw on the car are taken as 0",
+            *judged.notes,
             "exposure is unknown and taken as constant",
         ),
     )
-
-
-def _pitch(world_from_camera: Float64[np.ndarray, "n 4 4"], poses: Path) -> float:
-    """How far the camera looks below the direction of travel [rad].
-
-    The cameras are "approximately level" (KITTI's site), but by up to 1.2 degrees not, which over
-    60 m makes 1.3 m of height. A car moves along its own x axis, so the median direction of
-    travel tells the pitch; too few steps leave it at 0. Yaw cannot be told like this: in bends,
-    the camera moves sideways.
-    """
-    step = np.diff(world_from_camera[:, :3, 3], axis=0)
-    step = np.einsum("nji,nj->ni", world_from_camera[:-1, :3, :3], step)
-    step = step[np.linalg.norm(step, axis=1) > MIN_STEP_M]
-    if len(step) < MIN_STEPS:
-        return 0.0
-    forward = float(np.median(step[:, 2] / np.linalg.norm(step, axis=1)))
-    pitch = float(np.median(np.arctan2(-step[:, 1], np.hypot(step[:, 0], step[:, 2]))))
-    if forward < np.cos(MAX_TURN_RAD) or abs(pitch) > MAX_PITCH_RAD:
-        wrong = "the camera does not travel the way it looks (z forward, y down)"
-        fix = "world_from_camera, not its inverse, and camera axes x right, y down, z forward"
-        raise DriveError(poses, wrong, fix)
-    return pitch

@@ -18,6 +18,7 @@ from scenes.errors import DriveError
 from scenes.formats.text_tables import Limit, Line, finite_numbers, number_table, read_lines
 from scenes.geometry import rigid, rigid_problem
 from scenes.images import SUFFIXES, check_whole, image_size
+from scenes.plausibility.lens import principal_point_problem
 
 MAX_PICTURES = 100_000
 """Longest drive that is read: three hours at 10 Hz."""
@@ -172,7 +173,7 @@ def kitti_camera(projection: Float64[np.ndarray, "3 4"], pictures: Pictures, whe
     """Intrinsics of a projection, for the pictures it took.
 
     Raises:
-        DriveError: The principal point is not in the picture.
+        DriveError: The principal point cannot be that of such pictures.
     """
     camera = Camera(
         width=pictures.width,
@@ -190,14 +191,10 @@ def check_principal_point(camera: Camera, where: object) -> None:
     """Whether a calibration can belong to pictures of that size.
 
     Raises:
-        DriveError: The principal point lies outside the picture.
+        DriveError: The principal point lies outside the picture, or off its middle on both axes.
     """
-    if not (0 < camera.cx < camera.width and 0 < camera.cy < camera.height):
-        wrong = (
-            f"the principal point ({camera.cx:g}, {camera.cy:g}) is outside the pictures "
-            f"of {camera.width}x{camera.height}"
-        )
-        raise DriveError(where, wrong, "the calibration of these pictures, at their size")
+    if problem := principal_point_problem(camera):
+        raise DriveError(where, *problem)
 
 
 def camera_from_rectified(projection: Float64[np.ndarray, "3 4"]) -> Float64[np.ndarray, "4 4"]:

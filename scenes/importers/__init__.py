@@ -1,9 +1,13 @@
 """Recorded drives become clips here, one module a format, found by entry point.
 
 An importer is any callable `(root, sequence=None) -> Clip` that some installed package names in
-the entry point group "otherlane.importers". Importers read no pixels and never import each other.
+the entry point group "otherlane.importers"; one whose format carries no times takes `rate` (Hz or
+None) too. Importers read no pixels but to tell a car that reverses from poses the wrong way round,
+and never import each other. What they return is checked here, for all of them.
 """
 
+import inspect
+import math
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib.metadata import entry_points
@@ -11,20 +15,29 @@ from pathlib import Path
 
 from scenes.clip import Clip
 from scenes.errors import DriveError
+from scenes.plausibility import check_clip
 
 GROUP = "otherlane.importers"
 
 
-def import_clip(fmt: str, root: Path, sequence: str | None = None) -> Clip:
-    """Index a recorded drive; reads no pixels.
+MIN_HZ, MAX_HZ = 1e-3, 1e4
+"""Rates of pictures that can be asked for."""
+
+
+def import_clip(
+    fmt: str, root: Path, sequence: str | None = None, rate: float | None = None
+) -> Clip:
+    """Index a recorded drive, and check that it can be one; decodes a few pictures at most.
 
     Args:
         fmt: Name of the importer.
         root: Folder of the recording.
         sequence: Which sequence, where the recording holds several.
+        rate: Pictures a second, for formats that carry no times [Hz].
 
     Raises:
-        DriveError: No such importer or folder, or a drive that cannot be used as it is.
+        DriveError: No such importer or folder, a rate that is none or that the format does not
+            take, or a drive that cannot be used as it is (`scenes.plausibility`).
     """
     importers = entry_points(group=GROUP)
     if fmt not in importers.names:
@@ -36,5 +49,19 @@ def import_clip(fmt: str, root: Path, sequence: str | None = None) -> Clip:
         raise DriveError(root, "does not exist, or is no folder", "the folder of a recorded drive")
     importer = importers[fmt].load()
     root = root.resolve()  # whatever the working directory is later
-    clip = importer(root) if sequence is None else importer(root, sequence)
+    takes_rate = "rate" in inspect.signature(importer).parameters
+    asked: dict[str, object] = {} if sequence is None else {"sequence": sequence}
+    if rate is not None:
+        _check_rate(rate, fmt, takes_rate)
+        asked["rate"] = rate
+    clip = check_clip(importer(root, **asked), root, takes_rate)
     return clip if clip.drive is not None else replace(clip, drive=root)
+
+
+def _check_rate(rate: float, fmt: str, takes_rate: bool) -> None:
+    if not takes_rate:
+        wrong = f"{fmt} takes no rate: its drives say when each picture was taken"
+        raise DriveError(f"--rate {rate:g}", wrong, "no --rate, and the right times in the drive")
+    if not (math.isfinite(rate) and MIN_HZ <= rate <= MAX_HZ):
+        wrong = "is no rate of pictures"
+        raise DriveError(f"--rate {rate:g}", wrong, f"a number from {MIN_HZ:g} to {MAX_HZ:g} [Hz]")

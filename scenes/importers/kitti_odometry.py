@@ -33,7 +33,7 @@ MAX_TIME_S = 1e12
 
 
 def import_clip(root: Path, sequence: str | None = None) -> Clip:
-    """Index one sequence of a KITTI odometry drive; reads no pixels.
+    """Index one sequence of a KITTI odometry drive.
 
     Raises:
         DriveError: Something is missing, malformed or impossible; the file and line are named.

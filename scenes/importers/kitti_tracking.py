@@ -25,7 +25,7 @@ from scenes.formats.colmap_text import (
     read_colmap_points,
 )
 from scenes.formats.kitti_boxes import Boxes, actors_of, read_boxes, tracks_with_gaps, unlabelled_of
-from scenes.formats.kitti_car import EGO_FRONT_M, EGO_SIZE_M, FRAME_US, LICENCE, kitti_ride
+from scenes.formats.kitti_car import EGO_FRONT_M, EGO_SIZE_M, FRAME_HZ, LICENCE, kitti_ride
 from scenes.formats.kitti_colmap import Settled, intrinsics_gap, settle_camera
 from scenes.formats.kitti_text import (
     Pictures,
@@ -43,8 +43,13 @@ MAX_INTRINSICS_GAP_PX = 2.0
 """How far COLMAP's intrinsics may be from the calibration's."""
 
 
-def import_clip(root: Path, sequence: str | None = None) -> Clip:
-    """Index one sequence of a KITTI tracking drive; reads no pixels.
+def import_clip(root: Path, sequence: str | None = None, rate: float | None = None) -> Clip:
+    """Index one sequence of a KITTI tracking drive.
+
+    Args:
+        root: Folder of the drive.
+        sequence: Which one, where there are several.
+        rate: Pictures a second, which the format does not say [Hz]; None is KITTI's 10.
 
     Raises:
         DriveError: Something is missing, malformed or impossible; the file and line are named.
@@ -57,7 +62,8 @@ def import_clip(root: Path, sequence: str | None = None) -> Clip:
     recorded_from_camera = read_poses(poses, pictures)
     boxes = read_boxes(root / "label_02" / f"{name}.txt", pictures.numbers)
     model = _read_model(root, name, pictures, camera)
-    time_us = np.arange(len(pictures.files), dtype=np.int64) * FRAME_US
+    hz = FRAME_HZ if rate is None else rate
+    time_us = np.round(np.arange(len(pictures.files)) * (1e6 / hz)).astype(np.int64)
     settled = Settled(camera=camera)
     if model is not None:
         settled = settle_camera(camera, model.camera, model.images, recorded_from_camera)
@@ -80,7 +86,12 @@ def import_clip(root: Path, sequence: str | None = None) -> Clip:
         cameras=(replace(ride.stream, unlabelled=unlabelled),),
         points=points,
         actors=actors_of(boxes, pictures.numbers, time_us, world_from_rectified),
-        notes=(*ride.notes, *_box_notes(boxes), *_point_notes(points, settled)),
+        notes=(
+            *ride.notes,
+            _time_note(rate),
+            *_box_notes(boxes),
+            *_point_notes(points, settled),
+        ),
     )
 
 
@@ -116,12 +127,25 @@ def _read_model(root: Path, name: str, pictures: Pictures, calibrated: Camera) -
     return Model(folder=folder, camera=camera, images=images)
 
 
+def _time_note(rate: float | None) -> str:
+    if rate is None:
+        return f"times are assumed: {FRAME_HZ:g} Hz from the first picture, KITTI's rate"
+    return f"times are as was asked for: {rate:g} Hz from the first picture"
+
+
 def _box_notes(boxes: Boxes) -> tuple[str, ...]:
     gaps = ", ".join(str(track) for track in tracks_with_gaps(boxes))
     return (
-        "times are assumed: 10 Hz from the first picture",
         "boxes are KITTI's, only where its camera saw them; its "
         f"{len(boxes.ignored)} DontCare regions are kept as ignore regions",
+        *(
+            (
+                f"rotation_y of {boxes.turned_back} boxes was beyond half a turn, as trackers "
+                "count on, and is turned back",
+            )
+            if boxes.turned_back
+            else ()
+        ),
         *((f"boxes of tracks {gaps} are interpolated over gaps",) if gaps else ()),
     )
 

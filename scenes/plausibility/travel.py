@@ -1,0 +1,110 @@
+"""Which way a body travels, step by step of one length, however fast it was or often recorded.
+
+Poses are compared over a fixed distance, not from picture to picture: a car that creeps, or one
+recorded a hundred times a second, is judged by the same steps as any other, and the jitter of
+poses stays small against them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from scenes.geometry import interpolate_rigid, rotation_exp, rotation_log
+
+STEP_M = 0.5
+"""Straight distance between two poses that are compared [m]: poses that jitter by 1 cm tell the
+direction of travel to 2 degrees, and a step of 30 degrees' turn is one of a metre's radius."""
+MIN_STEPS = 5
+"""Fewer steps than this do not tell the direction of travel."""
+AHEAD = np.cos(np.radians(45.0))
+"""A body that looks further than 45 degrees from its travel does not travel the way it looks."""
+_BETWEEN = 1_000_000
+"""Parts of the way from one pose to the next."""
+_LOOK_AHEAD = 256
+"""Poses among which the end of a step is looked for at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Travel:
+    """The steps of a path."""
+
+    direction: Float64[np.ndarray, "k 3"]
+    """Unit direction of each step, in the body's axes halfway along it."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether the body moved far enough to say how."""
+        return len(self.direction) >= MIN_STEPS
+
+    @property
+    def length_m(self) -> float:
+        """How far it moved, without jitter [m]."""
+        return STEP_M * len(self.direction)
+
+    def along(self, axis: Float64[np.ndarray, "3"]) -> tuple[float, float]:
+        """Shares of the path along an axis of the body and against it, within 45 degrees."""
+        if len(self.direction) == 0:
+            return 0.0, 0.0
+        cosine = self.direction @ axis
+        return float(np.mean(cosine >= AHEAD)), float(np.mean(cosine <= -AHEAD))
+
+    def unsteady(self) -> float:
+        """How far directions stray from their middle one (median) [rad]; forwards is backwards."""
+        middle = _middle(self.direction)
+        cosine = np.abs(self.direction @ middle).clip(0.0, 1.0)
+        return float(np.median(np.arccos(cosine)))
+
+
+def travel_of(world_from_body: Float64[np.ndarray, "n 4 4"]) -> Travel:
+    """The steps of a path; none where it is shorter than one.
+
+    Args:
+        world_from_body: Poses in the order of time [m].
+    """
+    at = _knots(world_from_body[:, :3, 3])
+    index = np.arange(len(world_from_body), dtype=np.int64) * _BETWEEN
+    poses = interpolate_rigid(index, world_from_body, np.round(at * _BETWEEN).astype(np.int64))
+    before, after = poses[:-1, :3, :3], poses[1:, :3, :3]
+    turn = rotation_log(np.swapaxes(before, -1, -2) @ after)
+    halfway = before @ rotation_exp(0.5 * turn)
+    chord = np.diff(poses[:, :3, 3], axis=0)
+    direction = np.einsum("nji,nj->ni", halfway, chord)
+    length = np.linalg.norm(direction, axis=1, keepdims=True)
+    return Travel(direction=direction / np.maximum(length, 1e-12))
+
+
+def _knots(place_m: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "k"]:
+    """Where steps begin and end, in poses from the first: 2.5 is halfway from pose 2 to 3.
+
+    Each is the first place of the path (straight between poses) that is `STEP_M` from the one
+    before, so that standing still, or shaking, adds no step.
+    """
+    found, here, start = [0.0], place_m[0], 1
+    while start < len(place_m):
+        part = place_m[start : start + _LOOK_AHEAD]
+        far = np.linalg.norm(part - here, axis=1) >= STEP_M
+        if not far.any():
+            start += _LOOK_AHEAD
+            continue
+        start += int(np.argmax(far))
+        low = max(start - 1, int(found[-1]))
+        before = here if found[-1] > low else place_m[low]
+        share = _crossing(before - here, place_m[start] - before)
+        first = max(found[-1], float(low))
+        found.append(first + share * (start - first))
+        here = before + share * (place_m[start] - before)
+    return np.array(found)
+
+
+def _crossing(offset: Float64[np.ndarray, "3"], way: Float64[np.ndarray, "3"]) -> float:
+    """At which share of `way`, begun at `offset` from a place, it is `STEP_M` away from it."""
+    a, b, c = float(way @ way), float(offset @ way), float(offset @ offset) - STEP_M**2
+    root = np.sqrt(max(b * b - a * c, 0.0))
+    return float(np.clip((root - b) / a, 0.0, 1.0))
+
+
+def _middle(direction: Float64[np.ndarray, "k 3"]) -> Float64[np.ndarray, "3"]:
+    """The axis that all directions are nearest to, whatever their sign."""
+    _, vectors = np.linalg.eigh(direction.T @ direction)
+    return vectors[:, -1]
