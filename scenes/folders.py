@@ -124,6 +124,8 @@ def is_finished(out: Path, recipe: Recipe) -> bool:
             f"was made with another {name} ({was.get(name)!r}, now {now.get(name)!r})",
             f"{ELSEWHERE}, or remove this folder",
         )
+    with suppress(OSError):  # all that a kill left to do
+        (real / INSIDE).rmdir()
     return True
 
 

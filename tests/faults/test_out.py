@@ -117,7 +117,7 @@ def kept(partial: Path) -> bool:
     return partial.is_dir()
 
 
-@pytest.mark.parametrize("moved", [0, 1, 2, 3])
+@pytest.mark.parametrize("moved", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("resumable", [None, kept])
 def test_killed_while_a_volume_is_filled(
     moved: int, resumable: Callable[[Path], bool] | None, tmp_path: Path,
@@ -133,13 +133,18 @@ def test_killed_while_a_volume_is_filled(
             count += 1
         real(source, target)
 
+    def killed_last(folder: Path) -> None:
+        if moved == 3 and folder == out / INSIDE:
+            os._exit(9)
+        os.rmdir(folder)
+
     if (child := os.fork()) == 0:
-        os.replace = killed
+        os.replace, Path.rmdir = killed, killed_last
         with writing(out, RECIPE, resumable=resumable) as partial:
             fill(partial)
         os._exit(0)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code == (9 if moved < 3 else 0)
+    assert code == (9 if moved < 4 else 0)
     if not is_finished(out, RECIPE):
         with writing(out, RECIPE, resumable=resumable) as partial:
             fill(partial)
