@@ -59,7 +59,8 @@ def check_out(out: Path, kind: str | None = None) -> None:
     real = real_place(out)
     with system_errors_typed(out):
         if os.path.lexists(real) and not real.is_dir():
-            raise OtherlaneError(out, "is no folder", f"{ELSEWHERE}, or remove it")
+            fix = f"{ELSEWHERE}, or remove it" if is_plain(real) else ELSEWHERE
+            raise OtherlaneError(out, "is no folder", fix)
         if kind is not None and real.is_dir() and not _is_ours(real):
             if not (real / MANIFEST).is_file():
                 wrong = f"exists and is not {one(kind)} (no {MANIFEST})"
