@@ -16,6 +16,7 @@ from scenes.actor import Actor
 from scenes.camera import Camera
 from scenes.clip import DAMAGE, Clip, ImageStream, LidarStream, SparsePoints
 from scenes.errors import OtherlaneError
+from scenes.file_names import path_text, text_of
 from scenes.folders import Recipe, is_finished, read_manifest, sha256, write_json, writing
 from scenes.lidar import Lidar
 from scenes.semantics import Semantic
@@ -123,11 +124,10 @@ def _pack_trajectory(name: str, path: Trajectory) -> dict[str, np.ndarray]:
 def _named(files: tuple[Path, ...], folder: Path | None) -> tuple[str, ...]:
     absolute = [path.absolute() for path in files]
     if folder is None:
-        return tuple(path.as_posix() for path in absolute)
+        return tuple(text_of(path) for path in absolute)
     root = folder.absolute()
     return tuple(
-        (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
-        for path in absolute
+        text_of(path.relative_to(root) if path.is_relative_to(root) else path) for path in absolute
     )
 
 
@@ -135,7 +135,7 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], folder: Path) -> Clip:
     """The inverse of `pack`; raises KeyError or ValueError where the two do not fit."""
 
     def files(names: tuple[str, ...]) -> tuple[Path, ...]:
-        return tuple(folder.absolute() / name for name in names)
+        return tuple(folder.absolute() / path_text(name) for name in names)
 
     cameras = tuple(
         ImageStream(
