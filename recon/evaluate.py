@@ -70,6 +70,8 @@ def evaluate_scene(scene: Scene) -> tuple[list[FrameScore], list[Comparison]]:
             scores.append(_score(scene, stream, int(frame), picture, outside, beside_m))
     if not scores:
         fix = "reconstruct with --holdout 8"
+        if sum(map(len, scene.clip.cameras)) < 2:
+            fix = "a drive of two pictures or more: one trains, and is not measured with"
         raise OtherlaneError(scene.clip.name, "no picture was kept out of training", fix)
     return scores, pictures
 

@@ -19,7 +19,8 @@ SHOWN: Mapping[str, str] = {
 """Scores of pictures, in the order in which they are read, and what stands above them."""
 SAID_APART = {
     *SHOWN, "psnr_affine_db_median", "frames", "resolution", "extrapolation", "all", "beside",
-    "off_path", "actors", "per_frame", "road_users", "train_seconds", "steps", "recipe", "backend", "seed", "out",
+    "off_path", "actors", "per_frame", "road_users", "train_seconds", "steps", "recipe", "backend",
+    "seed", "out",
 }  # fmt: skip
 
 

@@ -132,8 +132,15 @@ def _world(
         "processor_s": read_costs(folder, PROCESSOR),
         "on_path_held_out": {
             name: held.get(name)
-            for name in ("psnr_db", "psnr_db_median", "psnr_affine_db", "ssim", "flip",
-                         "depth_abs_rel", "frames")
+            for name in (
+                "psnr_db",
+                "psnr_db_median",
+                "psnr_affine_db",
+                "ssim",
+                "flip",
+                "depth_abs_rel",
+                "frames",
+            )
         },
         "oracle": read_oracle(folder / ORACLE),
         "no_room": _no_room(world, views),
@@ -162,7 +169,8 @@ def _beside(plan: Plan, peer: Peer) -> dict[str, object]:
         "about": peer.about,
         "worlds": sorted(names & {world.name for world in peer.worlds}),
         "on_path_held_out": {
-            "psnr_db": mean(held_out.values()), "psnr_db_median": median(held_out.values())
+            "psnr_db": mean(held_out.values()),
+            "psnr_db_median": median(held_out.values()),
         },
         "summary": summary(peer.by_world(names)),
     }

@@ -22,6 +22,6 @@ def test_only_one_mark_and_only_at_the_beginning(tmp_path: Path) -> None:
         path.write_bytes(text)
         with pytest.raises(OtherlaneError, match="is not TOML"):
             read_toml(path)
-    path.write_bytes('seed = 7'.encode("utf-16"))
+    path.write_bytes("seed = 7".encode("utf-16"))
     with pytest.raises(OtherlaneError, match="is not UTF-8"):
         read_toml(path)
