@@ -18,7 +18,17 @@ from tests import kitti_maker as maker
 from tests.scene_maker import tiny_config
 
 LOOK = 'name = "look"\n[look]\nexposure_ev = 0.5\n'
-REMOVED = 'name = "away"\n[[edits]]\nkind = "remove-actor"\nactor = 5\n'
+INSERTED = """\
+name = "put"
+allow_unmeasured = true
+[[edits]]
+kind = "insert-actor"
+actor = 90
+asset = "car"
+start_us = 0
+ahead_m = 12.0
+left_m = -3.5
+"""
 MOVES = {
     "lane-change": "offset_m = 2.5\nstart_us = 0\nduration_us = 3_000_000",
     "lateral-offset": "offset_m = 1.0\nstart_us = 0\nduration_us = 1_000_000",
@@ -139,6 +149,5 @@ def test_what_takes_time_is_refused_of_one_moment(
             "duration_s = 3.0\n"
         )
         assert "the drive is one moment" in refused(*asked)["wrong"]
-    if layout == "tracking":
-        request.write_text(REMOVED)
-        assert done(*asked)["accepted"] == 1
+    request.write_text(INSERTED)
+    assert done(*asked)["accepted"] == 1
