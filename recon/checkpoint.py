@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from recon.config import ReconstructionConfig
@@ -73,7 +73,7 @@ def load_model(path: Path, model: Model) -> None:
 
 def _read(path: Path, fix: str) -> dict[str, Tensor]:
     try:
-        return load_file(path)
+        return load(path.read_bytes())  # which, unlike load_file, takes any name
     except (SafetensorError, OSError) as error:
         raise OtherlaneError(path, f"cannot be read ({error})", fix) from error
 
