@@ -25,6 +25,8 @@ LEAST_HIDDEN = 1e-6
 """Share of a pixel's area that may be hidden: none, but for rounding errors."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 """How files of these formats end."""
+MAX_BYTES = 8 * MAX_PIXELS
+"""Largest file of a picture that is read: twice what its pixels take without compression."""
 CHUNK_BYTES = 2**16
 """Files are read in pieces of this size, from their ends."""
 PNG_END, JPEG_END = b"IEND\xaeB`\x82", b"\xff\xd9"
@@ -89,8 +91,9 @@ def check_whole(path: Path) -> None:
     or, behind a JPEG's, what a camera adds (`_jpeg_ends`).
 
     Raises:
-        DriveError: The file is cut short.
+        DriveError: The file is cut short, or far larger than a picture.
     """
+    _check_bytes(path)
     with path.open("rb") as file:
         head, size = file.read(12), file.seek(0, os.SEEK_END)
         if head.startswith(b"\x89PNG"):
@@ -101,6 +104,12 @@ def check_whole(path: Path) -> None:
             whole = size >= 8 + int.from_bytes(head[4:8], "little")
     if not whole:
         raise DriveError(path, "is cut short (its end is missing)", "copy it again")
+
+
+def _check_bytes(path: Path) -> None:
+    if (size := path.stat().st_size) > MAX_BYTES:
+        wrong = f"is too large ({size:,} bytes)"
+        raise DriveError(path, wrong, f"a picture of at most {MAX_BYTES:,} bytes")
 
 
 def _ending(file: BufferedReader, size: int) -> bytes:
@@ -159,9 +168,10 @@ def read_picture(path: Path) -> Decoded:
     """The picture as sRGB, and which of its pixels are opaque (None where all are).
 
     Raises:
-        DriveError: As `image_size`, or the file is cut short.
+        DriveError: As `image_size`, or the file is cut short, or far larger than a picture.
     """
     image_size(path)  # before its bytes are read: they may be many
+    _check_bytes(path)
     try:
         data = path.read_bytes()
     except OSError as error:

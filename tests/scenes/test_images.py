@@ -98,6 +98,15 @@ def test_bytes_behind_a_picture_do_no_harm(tmp_path: Path, fmt: str, trailer: by
         check_whole(path)
 
 
+def test_a_file_far_larger_than_a_picture_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "PNG")
+    with path.open("r+b") as file:  # it takes no room on the disk
+        file.truncate(5_000_000_000)
+    for read in (check_whole, read_picture):
+        with pytest.raises(DriveError, match="too large \\(5,000,000,000 bytes\\)"):
+            read(path)
+
+
 def test_the_end_of_a_thumbnail_is_not_the_end(tmp_path: Path) -> None:
     path, small = tmp_path / "picture.jpg", BytesIO()
     Image.fromarray(NOISE[:8, :8]).save(small, format="JPEG")
