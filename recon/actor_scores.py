@@ -93,7 +93,7 @@ def static_alone(
 
 
 def actors_summary(scores: list[ActorScore]) -> dict[str, object] | None:
-    """Means over boxes, of all and of each actor; None where there are none."""
+    """Means and medians over boxes, of all and of each actor; None where there are none."""
     if not scores:
         return None
     return {
@@ -139,8 +139,12 @@ def _road_user(scene: Scene, actor: Actor) -> dict[str, object]:
 
 
 def _means(scores: list[ActorScore]) -> dict[str, object]:
+    own = [score.psnr_db for score in scores]
+    without = [score.without_psnr_db for score in scores]
     return {
-        "psnr_db": float(np.mean([score.psnr_db for score in scores])),
-        "without_psnr_db": float(np.mean([score.without_psnr_db for score in scores])),
+        "psnr_db": float(np.mean(own)),
+        "psnr_db_median": float(np.median(own)),
+        "without_psnr_db": float(np.mean(without)),
+        "without_psnr_db_median": float(np.median(without)),
         "boxes": len(scores),
     }

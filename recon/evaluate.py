@@ -70,6 +70,8 @@ def evaluate_scene(scene: Scene) -> tuple[list[FrameScore], list[Comparison]]:
             scores.append(_score(scene, stream, int(frame), picture, outside, beside_m))
     if not scores:
         fix = "reconstruct with --holdout 8"
+        if sum(map(len, scene.clip.cameras)) < 2:
+            fix = "a drive of two pictures or more: one trains, and is not measured with"
         raise OtherlaneError(scene.clip.name, "no picture was kept out of training", fix)
     return scores, pictures
 
@@ -159,16 +161,21 @@ def _depth_error(scene: Scene, frame: int) -> float:
     return abs_rel(out.range_m.numpy(), evidence.range_m.numpy())
 
 
+DECIBELS = ("psnr_db", "psnr_affine_db")
+"""A single picture that is easy to show, such as a black one, lifts their means: beside each of
+them stands the median, as in `psnr_db_median`."""
 NUMBERS = ("psnr_db", "psnr_affine_db", "ssim", "flip", "depth_abs_rel")
 
 
 def summary(scores: list[FrameScore]) -> dict[str, float]:
-    """Mean of each number over pictures; NaN where none has it."""
+    """Mean of each number over pictures, and the median of decibels; NaN where none has it."""
     result = {}
     for name in NUMBERS:
         values = np.array([getattr(score, name) for score in scores])
         known = values[np.isfinite(values)]
         result[name] = float(known.mean()) if len(known) else float("nan")
+        if name in DECIBELS:
+            result[f"{name}_median"] = float(np.median(known)) if len(known) else float("nan")
     return result
 
 

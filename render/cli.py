@@ -20,9 +20,10 @@ import scenes.commands
 from render.command_line import Result, UsageError, parse
 from render.interruption import CODE, interruptible, say_interrupted
 from render.printing import as_json, as_text, log_to_stderr
+from render.streams import out, ready
 from scenes.errors import OtherlaneError
 from scenes.files import system_errors_typed
-from scenes.phases import phase, say
+from scenes.phases import phase, say, write
 
 VERBS: Mapping[str, Callable[..., Result]] = {
     "import": scenes.commands.import_,
@@ -52,11 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0 is success, 2 is a problem the user can fix, 130 an interruption."""
     # torch's idle threads would spin on the cores that the engine needs
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    ready()
     words = list(sys.argv[1:] if argv is None else argv)
     if words == ["--version"]:
         from importlib.metadata import version
 
-        print(f"otherlane {version('otherlane')}")
+        out(f"otherlane {version('otherlane')}\n")
         return 0
     # Taken out before parsing, so that it may stand anywhere and no verb has to know of it.
     in_json = "--json" in words
@@ -68,18 +70,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(error)
         if in_json:
             problem = {"where": error.where, "wrong": error.wrong, "fix": error.fix}
-            print(as_json({"ok": False, "error": problem}))
+            out(as_json({"ok": False, "error": problem}, sys.stdout.encoding) + "\n")
         return 2
     except KeyboardInterrupt:
         say_interrupted()
         return CODE
-    print(as_json(result) if in_json else as_text(result, words[0], get_terminal_size().columns))
+    columns, encoding = get_terminal_size().columns, sys.stdout.encoding
+    out((as_json(result, encoding) if in_json else as_text(result, words[0], columns)) + "\n")
     return 0 if result.get("ok", True) else 2
 
 
 def _complain(error: OtherlaneError) -> None:
     if isinstance(error, UsageError):
-        print(error.shown, file=sys.stderr)
+        write(error.shown + "\n")
     else:
         say(f"otherlane: {error}")
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 
+from render.streams import Unwritten, out
 from scenes.errors import OtherlaneError
 from scenes.phase_lines import wrapped
 
@@ -59,12 +60,12 @@ def parse(
     later = {name: _later(around(verb, name)) for name, verb in verbs.items()}
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said), _help_that_fits():
+        with _help_that_fits(), contextlib.redirect_stderr(said):
             return tyro.extras.subcommand_cli_from_dict(
                 later, prog="otherlane", description=description, args=words, config=config
             )
     except SystemExit as exit_:
-        if not exit_.code:
+        if not exit_.code or isinstance(exit_, Unwritten):
             raise
         shown = said.getvalue().rstrip()
         shown = shown if _coloured(sys.stderr) else COLOUR.sub("", shown)
@@ -131,8 +132,7 @@ def _help_that_fits() -> Iterator[None]:
         with contextlib.redirect_stdout(aside):
             yield
     finally:
-        sys.stdout.write(fitted_help(aside.getvalue(), shutil.get_terminal_size().columns))
-        sys.stdout.flush()
+        out(fitted_help(aside.getvalue(), shutil.get_terminal_size().columns))
 
 
 def fitted_help(text: str, width: int) -> str:

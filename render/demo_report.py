@@ -130,7 +130,7 @@ def held_out_numbers(scores: Mapping[str, Json]) -> dict[str, str]:
     """Scores on the recorded path, in words."""
     return {
         "pictures": str(scores["frames"]),
-        "PSNR": f"{scores['psnr_db']:.2f} dB",
+        "PSNR": _decibels(scores),
         "PSNR after a colour fit": f"{scores['psnr_affine_db']:.2f} dB",
         "SSIM (1 is equal)": f"{scores['ssim']:.3f}",
         "FLIP error (0 is none)": f"{scores['flip']:.3f}",
@@ -138,12 +138,17 @@ def held_out_numbers(scores: Mapping[str, Json]) -> dict[str, str]:
     }
 
 
+def _decibels(scores: Mapping[str, Json]) -> str:
+    median = scores.get("psnr_db_median")  # which scores of older versions lack
+    return f"{scores['psnr_db']:.2f} dB" + ("" if median is None else f" (median {median:.2f})")
+
+
 def truth_rows(rows: Sequence[Mapping[str, Json]]) -> list[dict[str, str]]:
     """The scores off the path in words: distance first, nearest first."""
     return [
         {
             "distance from the path": f"{row['shift_m']:.0f} m",
-            "PSNR": f"{row['psnr_db']:.2f} dB",
+            "PSNR": _decibels(row),
             "after a colour fit": f"{row['psnr_affine_db']:.2f} dB",
             "FLIP error": f"{row['flip']:.3f}",
             "depth error": _percent(row["depth_abs_rel"]),

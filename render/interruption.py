@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import partial
 from types import FrameType
 
-from scenes.phases import stopping
+from scenes.phases import stopping, write
 
 CODE = 130
 """Exit code: 128 and the number of the signal, as shells have it."""
@@ -52,7 +52,7 @@ def interruptible() -> Iterator[None]:
 
 def say_interrupted() -> None:
     """The one line."""
-    stopping(lambda: print(LINE, file=sys.stderr, flush=True))
+    stopping(lambda: write(LINE + "\n"))
 
 
 def _first(ending: threading.Timer, number: int, frame: FrameType | None) -> None:

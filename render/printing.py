@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -12,9 +13,18 @@ from render.words import name_of, pairs, table
 from scenes.phases import on_terminal, say
 
 
-def as_json(result: Mapping[str, object]) -> str:
-    """One JSON object; numbers that JSON does not have (NaN, infinities) become null."""
-    return json.dumps(_plain(result), allow_nan=False, ensure_ascii=False)
+def as_json(result: Mapping[str, object], encoding: str | None = "utf-8") -> str:
+    """One JSON object; numbers that JSON does not have (NaN, infinities) become null.
+
+    Letters that an encoding lacks are escaped: all that are not ASCII, and a name's bytes that are
+    not UTF-8 in any case.
+    """
+    text = json.dumps(_plain(result), allow_nan=False, ensure_ascii=False)
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(_plain(result), allow_nan=False)
+    return text
 
 
 def as_text(result: Mapping[str, object], verb: str = "", width: int = 80) -> str:
@@ -63,7 +73,8 @@ class JsonLines(logging.Formatter):
         """The record as one line."""
         line = {"time": round(record.created, 3), "level": record.levelname.lower()}
         line |= {"log": record.name, "message": record.getMessage()}
-        return as_json(line | getattr(record, "otherlane", {}))
+        encoding = getattr(sys.stderr, "encoding", None)
+        return as_json(line | getattr(record, "otherlane", {}), encoding)
 
 
 def _plain(value: object) -> object:

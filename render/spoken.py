@@ -9,6 +9,7 @@ from scenes.phase_lines import wrapped
 Json = Any
 SHOWN: Mapping[str, str] = {
     "psnr_db": "PSNR [dB]",
+    "psnr_db_median": "median [dB]",
     "psnr_affine_db": "colour fit [dB]",
     "ssim": "SSIM",
     "flip": "FLIP",
@@ -17,18 +18,21 @@ SHOWN: Mapping[str, str] = {
 }
 """Scores of pictures, in the order in which they are read, and what stands above them."""
 SAID_APART = {
-    *SHOWN, "frames", "resolution", "extrapolation", "all", "beside", "off_path", "actors",
-    "per_frame", "road_users", "train_seconds", "steps", "recipe", "backend", "seed", "out",
+    *SHOWN, "psnr_affine_db_median", "frames", "resolution", "extrapolation", "all", "beside",
+    "off_path", "actors", "per_frame", "road_users", "train_seconds", "steps", "recipe", "backend",
+    "seed", "out",
 }  # fmt: skip
 
 
 def evaluation_text(result: Mapping[str, Json], width: int) -> str:
     """How right a scene is: what `evaluate` says."""
     size = "x".join(str(side) for side in result["resolution"])
+    typical = result.get("psnr_db_median")  # which folders of older versions lack
+    median = "" if typical is None else f"median {words_of(_rounded(typical))}, "
     headline = (
         f"{words_of(_rounded(result['psnr_db']))} dB PSNR on {_count(result['frames'], 'picture')} "
         f"of {size} that training never saw (more is better; "
-        f"{words_of(_rounded(result['psnr_affine_db']))} after a colour fit)."
+        f"{median}{words_of(_rounded(result['psnr_affine_db']))} after a colour fit)."
     )
     lines = [wrapped(headline, width, hanging=0), "", *table(_places(result), width)]
     lines.append(
@@ -38,8 +42,9 @@ def evaluation_text(result: Mapping[str, Json], width: int) -> str:
         lines += ["", *_road_users(result["actors"], width)]
     if result.get("road_users"):
         lines += ["", *_labelled(result["road_users"], width)]
-    if len(result["per_frame"]) > 1:
-        worst = min(result["per_frame"], key=lambda row: row["psnr_db"])
+    scored = [row for row in result["per_frame"] if row["psnr_db"] is not None]
+    if len(scored) > 1:
+        worst = min(scored, key=lambda row: row["psnr_db"])
         lines += ["", f"Worst picture: {worst['camera']} {worst['frame']}, "
                       f"{words_of(_rounded(worst['psnr_db']))} dB."]  # fmt: skip
     rest = {key: value for key, value in result.items() if key not in SAID_APART}
@@ -61,30 +66,30 @@ def _places(result: Mapping[str, Json]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = [{"where": "recorded path", **_scores(result, "frames")}]
     if result["extrapolation"] is not None:
         apart = _scores(result["extrapolation"], "frames")
-        rows.append({"where": "at the drive's ends", **apart})
+        rows.append({"where": "at its ends", **apart})
     for name, scores in (result["beside"] or {}).items():
         rows.append({"where": f"camera {name}", **_scores(scores, "frames")})
     rows += [
         {"where": _beside_path(row["shift_m"]), **_scores(row, "views")}
         for row in result.get("off_path") or ()
     ]
-    known = ["where", "pictures", *SHOWN.values()]
+    known = ["where", "views", *SHOWN.values()]
     known = [name for name in known if any(row.get(name) is not None for row in rows)]
     return [{name: row.get(name) for name in known} for row in rows]
 
 
 def _beside_path(shift_m: float) -> str:
-    return f"{words_of(float(shift_m))} m left, exact truth"
+    return f"{words_of(float(shift_m))} m left, truth"
 
 
 def _scores(scores: Mapping[str, Json], counted: str) -> dict[str, object]:
     found = {name: _figures(key, scores[key]) for key, name in SHOWN.items() if key in scores}
-    return {"pictures": scores[counted], **found}
+    return {"views": scores[counted], **found}
 
 
 def _figures(key: str, value: float | None) -> str | None:
     """With as many digits as mean something."""
-    return None if value is None else f"{value:.2f}" if key.endswith("_db") else f"{value:.3f}"
+    return None if value is None else f"{value:.2f}" if "_db" in key else f"{value:.3f}"
 
 
 def _road_users(actors: Mapping[str, Json], width: int) -> list[str]:

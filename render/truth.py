@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from recon.comparison import Comparison
+from recon.evaluate import DECIBELS
 from recon.evidence import scaled_camera
 from recon.metrics import abs_rel, affine_fit, flip, psnr_db
 from recon.scene import Scene
@@ -86,11 +87,15 @@ def _scored(scene: Scene, view: TruthView, ground: Ground) -> tuple[ViewScore, C
 
 
 def by_shift(scores: list[ViewScore]) -> list[dict[str, float]]:
-    """Means over the views at each distance from the path."""
+    """Means over the views at each distance from the path, and medians of decibels."""
     names = ("psnr_db", "psnr_affine_db", "flip", "depth_abs_rel", "box_iou")
     rows = []
     for shift in sorted({score.shift_m for score in scores}):
         here = [asdict(score) for score in scores if score.shift_m == shift]
         means = {name: float(np.nanmean([score[name] for score in here])) for name in names}
-        rows.append({"shift_m": shift, **means, "views": len(here)})
+        medians = {
+            f"{name}_median": float(np.nanmedian([score[name] for score in here]))
+            for name in DECIBELS
+        }
+        rows.append({"shift_m": shift, **means, **medians, "views": len(here)})
     return rows

@@ -8,6 +8,8 @@ from scenes.phase_lines import wrapped
 NUMBER = re.compile(r"-|[-+]?[0-9.]+(e[-+]?[0-9]+)?")
 NAMES: Mapping[str, str] = {
     "psnr_db": "PSNR [dB]",
+    "psnr_db_median": "PSNR, median [dB]",
+    "psnr_affine_db_median": "PSNR after a colour fit, median [dB]",
     "psnr_affine_db": "PSNR after a colour fit [dB]",
     "without_psnr_db": "PSNR without its field [dB]",
     "ssim": "SSIM",

@@ -19,6 +19,7 @@ from scenes.clip import DAMAGE, Clip
 from scenes.clip_layout import VERSION, Header, drive_of, pack, unpack
 from scenes.contents import contents_of
 from scenes.errors import OtherlaneError
+from scenes.file_names import path_text, text_of
 from scenes.files import json_bytes, read_own, write_json, write_whole
 from scenes.folders import is_finished, writing
 from scenes.manifests import DRIVE, Finished, Recipe, finished, parsed
@@ -91,7 +92,7 @@ def _say_where(clip: Clip, into: Path, folder: Path) -> Path:
         if all(path.is_relative_to(own) for path in files):
             return own
     root = drive_of(clip)
-    said = json_bytes({"drive": str(root)})
+    said = json_bytes({"drive": text_of(root)})
     if not (into / DRIVE).is_file() or (into / DRIVE).read_bytes() != said:
         write_whole(into / DRIVE, said)
     return root
@@ -161,4 +162,4 @@ def _root(held: Finished, drive: Path | None) -> Path:
     path, fix = held.folder / DRIVE, "--drive FOLDER, where the drive lies"
     if not os.path.lexists(path):
         return held.folder.absolute()
-    return Path(parsed(read_own(path, fix), path, _Place, fix).drive)
+    return Path(path_text(parsed(read_own(path, fix), path, _Place, fix).drive))

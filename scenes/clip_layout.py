@@ -12,6 +12,7 @@ import numpy as np
 from scenes.actor import Actor
 from scenes.camera import Camera
 from scenes.clip import Clip, ImageStream, LidarStream, SparsePoints
+from scenes.file_names import path_text, text_of
 from scenes.lidar import Lidar
 from scenes.semantics import Semantic
 from scenes.trajectory import Trajectory
@@ -125,7 +126,7 @@ def _pack_trajectory(name: str, path: Trajectory) -> dict[str, np.ndarray]:
 
 
 def _named(files: tuple[Path, ...], root: Path) -> tuple[str, ...]:
-    return tuple(path.absolute().relative_to(root).as_posix() for path in files)
+    return tuple(text_of(path.absolute().relative_to(root)) for path in files)
 
 
 def drive_of(clip: Clip) -> Path:
@@ -140,7 +141,7 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], root: Path) -> Clip:
     """The inverse of `pack`; raises KeyError or ValueError where the two do not fit."""
 
     def files(names: tuple[str, ...]) -> tuple[Path, ...]:
-        return tuple(root / name for name in names)
+        return tuple(root / path_text(name) for name in names)
 
     cameras = tuple(
         ImageStream(

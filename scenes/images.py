@@ -6,7 +6,8 @@ alpha is less than full shows nothing that counts.
 """
 
 import os
-from io import BytesIO
+import re
+from io import BufferedReader, BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,15 @@ LEAST_HIDDEN = 1e-6
 """Share of a pixel's area that may be hidden: none, but for rounding errors."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 """How files of these formats end."""
-TAIL_BYTES = 4096
-"""A whole JPEG's end mark is in its last bytes; some cameras pad the file behind it."""
+MAX_BYTES = 8 * MAX_PIXELS
+"""Largest file of a picture that is read: twice what its pixels take without compression."""
+CHUNK_BYTES = 2**16
+"""Files are read in pieces of this size, from their ends."""
+PNG_END, JPEG_END = b"IEND\xaeB`\x82", b"\xff\xd9"
+JPEG_MARK = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd7])")
+"""A mark that begins a segment, or ends the picture."""
+PADDING = b"\0\xff \t\r\n"
+"""What cameras and copies fill files with behind the picture."""
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -78,25 +86,69 @@ def _header(source: Path | BytesIO, path: Path) -> tuple[tuple[int, int], bool]:
 def check_whole(path: Path) -> None:
     """Whether a picture's end is there; nothing is decoded.
 
-    A copy that broke off has a good header. PNG ends with an IEND chunk, JPEG with an EOI mark
-    (which cannot occur inside its data), and WebP's header says how long the file is.
+    A copy that broke off has a good header. PNG ends with an IEND chunk, JPEG with an EOI mark,
+    and WebP's header says how long the file is. Behind the end there may be padding of any length,
+    or, behind a JPEG's, what a camera adds (`_jpeg_ends`).
 
     Raises:
-        DriveError: The file is cut short.
+        DriveError: The file is cut short, or far larger than a picture.
     """
+    _check_bytes(path)
     with path.open("rb") as file:
-        head = file.read(12)
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - TAIL_BYTES))
-        tail = file.read()
-    if head.startswith(b"\x89PNG"):
-        whole = b"IEND\xaeB`\x82" in tail
-    elif head.startswith(b"\xff\xd8"):
-        whole = b"\xff\xd9" in tail
-    else:
-        whole = size >= 8 + int.from_bytes(head[4:8], "little")
+        head, size = file.read(12), file.seek(0, os.SEEK_END)
+        if head.startswith(b"\x89PNG"):
+            whole = _ending(file, size).endswith(PNG_END) or _png_ends(file, size)
+        elif head.startswith(b"\xff\xd8"):
+            whole = _ending(file, size).endswith(JPEG_END) or _jpeg_ends(file)
+        else:
+            whole = size >= 8 + int.from_bytes(head[4:8], "little")
     if not whole:
         raise DriveError(path, "is cut short (its end is missing)", "copy it again")
+
+
+def _check_bytes(path: Path) -> None:
+    if (size := path.stat().st_size) > MAX_BYTES:
+        wrong = f"is too large ({size:,} bytes)"
+        raise DriveError(path, wrong, f"a picture of at most {MAX_BYTES:,} bytes")
+
+
+def _ending(file: BufferedReader, size: int) -> bytes:
+    """Some bytes of a file, up to its last one that is no padding."""
+    for start in range(size - CHUNK_BYTES, -CHUNK_BYTES, -CHUNK_BYTES):
+        file.seek(max(0, start - len(PNG_END)))
+        kept = file.read(min(start, 0) + CHUNK_BYTES + len(PNG_END)).rstrip(PADDING)
+        if kept:
+            return kept
+    return b""
+
+
+def _png_ends(file: BufferedReader, size: int) -> bool:
+    """Whether the chunks of a PNG lead to its end: something else lies behind it."""
+    at = 8
+    while at < size:
+        file.seek(at)
+        head = file.read(8)
+        at += 12 + int.from_bytes(head[:4], "big")
+        if head[4:] == b"IEND":
+            return at <= size
+    return False
+
+
+def _jpeg_ends(file: BufferedReader) -> bool:
+    """Whether the segments of a JPEG lead to its end: something else lies behind it.
+
+    In the data between segments, an end mark cannot occur; within a segment, it may be that of a
+    thumbnail, so that segments are passed over by their lengths.
+    """
+    file.seek(0)
+    data, at = file.read(3 * MAX_PIXELS), 2  # compressed, no picture takes more than its pixels
+    while found := JPEG_MARK.search(data, at):
+        at, code = found.end(), found[1]
+        if code == JPEG_END[1:]:
+            return True
+        if code != b"\xd8":
+            at += max(2, int.from_bytes(data[at : at + 2], "big"))
+    return False
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
@@ -116,9 +168,10 @@ def read_picture(path: Path) -> Decoded:
     """The picture as sRGB, and which of its pixels are opaque (None where all are).
 
     Raises:
-        DriveError: As `image_size`, or the file is cut short.
+        DriveError: As `image_size`, or the file is cut short, or far larger than a picture.
     """
     image_size(path)  # before its bytes are read: they may be many
+    _check_bytes(path)
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -14,3 +14,10 @@ class InfeasibleError(OtherlaneError):
         self,
     ) -> tuple[type["InfeasibleError"], tuple[str, str, str, str]]:
         return (InfeasibleError, (self.where, self.wrong, self.fix, self.reason))
+
+
+def one_moment(where: object) -> InfeasibleError:
+    """What is refused of a drive of one picture: all that takes time."""
+    wrong = "takes time, and the drive is one moment (it has one pose)"
+    fix = "a drive of two pictures or more; or a look, or road users who are put there"
+    return InfeasibleError(where, wrong, fix, "one moment")

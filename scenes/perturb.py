@@ -1,22 +1,28 @@
 """What a scenario makes of a clip: who is where and when, as it will be rendered."""
 
 from dataclasses import replace
+from typing import get_args
 
 from scenes.clearance import blocked
 from scenes.clip import Clip
 from scenes.edits import ActorEdit, Edit, EgoEdit, apply_edit
-from scenes.edits.actors import RemoveTraffic
+from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
+from scenes.edits.actors import RemoveTraffic, RetimeActor
+from scenes.edits.following import FollowActor
 from scenes.edits.static_scene import standing
 from scenes.encounters import fixtures
 from scenes.errors import OtherlaneError
 from scenes.ground import Ground, fit_ground
-from scenes.infeasible import InfeasibleError
+from scenes.infeasible import InfeasibleError, one_moment
 from scenes.limits import check_limits
 from scenes.nearby import edit_of, nearest_room
 from scenes.obstacles import Evidence, obstacles
 from scenes.scenario import Scenario
 from scenes.staging import Staging
 from scenes.standers import for_good
+
+MOVES = (*get_args(EgoEdit), RetimeActor, FollowPath, RerouteActor, SpeedProfile, FollowActor)
+"""Edits of how somebody moves, which takes time."""
 
 
 def resolve(
@@ -51,6 +57,9 @@ def resolve(
     """
     where = where or scenario.name
     start_us, end_us = _window(scenario, clip, where)
+    for index, edit in enumerate(scenario.edits):
+        if len(clip.ego.time_us) == 1 and isinstance(edit, MOVES):
+            raise one_moment(f"{where}: edits[{index}]")
     check_limits(clip.ego, scenario.edits, where=where, suggest=suggest)
     if ground is None and any(isinstance(edit, ActorEdit) for edit in scenario.edits):
         ground = fit_ground(clip)

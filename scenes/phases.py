@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event, RLock, Thread
 from typing import TypeVar
@@ -115,6 +115,17 @@ def say(text: str) -> None:
     _state.say(text)
 
 
+def write(text: str) -> None:
+    """Write to standard error; where it takes nothing any more, what is said is lost, and no more.
+
+    What is worked on does not depend on somebody reading how it goes.
+    """
+    with suppress(OSError, ValueError):  # nobody reads on, the disk is full; a host closed it
+        if sys.stderr is not None:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
 def quiet() -> None:
     """From now on this process shows nothing of itself: it works for another one."""
     _state.silent = True
@@ -184,14 +195,12 @@ class _State:
         with self.lock:
             self.erase()
             text = wrapped(text, width()) if on_terminal() else text
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
+            write(text + "\n")
 
     def erase(self) -> None:
         """Take the line off the terminal."""
         if self.drawn:
-            sys.stderr.write("\r" + " " * self.drawn + "\r")
-            sys.stderr.flush()
+            write("\r" + " " * self.drawn + "\r")
             self.drawn = 0
 
     def draw(self) -> None:
@@ -200,8 +209,7 @@ class _State:
             now.name, now.seconds(), width(), sys.stderr.encoding,
             done=now.done, total=now.total, unit=now.unit, note=now.note, first=now.first,
         )  # fmt: skip
-        sys.stderr.write("\r" + line.ljust(self.drawn))
-        sys.stderr.flush()
+        write("\r" + line.ljust(self.drawn))
         self.drawn = len(line)
 
     def log(self) -> None:

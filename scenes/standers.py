@@ -39,8 +39,12 @@ def in_place(actor: Actor, time_us: Int64[np.ndarray, "n"]) -> Actor:
 def for_good(
     actors: Sequence[Actor], fielded: frozenset[int], time_us: Int64[np.ndarray, "n"]
 ) -> tuple[Actor, ...]:
-    """The same road users, those of the ids `fielded` who stand in their one place throughout."""
+    """The same road users, those of the ids `fielded` who stand in their one place throughout.
+
+    Times may repeat: a drive of one picture ends when it begins.
+    """
+    times = np.unique(time_us)
     return tuple(
-        in_place(actor, time_us) if actor.id in fielded and not actor.is_moving else actor
+        in_place(actor, times) if actor.id in fielded and not actor.is_moving else actor
         for actor in actors
     )

@@ -32,7 +32,7 @@ def read_toml(path: Path) -> dict[str, object]:
         wrong = f"is larger than {MOST_BYTES // 1024} KiB"
         raise OtherlaneError(path, wrong, "a TOML file of edits")
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        return tomllib.loads(data.decode("utf-8-sig"))  # editors on Windows put a mark before it
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise OtherlaneError(path, f"is not UTF-8 (line {line})", "save it as UTF-8") from error

@@ -7,7 +7,7 @@ from typing import Any
 from render.prove.curves import COLOURS, Line, chart
 from render.prove.peers import Peer
 from render.prove.plan import Plan, WorldPlan
-from render.prove.rows import EDITED, Row, by_amount, by_distance, find, mean
+from render.prove.rows import EDITED, Row, by_amount, by_distance, find, mean, median
 from render.prove.stages import SCORES, picture_name, read_rows
 from render.report import Number, Picture, Report, report_html
 from scenes.files import write_whole
@@ -105,7 +105,7 @@ def _numbers(
 def _held_out(
     worlds: Sequence[Mapping[str, Any]], peers: Sequence[Peer]
 ) -> list[Mapping[str, Number]]:
-    """Of each world what every method reaches on the path, and means over those that all know."""
+    """What every method reaches on the path of each world; means, medians over what all know."""
     known = {peer.name: peer.held_out("psnr_db") for peer in peers}
     rows: list[Mapping[str, Number]] = [
         {"world": world["name"], "otherlane": world["on_path_held_out"]["psnr_db"]}
@@ -115,7 +115,12 @@ def _held_out(
     whole = [row for row in rows if None not in row.values()]
     names = ["otherlane", *known]
     means = {name: mean(float(row[name] or 0.0) for row in whole) for name in names}
-    return [*rows, {"world": f"mean over {len(whole)}", **means}]
+    medians = {name: median(float(row[name] or 0.0) for row in whole) for name in names}
+    return [
+        *rows,
+        {"world": f"mean over {len(whole)}", **means},
+        {"world": f"median over {len(whole)}", **medians},
+    ]
 
 
 def _table_row(method: str, row: Row) -> dict[str, Number]:
@@ -132,6 +137,7 @@ def _world_row(world: Mapping[str, Any]) -> dict[str, Number]:
         "scored at": "x".join(str(side) for side in world["scored"]),
         "steps": world["reconstruct"]["steps"],
         "held-out PSNR [dB]": held["psnr_db"],
+        "median [dB]": held.get("psnr_db_median"),
         **{f"{stage} [s]": seconds for stage, seconds in costs.items()},
     }
 

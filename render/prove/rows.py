@@ -122,6 +122,15 @@ def mean(values: Iterable[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def median(values: Iterable[float | None]) -> float | None:
+    """Median of those that are known; None where none is."""
+    known = sorted(value for value in values if value is not None)
+    half = len(known) // 2
+    if not known:
+        return None
+    return known[half] if len(known) % 2 else 0.5 * (known[half - 1] + known[half])
+
+
 def find(rows: Iterable[Row], axis: str, amounts: Iterable[float], region: str) -> list[Row]:
     """The rows of those amounts of an axis on a region."""
     wanted = set(amounts)

@@ -18,7 +18,7 @@ from render.prove.exactness import read_oracle, worst
 from render.prove.page import write_page
 from render.prove.peers import FORMAT, Peer, read_peer
 from render.prove.plan import STAGES, Clock, Plan, ProveRequest, WorldPlan, make_plan
-from render.prove.rows import Row, by_amount, by_distance, mean
+from render.prove.rows import Row, by_amount, by_distance, mean, median
 from render.prove.stages import (
     ORACLE,
     PROCESSOR,
@@ -131,8 +131,16 @@ def _world(
         "costs_s": read_costs(folder),
         "processor_s": read_costs(folder, PROCESSOR),
         "on_path_held_out": {
-            name: held[name]
-            for name in ("psnr_db", "psnr_affine_db", "ssim", "flip", "depth_abs_rel", "frames")
+            name: held.get(name)
+            for name in (
+                "psnr_db",
+                "psnr_db_median",
+                "psnr_affine_db",
+                "ssim",
+                "flip",
+                "depth_abs_rel",
+                "frames",
+            )
         },
         "oracle": read_oracle(folder / ORACLE),
         "no_room": _no_room(world, views),
@@ -160,7 +168,10 @@ def _beside(plan: Plan, peer: Peer) -> dict[str, object]:
         "name": peer.name,
         "about": peer.about,
         "worlds": sorted(names & {world.name for world in peer.worlds}),
-        "on_path_held_out": {"psnr_db": mean(held_out.values())},
+        "on_path_held_out": {
+            "psnr_db": mean(held_out.values()),
+            "psnr_db_median": median(held_out.values()),
+        },
         "summary": summary(peer.by_world(names)),
     }
 

@@ -7,7 +7,7 @@ recorded at that moment did not train (`render.prove.plan.WorldPlan.moments`).
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from render.prove.rows import BETTER_HIGH, EDITED, Row, find, mean
+from render.prove.rows import BETTER_HIGH, EDITED, Row, find, mean, median
 
 BESIDE_M = 3.0
 """The distance that the bars are about."""
@@ -100,6 +100,7 @@ def edits_summary(
                     "score": score,
                     "worlds": len(known),
                     "value": value,
+                    "median": median(known),
                     "worst": min(known),
                     "bar": f"at least {bar:g}",
                     "met": value >= bar,

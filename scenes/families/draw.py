@@ -12,7 +12,7 @@ from scenes.families.drive import Drive, Window
 from scenes.families.request import Asked, Cell, Criticality, ask_in, cell_of, shares
 from scenes.families.setting import STEP_US, Ask
 from scenes.families.stage import Staged, stage
-from scenes.infeasible import InfeasibleError
+from scenes.infeasible import InfeasibleError, one_moment
 from scenes.safety import moving
 from scenes.staging import Staging
 from scenes.sweep import least_time_to_collision_s
@@ -186,6 +186,8 @@ def _window(drive: Drive, ask: Ask, start_us: int | None, share: float) -> Windo
     if start_us is not None:
         frames = np.array([start_us + lasts_us])
     fits = frames[(frames - lasts_us >= first) & (frames + after_us <= last)]
+    if first == last:
+        raise one_moment("criticality")
     if before_s < 0.0 or not len(fits):
         wrong = f"a window of {ask.duration_s:g} s does not fit into the drive, {first} to {last}"
         fix = f"duration_s = {(last - first) * 1e-6:g} or less, and an early enough start_us"

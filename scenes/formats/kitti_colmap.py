@@ -77,6 +77,9 @@ def settle_camera(
             f"intrinsics are the COLMAP model's, which the poses were solved with; {said}, of "
             f"which a turn leaves {left_px:.2f} px: boxes may be so far off KITTI's own projection"
         )
+        blind = float(np.isnan(model.directions(model.pixel_centres())[..., 0]).mean())
+        if blind:
+            note += f"; its lens folds: {100 * blind:.1f} % of the pixels show nothing"
         return Settled(camera=model, camera_from_calibrated=turn, note=note)
     degrees = np.degrees(np.linalg.norm(turn[:3, :3] - np.eye(3)) / np.sqrt(2.0))
     note = (

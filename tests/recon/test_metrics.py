@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from recon.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
 
+FULL_DB = 58.9226
+"""Of equal pictures: as near as 8 bits tell."""
 ALL = np.ones((24, 32), dtype=bool)
 
 
@@ -30,12 +32,12 @@ def half() -> np.ndarray:
 
 def test_psnr_of_an_error_of_a_tenth() -> None:
     assert psnr_db(photo() + np.float32(0.1), photo(), ALL) == pytest.approx(20.0, abs=1e-4)
-    assert psnr_db(photo(), photo(), ALL) == pytest.approx(100.0)
+    assert psnr_db(photo(), photo(), ALL) == pytest.approx(FULL_DB)
 
 
 def test_psnr_clips_what_is_shown() -> None:
     white = np.ones((24, 32, 3), dtype=np.float32)
-    assert psnr_db(3.0 * white, white, ALL) == pytest.approx(100.0)
+    assert psnr_db(3.0 * white, white, ALL) == pytest.approx(FULL_DB)
 
 
 @pytest.mark.parametrize("score", [psnr_db, ssim, flip])
@@ -105,3 +107,11 @@ def test_depth_is_scored_relative_to_truth() -> None:
     # no surface counts 1, and so does one that is absurdly far
     assert abs_rel(np.array([np.inf, 20.0, 500.0]), truth_m) == pytest.approx(2.0 / 3.0)
     assert np.isnan(abs_rel(np.zeros(0), np.zeros(0)))
+
+
+def test_equal_pictures_are_as_near_as_eight_bits_tell() -> None:
+    black = np.zeros((8, 8, 3), dtype=np.float32)
+    whole = np.ones((8, 8), dtype=bool)
+    assert psnr_db(black, black, whole) == pytest.approx(10.0 * np.log10(12.0 * 255.0**2))
+    step = black + np.float32(1.0 / 255.0)
+    assert psnr_db(step, black, whole) == pytest.approx(20.0 * np.log10(255.0), abs=1e-3)

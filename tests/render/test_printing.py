@@ -61,7 +61,8 @@ def test_a_log_line_is_json_with_its_numbers() -> None:
 
 SCORES = {
     "actors": {
-        "boxes": 3, "psnr_db": 26.0, "without_psnr_db": 24.5,
+        "boxes": 3, "psnr_db": 26.0, "without_psnr_db": 24.5, "psnr_db_median": 26.2,
+        "without_psnr_db_median": 24.4,
         "per_actor": {"1": {"boxes": 3, "psnr_db": 26.0, "without_psnr_db": 24.5}},
     },
     "all": {"psnr_db": 22.0},
@@ -69,8 +70,8 @@ SCORES = {
     "beside": {"left": {"psnr_db": 20.0, "psnr_affine_db": 21.0, "ssim": 0.5, "flip": 0.2,
                         "depth_abs_rel": None, "beside_m": 0.5, "frames": 5}},
     "depth_abs_rel": 0.0456,
-    "extrapolation": {"psnr_db": 18.9, "psnr_affine_db": 19.9, "ssim": 0.5, "flip": 0.25,
-                      "depth_abs_rel": 0.07, "frames": 1},
+    "extrapolation": {"psnr_db": 18.9, "psnr_db_median": 18.8, "psnr_affine_db": 19.9,
+                      "ssim": 0.5, "flip": 0.25, "depth_abs_rel": 0.07, "frames": 1},
     "flip": 0.155,
     "frames": 4,
     "off_path": [{"shift_m": shift, "psnr_db": 24.0 - shift, "psnr_affine_db": 24.0, "flip": 0.1,
@@ -78,7 +79,9 @@ SCORES = {
     "per_frame": [{"camera": "front", "frame": 8, "psnr_db": 24.0},
                   {"camera": "front", "frame": 0, "psnr_db": 18.9}],
     "psnr_affine_db": 23.86,
+    "psnr_affine_db_median": 23.5,
     "psnr_db": 23.81,
+    "psnr_db_median": 23.45,
     "recipe": "preview",
     "resolution": [320, 96],
     "seed": 0,
@@ -96,7 +99,8 @@ def test_an_evaluation_says_its_headline_first_in_lines_that_fit(width: int) -> 
     assert lines[0].startswith("23.81 dB PSNR on 4 pictures of 320x96")
     assert all(len(line) <= width for line in lines)
     text = "\n".join(lines)
-    for words in ("gain 1.50 dB", "Worst picture: front 0", "said all the same", "3 m left"):
+    wanted = ("median 23.45", "gain 1.50 dB", "Worst picture: front 0", "said all", "3 m left")
+    for words in wanted:
         assert words in " ".join(text.split())
     assert "psnr_affine_db" not in text
     if width >= 80:
@@ -111,6 +115,9 @@ def test_a_scene_without_truth_or_road_users_is_said_too() -> None:
     text = as_text(bare, "evaluate", 80)
     assert "depth error  " not in text
     assert "Road users" not in text
+    bare.pop("psnr_db_median")  # scores of an older version, or of no picture that shows anything
+    bare["per_frame"] = [{"camera": "front", "frame": 8, "psnr_db": None}] * 2
+    assert "median 23" not in as_text(bare, "evaluate", 80)
 
 
 def test_doctor_says_first_whether_it_works_and_then_what_does_not() -> None:

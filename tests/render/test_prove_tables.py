@@ -92,7 +92,7 @@ def test_edited_road_users_have_bars_of_their_own() -> None:
     lines = {str(line["score"]): line for line in edits_summary([one, two])}
     assert lines["changed_psnr_db"] == {
         "axis": "actor-moved", "score": "changed_psnr_db", "worlds": 2, "value": 23.5,
-        "worst": 23.0, "bar": "at least 22", "met": True,
+        "median": 23.5, "worst": 23.0, "bar": "at least 22", "met": True,
     }  # fmt: skip
     shadow = lines["changed_with_shadow_psnr_db"]
     assert (shadow["worlds"], shadow["value"], shadow["met"]) == (1, 20.0, False)

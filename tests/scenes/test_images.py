@@ -76,11 +76,51 @@ def test_a_cut_picture_is_found_without_decoding(tmp_path: Path, fmt: str, kept:
             read_image(path)
 
 
-def test_bytes_behind_a_jpeg_do_no_harm(tmp_path: Path) -> None:
-    path = written(tmp_path, "JPEG")
-    path.write_bytes(path.read_bytes() + b"\0" * 512)
+TRAILERS = {
+    "zeros": bytes(70_000),
+    "ones": b"\xff" * 5_000,
+    "blanks": b" \r\n" * 2_000,
+    "a camera's own": b"SEFH" + bytes(range(200)) * 100 + b"SEFT",
+    "a video": b"\0\0\0\x18ftypmp42" + np.random.default_rng(5).bytes(300_000),
+}
+
+
+@pytest.mark.parametrize("fmt", ["PNG", "JPEG"])
+@pytest.mark.parametrize("trailer", TRAILERS.values(), ids=TRAILERS.keys())
+def test_bytes_behind_a_picture_do_no_harm(tmp_path: Path, fmt: str, trailer: bytes) -> None:
+    path = written(tmp_path, fmt)
+    whole = path.read_bytes()
+    path.write_bytes(whole + trailer)
     check_whole(path)
     assert read_image(path).shape == (40, 60, 3)
+    path.write_bytes(whole[: len(whole) // 2] + trailer)
+    with pytest.raises(DriveError, match="cut short"):
+        check_whole(path)
+
+
+def test_a_file_far_larger_than_a_picture_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "PNG")
+    with path.open("r+b") as file:  # it takes no room on the disk
+        file.truncate(5_000_000_000)
+    for read in (check_whole, read_picture):
+        with pytest.raises(DriveError, match="too large \\(5,000,000,000 bytes\\)"):
+            read(path)
+
+
+def test_the_end_of_a_thumbnail_is_not_the_end(tmp_path: Path) -> None:
+    path, small = tmp_path / "picture.jpg", BytesIO()
+    Image.fromarray(NOISE[:8, :8]).save(small, format="JPEG")
+    exif = Image.Exif()
+    exif[0x010E] = "a picture"
+    Image.fromarray(NOISE).save(path, exif=exif.tobytes() + small.getvalue(), progressive=True)
+    whole = path.read_bytes()
+    assert whole.count(b"\xff\xd9") == 2
+    for kept in (0.6, 0.95):
+        path.write_bytes(whole[: int(kept * len(whole))] + bytes(6_000))
+        with pytest.raises(DriveError, match="cut short"):
+            check_whole(path)
+    path.write_bytes(whole + bytes(6_000) + b"x")
+    check_whole(path)
 
 
 @pytest.mark.parametrize("side", [8_001, 10_000, 30_000, 2**31 - 1])

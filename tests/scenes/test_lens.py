@@ -1,5 +1,7 @@
 """Lenses that fold back inside of their pictures, as fitted lenses of real phones do."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from scenes.camera import Camera, camera_rays, project_world
 from scenes.formats.kitti_colmap import turn_between
+from scenes.importers import import_clip
 from scenes.lens import distort, fold_radii, magnification, undistort
+from tests import kitti_maker as maker
+from tests.kitti_maker import change_lines
 
 LENSES = {
     "three": (0.1, -1.2, 0.0, 0.0, 0.5),
@@ -148,3 +153,14 @@ def test_the_turn_between_a_folding_model_and_a_pinhole_is_found() -> None:
     turn, left_px = turn_between(model, phone(()))
     assert np.isfinite(turn).all()
     assert np.isfinite(left_px)
+
+
+def test_a_drive_says_that_its_lens_folds(tmp_path: Path) -> None:
+    root = maker.make_tracking(tmp_path / "drive")
+    change_lines(root / "colmap/cameras.txt", slice(1), ("1 OPENCV 64 24 50 50 32 12 -0.6 0 0 0",))
+    clip = import_clip("kitti-tracking", root)
+    (camera,) = (images.camera for images in clip.cameras)
+    blind = np.isnan(camera.directions(camera.pixel_centres())[..., 0])
+    assert 0.1 < blind.mean() < 0.4
+    said = f"its lens folds: {100 * blind.mean():.1f} % of the pixels show nothing"
+    assert any(said in note for note in clip.notes)
