@@ -14,7 +14,7 @@ from scenes.errors import DriveError
 from scenes.geometry import invert
 from scenes.plausibility.conventions import OPENGL
 from scenes.plausibility.lens import check_lens, principal_point_problem
-from scenes.plausibility.poses import AS_GOOD, DRIFT_M, shows_reversing
+from scenes.plausibility.poses import AS_GOOD, shows_reversing
 from scenes.plausibility.seen_motion import (
     MOST_PAIRS,
     PAIRS,
@@ -78,7 +78,7 @@ def _backwards(clip: Clip, where: object) -> bool:
     if not travel.measured:
         return False
     if ahead + back <= 0.5:
-        if travel.length_m < DRIFT_M:
+        if travel.drifts:
             return False
         wrong = "the car travels sideways, or through the ground, most of the way"
         raise DriveError(where, wrong, "poses in the car's axes: x forward, y left, z up")

@@ -24,8 +24,6 @@ from scenes.plausibility.travel import MIN_STEPS, STEP_M, travel_of
 Poses = Float64[np.ndarray, "n 4 4"]
 """Poses in the order of time [m]."""
 
-DRIFT_M = 10.0
-"""A shorter way that no reading explains is the drift of a car that stands [m]."""
 PROVEN_PX = 2.0
 """Poses whose pictures are further off their motion than this are proven by nothing [px]."""
 AS_GOOD = 1.3
@@ -60,9 +58,9 @@ def judge_poses(world_from_camera: Poses, stream: ImageStream, where: object) ->
     if not travel.measured:
         return _unmeasured()
     if not looks_along(travel):
-        likely = likely_conventions(world_from_camera)
-        if not likely and travel.length_m < DRIFT_M:
+        if travel.drifts:
             return _unmeasured()
+        likely = likely_conventions(world_from_camera)
         raise _wrong_way(where, _seen(likely, stream, world_from_camera), "")
     ahead, back = travel.along(FORWARD)
     if back > ahead:

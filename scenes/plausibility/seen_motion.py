@@ -154,7 +154,8 @@ def explains(best: Fit, given: Fit) -> bool:
     """Whether another reading of a drive fits its pictures, and this one does not."""
     better = np.array(given.off_px) > BETTER * np.array(best.off_px)
     return (
-        given.typical_px > max(POOR_PX, BETTER * best.typical_px)
+        best.typical_px <= POOR_PX < given.typical_px
+        and given.typical_px > BETTER * best.typical_px
         and float(np.mean(better)) >= MOST_PAIRS
         and best.typical_before >= SHOWN
     )

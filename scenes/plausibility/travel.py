@@ -19,6 +19,10 @@ MIN_STEPS = 5
 """Fewer steps than this do not tell the direction of travel."""
 AHEAD = np.cos(np.radians(45.0))
 """A body that looks further than 45 degrees from its travel does not travel the way it looks."""
+DRIFT_M = 10.0
+"""The poses of a car that stands do not wander further than this, all steps together [m] ..."""
+DRIFT_RAD = np.radians(20.0)
+"""... and their steps stray from their middle one by more than this (median)."""
 _BETWEEN = 1_000_000
 """Parts of the way from one pose to the next."""
 _LOOK_AHEAD = 256
@@ -48,6 +52,11 @@ class Travel:
             return 0.0, 0.0
         cosine = self.direction @ axis
         return float(np.mean(cosine >= AHEAD)), float(np.mean(cosine <= -AHEAD))
+
+    @property
+    def drifts(self) -> bool:
+        """Whether it is the wandering of a body that stands: short, and now this way, now that."""
+        return bool(self.length_m < DRIFT_M and self.unsteady() > DRIFT_RAD)
 
     def unsteady(self) -> float:
         """How far directions stray from their middle one (median) [rad]; forwards is backwards."""
