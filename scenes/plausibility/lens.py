@@ -20,28 +20,8 @@ OFF_BOTH = 1.35
 """Principal points further out than the middle times this, or nearer than the middle by it, on
 both axes are of another size. KITTI's crops have 0.92 to 0.99 times the middle, nuScenes' lie
 within 1.1, and the ratio of sizes that people make is 1.5, 2 or more."""
-USUAL_SIZES = np.array(
-    [
-        0.2,
-        0.25,
-        0.3,
-        1 / 3,
-        0.4,
-        0.5,
-        0.6,
-        2 / 3,
-        0.75,
-        0.8,
-        1.25,
-        4 / 3,
-        1.5,
-        2.0,
-        2.5,
-        3.0,
-        4.0,
-        5.0,
-    ]
-)
+USUAL_SIZES = np.array([0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.75, 0.8,
+                        1.25, 4 / 3, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0])  # fmt: skip
 """Ratios by which people resize pictures."""
 EDGE_SHARE = 0.05
 """Nor does any picture have its principal point this near to its edge, in shares of its size."""

@@ -55,11 +55,9 @@ def judge_poses(world_from_camera: Poses, stream: ImageStream, where: object) ->
             reverses, mostly backwards. The convention that would explain the poses is named.
     """
     travel = travel_of(world_from_camera)
-    if not travel.measured:
+    if not travel.measured or (travel.drifts and not _steady_otherwise(world_from_camera)):
         return _unmeasured()
     if not looks_along(travel):
-        if travel.drifts:
-            return _unmeasured()
         likely = likely_conventions(world_from_camera)
         raise _wrong_way(where, _seen(likely, stream, world_from_camera), "")
     ahead, back = travel.along(FORWARD)
@@ -100,6 +98,12 @@ def shows_reversing(
     return moves and not any(explains(fit, given) for fit in fits)
 
 
+def _steady_otherwise(poses: Poses) -> bool:
+    """Whether poses that wander are those of a steady drive in another convention."""
+    likely = likely_conventions(poses)
+    return any(not travel_of(each.ours(poses)).drifts for each in likely)
+
+
 def _unmeasured() -> Judged:
     note = (
         "the camera's axes and pitch could not be measured: the drive does not travel "
@@ -110,7 +114,7 @@ def _unmeasured() -> Judged:
 
 def _backwards(pictures_say: bool) -> str:
     if pictures_say:
-        return ": it travels backwards, but its pictures show it going ahead"
+        return ": it travels backwards, and its pictures do not show a car that reverses"
     return ": it travels backwards, and its pictures do not tell whether the car reversed"
 
 

@@ -23,9 +23,9 @@ DRIFT_M = 10.0
 """The poses of a car that stands do not wander further than this, all steps together [m] ..."""
 DRIFT_RAD = np.radians(20.0)
 """... and their steps stray from their middle one by more than this (median)."""
-_BETWEEN = 1_000_000
+BETWEEN = 1_000_000
 """Parts of the way from one pose to the next."""
-_LOOK_AHEAD = 256
+LOOK_AHEAD = 256
 """Poses among which the end of a step is looked for at once."""
 
 
@@ -72,8 +72,8 @@ def travel_of(world_from_body: Float64[np.ndarray, "n 4 4"]) -> Travel:
         world_from_body: Poses in the order of time [m].
     """
     at = _knots(world_from_body[:, :3, 3])
-    index = np.arange(len(world_from_body), dtype=np.int64) * _BETWEEN
-    poses = interpolate_rigid(index, world_from_body, np.round(at * _BETWEEN).astype(np.int64))
+    index = np.arange(len(world_from_body), dtype=np.int64) * BETWEEN
+    poses = interpolate_rigid(index, world_from_body, np.round(at * BETWEEN).astype(np.int64))
     before, after = poses[:-1, :3, :3], poses[1:, :3, :3]
     turn = rotation_log(np.swapaxes(before, -1, -2) @ after)
     halfway = before @ rotation_exp(0.5 * turn)
@@ -91,10 +91,10 @@ def _knots(place_m: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "k"]:
     """
     found, here, start = [0.0], place_m[0], 1
     while start < len(place_m):
-        part = place_m[start : start + _LOOK_AHEAD]
+        part = place_m[start : start + LOOK_AHEAD]
         far = np.linalg.norm(part - here, axis=1) >= STEP_M
         if not far.any():
-            start += _LOOK_AHEAD
+            start += LOOK_AHEAD
             continue
         start += int(np.argmax(far))
         low = max(start - 1, int(found[-1]))

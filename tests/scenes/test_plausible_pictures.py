@@ -19,6 +19,7 @@ from scenes.plausibility.lens import principal_point_problem
 from scenes.plausibility.matching import find_corners, match
 from scenes.plausibility.seen_motion import PAIRS, Fit, Pair, fit_of, see_motion
 from scenes.trajectory import Trajectory
+from scenes.worlds.recorder import Recording, _clip
 from scenes.worlds.rigs import RIGS, mounts
 from scenes.worlds.sample import sample_path
 from tests import kitti_maker as maker
@@ -257,6 +258,15 @@ def test_the_sample_drive_is_plausible() -> None:
     assert found is not None
     assert max(found.off_px) < 0.4
     assert min(found.before) > 0.7
+
+
+@pytest.mark.parametrize("recipe", ["crossing", "motorway", "parking_row", "roundabout"])
+def test_the_worlds_are_plausible(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their ways, speeds, rigs, road users; what pictures of them say, the sample drive tells."""
+    grey = np.full((192, 640, 3), 128, np.uint8)
+    monkeypatch.setattr(ImageStream, "read", lambda *_: grey)
+    clip = _clip(Recording(recipe=recipe, frames=100, rig="surround"), Path("nowhere"))
+    assert check_clip(clip, recipe).notes == clip.notes
 
 
 @pytest.mark.drives

@@ -131,7 +131,7 @@ def test_what_looks_like_reversing_is_told_by_pictures(
     drive = bends(step_m)
     error = refused(street.make_tracking(tmp_path, BACKWARDS[name](drive), drive))
     assert f"these look like {name}" in error.wrong
-    assert "pictures show it going ahead" in error.wrong
+    assert "pictures do not show a car that reverses" in error.wrong
     wanted = "invert each pose" if name == "camera_from_world" else "from the right"
     assert error.fix.startswith(("multiply", "invert"))
     assert wanted in error.fix
