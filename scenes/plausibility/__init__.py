@@ -26,7 +26,7 @@ from scenes.plausibility.seen_motion import (
     see_motion,
 )
 from scenes.plausibility.speeds import check_speeds
-from scenes.plausibility.travel import travel_of
+from scenes.plausibility.travel import check_reach, travel_of
 from scenes.trajectory import Trajectory
 
 AHEAD = np.array([1.0, 0.0, 0.0])
@@ -51,6 +51,7 @@ def check_clip(clip: Clip, where: object, rate_is_given: bool = False) -> Clip:
             of the pictures does not belong to the calibration or to the poses; or one of the
             pictures that were looked at is damaged.
     """
+    check_reach(clip.ego.world_from_body, where)
     notes = [check_speeds(clip, where, rate_is_given)]
     for stream in clip.cameras:
         if problem := principal_point_problem(stream.camera):

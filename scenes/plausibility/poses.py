@@ -19,7 +19,7 @@ from scenes.plausibility.conventions import (
     pitch_of,
 )
 from scenes.plausibility.seen_motion import SHOWN, Pair, explains, fit_of, see_motion
-from scenes.plausibility.travel import MIN_STEPS, STEP_M, travel_of
+from scenes.plausibility.travel import MIN_STEPS, STEP_M, check_reach, travel_of
 
 Poses = Float64[np.ndarray, "n 4 4"]
 """Poses in the order of time [m]."""
@@ -51,9 +51,11 @@ def judge_poses(world_from_camera: Poses, stream: ImageStream, where: object) ->
         where: What an error names.
 
     Raises:
-        DriveError: It travels sideways, through the roof or, unless its pictures show a car that
-            reverses, mostly backwards. The convention that would explain the poses is named.
+        DriveError: It is nowhere on Earth, or travels sideways, through the roof or, unless its
+            pictures show a car that reverses, mostly backwards. The convention that would explain
+            the poses is named.
     """
+    check_reach(world_from_camera, where)
     travel = travel_of(world_from_camera)
     if not travel.measured or (travel.drifts and not _steady_otherwise(world_from_camera)):
         return _unmeasured()
