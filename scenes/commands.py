@@ -23,8 +23,7 @@ def import_(
         sun: Where the sun stood, for shadows of whoever is moved or inserted: degrees to the left
             of where the car heads at first, and above the horizon. Importers know it where the
             recording says it.
-        rate: Pictures a second [Hz], for formats that carry no times (KITTI tracking; 10 when left
-            out).
+        rate: Pictures a second [Hz], where the format carries no times (KITTI tracking: else 10).
     """
     from scenes.folders import check_out
     from scenes.importers import import_clip

@@ -127,13 +127,21 @@ def read_boxes(path: Path, frames: range) -> Boxes:
             wrong = f"track {box.track} is a {box.name} here, a {first.name} before"
             raise DriveError(box.line.place, wrong, "one class a track")
         seen[box.frame, box.track] = box
+    # Files may be long, and headings that ran on are rare.
+    within = all(-np.pi < box.rotation_y <= np.pi for box in boxes)
     return Boxes(
-        boxes=tuple(replace(box, rotation_y=turned_back(box.rotation_y)) for box in boxes),
+        boxes=boxes if within else tuple(_turned_back(box) for box in boxes),
         ignored=tuple(x for x in found if isinstance(x, Ignored)),
-        turned_back=check_headings(
-            [Heading(line=b.line, track=b.track, frame=b.frame, rad=b.rotation_y) for b in boxes]
-        ),
+        turned_back=0 if within else check_headings([_heading(box) for box in boxes]),
     )
+
+
+def _heading(box: Box) -> Heading:
+    return Heading(line=box.line, track=box.track, frame=box.frame, rad=box.rotation_y)
+
+
+def _turned_back(box: Box) -> Box:
+    return replace(box, rotation_y=turned_back(box.rotation_y))
 
 
 def _box(line: Line, frames: range) -> Box | Ignored:

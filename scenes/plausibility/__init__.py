@@ -14,7 +14,7 @@ from scenes.errors import DriveError
 from scenes.geometry import invert
 from scenes.plausibility.conventions import OPENGL
 from scenes.plausibility.lens import check_lens, principal_point_problem
-from scenes.plausibility.poses import AS_GOOD, DRIFT_M, shows_reversing
+from scenes.plausibility.poses import AS_GOOD, shows_reversing
 from scenes.plausibility.seen_motion import (
     MOST_PAIRS,
     PAIRS,
@@ -26,11 +26,13 @@ from scenes.plausibility.seen_motion import (
     see_motion,
 )
 from scenes.plausibility.speeds import check_speeds
-from scenes.plausibility.travel import travel_of
+from scenes.plausibility.travel import check_reach, travel_of
 from scenes.trajectory import Trajectory
 
 AHEAD = np.array([1.0, 0.0, 0.0])
 """Where a car looks, in its own axes."""
+FEWEST_PAIRS = 3
+"""Pairs of pictures that are looked at of each camera, however many there are."""
 OPPOSITE = 0.3
 """Share of places before the camera below which pictures move the other way than the poses;
 so must most of the pairs."""
@@ -49,6 +51,7 @@ def check_clip(clip: Clip, where: object, rate_is_given: bool = False) -> Clip:
             of the pictures does not belong to the calibration or to the poses; or one of the
             pictures that were looked at is damaged.
     """
+    check_reach(clip.ego.world_from_body, where)
     notes = [check_speeds(clip, where, rate_is_given)]
     for stream in clip.cameras:
         if problem := principal_point_problem(stream.camera):
@@ -56,7 +59,7 @@ def check_clip(clip: Clip, where: object, rate_is_given: bool = False) -> Clip:
     backwards = _backwards(clip, where)
     for index, stream in enumerate(clip.cameras):
         poses = _poses(clip.ego, stream)
-        pairs = see_motion(stream, poses, max(PAIRS // len(clip.cameras), 2))
+        pairs = see_motion(stream, poses, max(PAIRS // len(clip.cameras), FEWEST_PAIRS))
         camera = f"{where}: camera {stream.name}"
         _check_direction(pairs, stream, poses, camera)
         if index == 0 and backwards and not shows_reversing(pairs, stream, poses):
@@ -75,11 +78,9 @@ def _backwards(clip: Clip, where: object) -> bool:
     """Whether the car travels mostly backwards; forwards or backwards it must."""
     travel = travel_of(clip.ego.world_from_body)
     ahead, back = travel.along(AHEAD)
-    if not travel.measured:
+    if not travel.measured or travel.drifts:
         return False
     if ahead + back <= 0.5:
-        if travel.length_m < DRIFT_M:
-            return False
         wrong = "the car travels sideways, or through the ground, most of the way"
         raise DriveError(where, wrong, "poses in the car's axes: x forward, y left, z up")
     return back > ahead

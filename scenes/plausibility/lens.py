@@ -20,14 +20,19 @@ OFF_BOTH = 1.35
 """Principal points further out than the middle times this, or nearer than the middle by it, on
 both axes are of another size. KITTI's crops have 0.92 to 0.99 times the middle, nuScenes' lie
 within 1.1, and the ratio of sizes that people make is 1.5, 2 or more."""
-USUAL_SIZES = (0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
+USUAL_SIZES = np.array([0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.75, 0.8,
+                        1.25, 4 / 3, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0])  # fmt: skip
 """Ratios by which people resize pictures."""
 EDGE_SHARE = 0.05
 """Nor does any picture have its principal point this near to its edge, in shares of its size."""
+NOTED_PX = 1.0
+"""Pictures that are further off the motion that is said are noted [px]."""
 BETTER_NOTED = 1.5
 """A calibration that fits so many times as well is worth a note."""
-SCALES = np.geomspace(0.2, 5.0, 81)
-"""Sizes that are tried: 4 % apart ..."""
+SCALES = np.unique(np.concatenate([np.geomspace(0.2, 5.0, 81), USUAL_SIZES]))
+"""Sizes that are tried: at most 4 % apart ..."""
+AS_GOOD = 1.15
+"""Sizes that fit within this ratio are told apart by how usual they are."""
 COARSE = 4
 """... but first every so many of them."""
 
@@ -39,8 +44,10 @@ class Rescaled:
     camera: Camera
     scale: float
     """By how much."""
+    kind: str
+    """What of it is another."""
     what: str
-    """What it is called."""
+    """What that means."""
     repair: str
     """What the user can do where it fits."""
 
@@ -53,7 +60,7 @@ def principal_point_problem(camera: Camera) -> tuple[str, str] | None:
     fix = "the calibration of these pictures, at their size"
     if np.all(2.0 * share > OFF_BOTH) or np.all(2.0 * share < 1.0 / OFF_BOTH):
         # KITTI's own principal points are a little off the middle: take the nearest usual ratio.
-        resized = min(USUAL_SIZES, key=lambda size: abs(np.log(2.0 * size * share)).max())
+        resized = min(USUAL_SIZES.tolist(), key=lambda size: abs(np.log(2.0 * size * share)).max())
         wrong = (
             f"{place} is off the middle of {size} on both axes, as if the pictures were "
             f"{resized:.2g} times as large as what was calibrated"
@@ -88,25 +95,28 @@ def check_lens(
     given = fit_of(pairs, camera, world_from_camera)
     if given.typical_px <= POOR_PX:
         return None
-    best, other = _best_of(pairs, camera, world_from_camera)
+    other = _best_of(pairs[::2], camera, world_from_camera)
+    best = fit_of(pairs, other.camera, world_from_camera)
     if explains(best, given):
         wrong = (
             f"the pictures move as if {other.what}: they are {given.typical_px:.1f} px off the "
             f"motion that poses and calibration say, and would be {best.typical_px:.1f}"
         )
         raise DriveError(where, wrong, other.repair)
+    nearer = best.typical_px <= POOR_PX and best.typical_before >= SHOWN
+    nearer = nearer and BETTER_NOTED * best.typical_px < given.typical_px
+    if given.typical_px <= NOTED_PX and not nearer:
+        return None
     note = (
         f"the pictures do not move as the poses and the calibration say: {given.typical_px:.1f} px "
         f"off (median, at {camera.width // pairs[0].shrunk} px of width)"
     )
-    if BETTER_NOTED * best.typical_px < given.typical_px and best.typical_before >= SHOWN:
-        note += f"; {best.typical_px:.1f} px if {other.what}"
-    return note
+    return f"{note}; {best.typical_px:.1f} px if {other.what}" if nearer else note
 
 
 def _best_of(
     pairs: tuple[Pair, ...], camera: Camera, world_from_camera: Float64[np.ndarray, "n 4 4"]
-) -> tuple[Fit, Rescaled]:
+) -> Rescaled:
     """The calibration that fits best: the best of a few, then of those around it."""
     found: list[tuple[Fit, Rescaled]] = []
     scales = SCALES[::COARSE]
@@ -118,7 +128,13 @@ def _best_of(
         best = min(found, key=lambda each: each[0].typical_px)
         nearby = np.abs(np.log(SCALES / best[1].scale)) < np.log(SCALES[COARSE] / SCALES[0])
         scales = SCALES[nearby]
-    return min(found, key=lambda each: each[0].typical_px)
+    best = min(found, key=lambda each: each[0].typical_px)
+    alike = [
+        each
+        for each in found
+        if each[0].typical_px <= AS_GOOD * best[0].typical_px and each[1].kind == best[1].kind
+    ]
+    return min(alike, key=lambda each: np.abs(np.log(USUAL_SIZES / each[1].scale)).min())[1]
 
 
 def _others(camera: Camera, scales: Float64[np.ndarray, "k"]) -> Iterator[Rescaled]:
@@ -128,6 +144,7 @@ def _others(camera: Camera, scales: Float64[np.ndarray, "k"]) -> Iterator[Rescal
         yield Rescaled(
             scale=scale,
             camera=replace(camera, fx=fx, fy=fy, cx=cx, cy=cy),
+            kind="size",
             what=f"they were {scale:.2g} times as large as what was calibrated",
             repair=f"fx, fy, cx, cy times {scale:.2g}, or the pictures at their calibrated size "
             f"({camera.width / scale:.0f}x{camera.height / scale:.0f})",
@@ -135,18 +152,21 @@ def _others(camera: Camera, scales: Float64[np.ndarray, "k"]) -> Iterator[Rescal
         yield Rescaled(
             scale=scale,
             camera=replace(camera, fx=fx, fy=fy),
+            kind="focal length",
             what=f"their focal length were {scale:.2g} times the given one",
             repair=f"fx, fy of {fx:.0f}, {fy:.0f} px, or the calibration of this camera",
         )
         yield Rescaled(
             scale=scale,
             camera=replace(camera, fx=fx, cx=cx),
+            kind="width",
             what=f"they were {scale:.2g} times as wide as what was calibrated",
             repair=f"fx, cx times {scale:.2g}, or the pictures at their calibrated width",
         )
         yield Rescaled(
             scale=scale,
             camera=replace(camera, fy=fy, cy=cy),
+            kind="height",
             what=f"they were {scale:.2g} times as high as what was calibrated",
             repair=f"fy, cy times {scale:.2g}, or the pictures at their calibrated height",
         )

@@ -33,12 +33,14 @@ BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 class Corners:
     """Places of a picture that can be found again."""
 
-    place_px: Float64[np.ndarray, "n 2"]
-    """Column and row; the centre of the first pixel is at (0.5, 0.5) [px]."""
+    column: Int64[np.ndarray, "n"]
+    """Of the pixel at each corner ..."""
+    row: Int64[np.ndarray, "n"]
+    """... and its row."""
     patch: Float32[np.ndarray, "n p"]
     """What each looks like: grey values without their mean, of length 1."""
-    width: int
-    """Of the picture [px]."""
+    smooth: Float32[np.ndarray, "h w"]
+    """The picture, blurred."""
 
 
 def find_corners(grey: UInt8[np.ndarray, "h w"]) -> Corners:
@@ -54,37 +56,58 @@ def find_corners(grey: UInt8[np.ndarray, "h w"]) -> Corners:
         inner = slice(EDGE_PX, -EDGE_PX)
         strength[inner, inner] = _strength(smooth)[inner, inner]
     column, row = _strongest(strength)
-    reach = np.arange(-PATCH_PX, PATCH_PX + 1)
-    patch = smooth[(row[:, None] + reach)[:, :, None], (column[:, None] + reach)[:, None, :]]
-    patch = patch.reshape(len(row), len(reach) ** 2)
-    patch = patch - patch.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(patch, axis=1, keepdims=True)
-    here = strength[row, column]
-    across = _peak(strength[row, column - 1], here, strength[row, column + 1])
-    down = _peak(strength[row - 1, column], here, strength[row + 1, column])
     return Corners(
-        place_px=np.stack([column + 0.5 + across, row + 0.5 + down], axis=1).astype(np.float64),
-        patch=(patch / np.maximum(length, 1e-6)).astype(np.float32),
-        width=width,
+        column=column,
+        row=row,
+        patch=_patches(smooth, column, row),
+        smooth=smooth,
     )
 
 
 def match(
     one: Corners, other: Corners
 ) -> tuple[Float64[np.ndarray, "m 2"], Float64[np.ndarray, "m 2"]]:
-    """Where the same was in both pictures [px]: patches that are each other's nearest, by far."""
+    """Where the same was in both pictures [px]: patches that are each other's nearest, by far.
+
+    The places of `other` are those where its patch is most alike, to a fraction of a pixel.
+    """
     if len(one.patch) == 0 or len(other.patch) == 0:
         return np.zeros((0, 2)), np.zeros((0, 2))
     alike = one.patch @ other.patch.T
-    apart = np.abs(one.place_px[:, None] - other.place_px[None]).max(axis=2)
-    alike[apart > SEARCH_SHARE * one.width] = -1.0
+    across = np.abs(one.column[:, None] - other.column[None])
+    apart = np.maximum(across, np.abs(one.row[:, None] - other.row[None]))
+    alike[apart > SEARCH_SHARE * one.smooth.shape[1]] = -1.0
     index = np.arange(len(alike))
     best = alike.argmax(axis=1)
     mutual = alike.argmax(axis=0)[best] == index
     value = alike[index, best]
     alike[index, best] = -1.0
     keep = mutual & (value > MIN_ALIKE) & (value - alike.max(axis=1) > MIN_LEAD)
-    return one.place_px[keep], other.place_px[best[keep]]
+    column, row = other.column[best[keep]], other.row[best[keep]]
+
+    def at(right: int, down: int) -> Float32[np.ndarray, "m"]:
+        patch = _patches(other.smooth, column + right, row + down)
+        return np.sum(patch * one.patch[keep], axis=1)
+
+    here = at(0, 0)
+    found = np.stack(
+        [column + _peak(at(-1, 0), here, at(1, 0)), row + _peak(at(0, -1), here, at(0, 1))], axis=1
+    )
+    place = np.stack([one.column[keep], one.row[keep]], axis=1)
+    return place + 0.5, found.astype(np.float64) + 0.5
+
+
+def _patches(
+    smooth: Float32[np.ndarray, "h w"],
+    column: Int64[np.ndarray, "n"],
+    row: Int64[np.ndarray, "n"],
+) -> Float32[np.ndarray, "n p"]:
+    """What is around places: grey values without their mean, of length 1."""
+    reach = np.arange(-PATCH_PX, PATCH_PX + 1)
+    patch = smooth[(row[:, None] + reach)[:, :, None], (column[:, None] + reach)[:, None, :]]
+    patch = patch.reshape(len(row), len(reach) ** 2)
+    patch = patch - patch.mean(axis=1, keepdims=True)
+    return patch / np.maximum(np.linalg.norm(patch, axis=1, keepdims=True), 1e-6)
 
 
 def _strongest(

@@ -19,13 +19,11 @@ from scenes.plausibility.conventions import (
     pitch_of,
 )
 from scenes.plausibility.seen_motion import SHOWN, Pair, explains, fit_of, see_motion
-from scenes.plausibility.travel import MIN_STEPS, STEP_M, travel_of
+from scenes.plausibility.travel import MIN_STEPS, STEP_M, check_reach, travel_of
 
 Poses = Float64[np.ndarray, "n 4 4"]
 """Poses in the order of time [m]."""
 
-DRIFT_M = 10.0
-"""A shorter way that no reading explains is the drift of a car that stands [m]."""
 PROVEN_PX = 2.0
 """Poses whose pictures are further off their motion than this are proven by nothing [px]."""
 AS_GOOD = 1.3
@@ -53,16 +51,16 @@ def judge_poses(world_from_camera: Poses, stream: ImageStream, where: object) ->
         where: What an error names.
 
     Raises:
-        DriveError: It travels sideways, through the roof or, unless its pictures show a car that
-            reverses, mostly backwards. The convention that would explain the poses is named.
+        DriveError: It is nowhere on Earth, or travels sideways, through the roof or, unless its
+            pictures show a car that reverses, mostly backwards. The convention that would explain
+            the poses is named.
     """
+    check_reach(world_from_camera, where)
     travel = travel_of(world_from_camera)
-    if not travel.measured:
+    if not travel.measured or (travel.drifts and not _steady_otherwise(world_from_camera)):
         return _unmeasured()
     if not looks_along(travel):
         likely = likely_conventions(world_from_camera)
-        if not likely and travel.length_m < DRIFT_M:
-            return _unmeasured()
         raise _wrong_way(where, _seen(likely, stream, world_from_camera), "")
     ahead, back = travel.along(FORWARD)
     if back > ahead:
@@ -102,6 +100,12 @@ def shows_reversing(
     return moves and not any(explains(fit, given) for fit in fits)
 
 
+def _steady_otherwise(poses: Poses) -> bool:
+    """Whether poses that wander are those of a steady drive in another convention."""
+    likely = likely_conventions(poses)
+    return any(not travel_of(each.ours(poses)).drifts for each in likely)
+
+
 def _unmeasured() -> Judged:
     note = (
         "the camera's axes and pitch could not be measured: the drive does not travel "
@@ -112,7 +116,7 @@ def _unmeasured() -> Judged:
 
 def _backwards(pictures_say: bool) -> str:
     if pictures_say:
-        return ": it travels backwards, but its pictures show it going ahead"
+        return ": it travels backwards, and its pictures do not show a car that reverses"
     return ": it travels backwards, and its pictures do not tell whether the car reversed"
 
 

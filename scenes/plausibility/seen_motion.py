@@ -21,7 +21,7 @@ PAIR_M = 1.0
 """A pair is at least this far apart [m] ..."""
 MAX_PAIR_M = 4.0
 """... and at most this far, beyond which near things cannot be matched."""
-_LOOK_AHEAD = 1000
+LOOK_AHEAD = 1000
 """Pictures among which the second of a pair is looked for."""
 WORK_PX = 1000
 """Wider pictures are matched at a whole fraction of their size, so that they are not."""
@@ -122,8 +122,9 @@ def _apart(place_m: Float64[np.ndarray, "n 3"], pairs: int) -> list[tuple[int, i
     found: list[tuple[int, int]] = []
     for start_m in np.linspace(0.0, travelled_m[-1], pairs + 2)[1:-1]:
         first = int(np.searchsorted(travelled_m, start_m, side="right")) - 1
-        apart_m = np.linalg.norm(place_m[first + 1 :] - place_m[first], axis=1)
-        far = np.flatnonzero(apart_m[:_LOOK_AHEAD] >= PAIR_M)
+        after = slice(first + 1, first + 1 + LOOK_AHEAD)
+        apart_m = np.linalg.norm(place_m[after] - place_m[first], axis=1)
+        far = np.flatnonzero(apart_m >= PAIR_M)
         if len(far) and apart_m[far[0]] <= MAX_PAIR_M:
             pair = (first, first + 1 + int(far[0]))
             if pair not in found:
@@ -154,7 +155,8 @@ def explains(best: Fit, given: Fit) -> bool:
     """Whether another reading of a drive fits its pictures, and this one does not."""
     better = np.array(given.off_px) > BETTER * np.array(best.off_px)
     return (
-        given.typical_px > max(POOR_PX, BETTER * best.typical_px)
+        best.typical_px <= POOR_PX < given.typical_px
+        and given.typical_px > BETTER * best.typical_px
         and float(np.mean(better)) >= MOST_PAIRS
         and best.typical_before >= SHOWN
     )

@@ -39,24 +39,8 @@ FEWEST = 5
 SLOW_MPS, SLOW_STEP_M, SLOW_M = 3.0, 0.5, 20.0
 """A car that never drives faster than a run over so many metres is not photographed every half
 metre: its rate may be wrong. Cameras of cars take 10 pictures a second or more."""
-TIMES_SLOWER = (
-    2.0,
-    3.0,
-    4.0,
-    5.0,
-    10.0,
-    20.0,
-    25.0,
-    30.0,
-    50.0,
-    100.0,
-    200.0,
-    500.0,
-    1e3,
-    1e4,
-    1e5,
-    1e6,
-)
+TIMES_SLOWER = (2.0, 3.0, 4.0, 5.0, 10.0, 20.0, 25.0, 30.0, 50.0, 100.0, 200.0, 500.0,
+                1e3, 1e4, 1e5, 1e6)  # fmt: skip
 """Factors of time that are suggested."""
 USUAL_HZ = 10.0
 """The rate that is suggested where it explains everything: KITTI's, and most drives'."""

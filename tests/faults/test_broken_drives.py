@@ -66,6 +66,21 @@ def inverted(root: Path) -> None:
     path.write_text("\n".join(f"1 0 0 0 0 1 0 0 0 0 1 {-i}" for i in range(maker.FRAMES)))
 
 
+def halved(root: Path) -> None:
+    for file in (root / PICTURES).iterdir():
+        resized(file.name, maker.WIDTH // 2, maker.HEIGHT // 2)(file.parent)
+
+
+def in_lidar_axes(root: Path) -> None:
+    steps = range(maker.FRAMES)
+    (root / POSES).write_text("\n".join(f"0 -1 0 0 0 0 -1 0 1 0 0 {i}" for i in steps))
+
+
+def shortened(root: Path) -> None:
+    path = root / TIMES
+    path.write_text("\n".join(f"{0.001 * float(row)}" for row in path.read_text().split()))
+
+
 def swapped_times(root: Path) -> None:
     rows = (root / TIMES).read_text().splitlines()
     rows[2], rows[3] = rows[3], rows[2]
@@ -107,6 +122,8 @@ FAULTS = [
           where="000003.png", wrong="is 64x26, the first picture 64x24", fix="one size"),
     Fault(name="pictures smaller than their calibration", harm=all_resized,
           where=CALIB, wrong="principal point", fix="at their size"),
+    Fault(name="pictures half as large as calibrated", harm=halved,
+          where=CALIB, wrong="0.5 times as large", fix="fx, fy, cx, cy times 0.5"),
     # calibration
     Fault(name="no calibration", harm=gone(CALIB),
           where=CALIB, wrong="does not exist", fix="P2"),
@@ -147,6 +164,8 @@ FAULTS = [
           where=f"{POSES}:4", wrong="mirror image", fix="rotation"),
     Fault(name="poses the wrong way round", harm=inverted,
           where=POSES, wrong="does not travel the way it looks", fix="not its inverse"),
+    Fault(name="poses in the lidar's axes", harm=in_lidar_axes,
+          where=POSES, wrong="x forward, y left, z up", fix="[0 0 1, -1 0 0, 0 -1 0]"),
     # labels
     Fault(name="no labels", harm=gone(LABELS),
           where=LABELS, wrong="does not exist", fix="an empty one"),
@@ -226,6 +245,8 @@ FAULTS = [
           where=f"{TIMES}:4", wrong="a time is nan", fix="finite"),
     Fault(name="times in nanoseconds", harm=word(TIMES, 5, 0, "1e18"), layout=ODOMETRY,
           where=TIMES, wrong="1e+18 s", fix="seconds"),
+    Fault(name="times a thousand times too short", harm=shortened, layout=ODOMETRY,
+          where="drive", wrong="would drive at", fix="times as long"),
     Fault(name="fewer times than pictures", harm=lines(TIMES, slice(0, 4)), layout=ODOMETRY,
           where=TIMES, wrong="has 4 times, but there are 6 pictures", fix="each picture"),
     Fault(name="no P0", harm=word("sequences/04/calib.txt", 0, 0, "Q0:"), layout=ODOMETRY,

@@ -15,7 +15,7 @@ from scenes.errors import DriveError
 from scenes.formats.colmap_text import MAX_ERROR_PX, MIN_TRACK
 from scenes.formats.kitti_car import CAMERA_HEIGHT_M
 from scenes.geometry import box_corners, invert, rotation_exp, transform_points
-from scenes.importers import import_clip
+from scenes.importers import import_clip, kitti_odometry, kitti_tracking
 from scenes.semantics import Semantic
 from tests import kitti_maker as maker
 
@@ -180,16 +180,16 @@ def test_an_unknown_format_names_the_nearest_and_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [maker.make_tracking, maker.make_odometry])
-def test_importing_decodes_no_picture(
-    tmp_path: Path, make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_importers_decode_no_picture(tmp_path: Path, make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is imported is checked by a few pictures, but by `scenes.plausibility` alone."""
+
     def decoded(*_: object) -> None:
         raise AssertionError("a picture was decoded")
 
     root = make(tmp_path)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decoded)
-    fmt = "kitti-tracking" if make is maker.make_tracking else "kitti-odometry"
-    clip = import_clip(fmt, root)
+    importer = kitti_tracking if make is maker.make_tracking else kitti_odometry
+    clip = importer.import_clip(root)
     with pytest.raises(AssertionError):
         clip.cameras[0].read(0)
 
@@ -227,7 +227,7 @@ def test_a_real_drive_is_indexed_in_a_moment(drives: Path) -> None:
     program = f"""
 import time
 from pathlib import Path
-from scenes.importers import import_clip
+from scenes.importers import import_clip, kitti_odometry, kitti_tracking
 import_clip("kitti-tracking", Path({str(drives / "kitti_tracking_0002")!r}))
 print(time.process_time())
 """

@@ -74,6 +74,22 @@ def test_steps_have_one_length_and_end_where_the_path_does(step_m: float) -> Non
     assert_allclose(travel.direction, np.tile(FORWARD, (len(travel.direction), 1)), atol=1e-9)
 
 
+@pytest.mark.parametrize("far_m", [1e9, 1e300])
+def test_poses_that_are_nowhere_on_earth_are_refused(far_m: float, tmp_path: Path) -> None:
+    drive = street.drive(12, 1.0)
+    drive[7, 0, 3] = far_m
+    with pytest.raises(DriveError, match=r"pose 7 is .* m from the origin") as caught:
+        import_clip("kitti-tracking", street.make_tracking(tmp_path, drive))
+    assert "poses/0003.txt" in caught.value.where
+
+
+def test_a_leap_of_a_million_metres_is_one_step() -> None:
+    drive = street.drive(200, 1.0)
+    drive[100:, 0, 3] += 1e6
+    assert len(travel_of(drive).direction) < 410
+    assert travel_of(drive).along(FORWARD)[0] > 0.98
+
+
 def test_shaking_on_the_spot_is_no_travel() -> None:
     still = shaken(rigid(np.tile(np.eye(3), (500, 1, 1)), np.zeros((500, 3))), 0.03)
     assert not travel_of(still).measured
@@ -131,7 +147,7 @@ def test_what_looks_like_reversing_is_told_by_pictures(
     drive = bends(step_m)
     error = refused(street.make_tracking(tmp_path, BACKWARDS[name](drive), drive))
     assert f"these look like {name}" in error.wrong
-    assert "pictures show it going ahead" in error.wrong
+    assert "pictures do not show a car that reverses" in error.wrong
     wanted = "invert each pose" if name == "camera_from_world" else "from the right"
     assert error.fix.startswith(("multiply", "invert"))
     assert wanted in error.fix
