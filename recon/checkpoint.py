@@ -116,16 +116,26 @@ def save_state(
     write_whole(path, data + hashlib.sha256(data).digest())
 
 
+def read_state(path: Path) -> bytes:
+    """The bytes of a checkpoint, without their checksum.
+
+    Raises:
+        OtherlaneError: It is damaged.
+    """
+    signed = read_own(path, AFRESH)
+    data, digest = signed[:-DIGEST_BYTES], signed[-DIGEST_BYTES:]
+    if hashlib.sha256(data).digest() != digest:
+        raise OtherlaneError(path, "is damaged (its checksum differs)", AFRESH)
+    return data
+
+
 def load_state(path: Path, training: Training, config: ReconstructionConfig) -> tuple[int, float]:
     """Take a training up where its checkpoint left it; returns steps and seconds done.
 
     Raises:
         OtherlaneError: The checkpoint is damaged, or of another configuration.
     """
-    signed = read_own(path, AFRESH)
-    data, digest = signed[:-DIGEST_BYTES], signed[-DIGEST_BYTES:]
-    if hashlib.sha256(data).digest() != digest:
-        raise OtherlaneError(path, "is damaged (its checksum differs)", AFRESH)
+    data = read_state(path)
     tensors, meta = _tensors(path, data, AFRESH), _meta(path, data)
     if meta.config != config_hash(config):
         raise OtherlaneError(path, "is of a training with another configuration", AFRESH)

@@ -28,6 +28,7 @@ from recon.opened import open_picture
 from recon.scene import Scene
 from scenes.camera import camera_rays
 from scenes.errors import OtherlaneError
+from scenes.files import write_whole
 from scenes.images import srgb_from_linear
 from scenes.phases import counted
 
@@ -239,4 +240,7 @@ def write_pictures(folder: Path, names: list[str], pictures: list[Comparison]) -
         error = np.abs(picture.render - picture.photo) * 4.0
         error[~picture.counts] = 0.5
         stack = np.concatenate([picture.photo, picture.render, error]).clip(0, 1)
-        iio.imwrite(folder / f"{name}.png", np.round(stack * 255).astype(np.uint8))
+        # In memory: Pillow closes what it could not write, and says that nobody asked for it.
+        png = iio.imwrite("<bytes>", np.round(stack * 255).astype(np.uint8), extension=".png")
+        assert isinstance(png, bytes)
+        write_whole(folder / f"{name}.png", png)

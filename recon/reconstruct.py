@@ -1,5 +1,6 @@
 """From a clip's folder to a scene's folder."""
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import msgspec
 import torch
 
 from recon.budget import steps_within
-from recon.checkpoint import AFRESH
+from recon.checkpoint import AFRESH, read_state
 from recon.config import ReconstructionConfig
 from recon.evidence import Data, load_data, select_frames
 from recon.kernels.backend import Backend, backend_named, choose_backend
@@ -19,6 +20,7 @@ from recon.progress import reporting, write_event
 from recon.recipes import recipe
 from recon.scene import scene_of, write_scene
 from recon.train import train
+from scenes.claims import partial_folder
 from scenes.clip import Clip
 from scenes.edits.static_scene import OWN_FIELDS
 from scenes.errors import OtherlaneError
@@ -82,10 +84,11 @@ def reconstruct_clip(
     if is_finished(out, made_from):
         _tidy(out)
         return out
+    mine = partial_of(made_from)
+    _check_resumable(partial_folder(out), mine)
     with phase("gathering depth evidence"):
         data = load_data(clip, wanted)  # before anything is written: a picture may be missing
     about: dict[str, object] = {}
-    mine = partial_of(made_from)
     with writing(out, made_from, resumable=mine, about=about, unlisted=UNLISTED) as partial:
         config = _settled(partial, clip, wanted, request, made_from, data, began)
         with reporting(partial / LOG) as report:
@@ -101,6 +104,13 @@ def reconstruct_clip(
     # only now: until the folder had its name, a kill would have cost the training
     _tidy(out)
     return out
+
+
+def _check_resumable(partial: Path, mine: Callable[[Path], bool]) -> None:
+    """Refuse unfinished work that cannot be gone on with, before minutes of gathering evidence."""
+    with system_errors_typed(partial):
+        if partial.is_dir() and mine(partial) and os.path.lexists(partial / CHECKPOINT):
+            read_state(partial / CHECKPOINT)
 
 
 def _tidy(out: Path) -> None:

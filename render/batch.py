@@ -17,7 +17,7 @@ import numpy as np
 
 from render.door import check_door
 from render.exporters import export, find_exporter, pictures_of
-from render.frames import DATASET, read_dataset, read_records
+from render.frames import DATASET, RECORDS, read_dataset, read_records
 from render.jobs.job import RenderJob, Shot
 from render.jobs.pool import run_job, tidy
 from render.labels.gate import LabelGate
@@ -126,6 +126,7 @@ def write_batch(batch: Batch, out: Path, *, workers: int = 1) -> dict[str, objec
             _derive(batch, folder)
             tidy(folder)
     seconds = time.perf_counter() - started
+    finished(out, "frames").check(RECORDS, DATASET)
     camera, records = batch.job.camera, read_records(out)
     return {
         "out": str(out),

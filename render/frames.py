@@ -13,20 +13,26 @@ imageio do, are colours; Pillow returns the ids, and so does `read_pixels`.
 
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 from jaxtyping import UInt8
 
 from render.labels.entry import Json
 from render.labels.palettes import palettes
+from render.labels.record_types import record_problem
 from render.labels.table import PIXEL_LABELS, PIXEL_NAMES
+from scenes.arrays import DAMAGE, read_arrays
 from scenes.camera import Camera
 from scenes.errors import OtherlaneError
-from scenes.files import write_whole
+from scenes.files import read_own, write_whole
 from scenes.images import MAX_PIXELS
+from scenes.manifests import parsed
 
 FRAMES, RECORDS, DATASET = "frames", "labels.jsonl", "dataset.json"
 ZLIB_LEVEL = 1
@@ -100,19 +106,42 @@ def write_records(folder: Path, records: Sequence[Mapping[str, Json]]) -> None:
 
 
 def read_records(folder: Path) -> list[dict[str, Json]]:
-    """The labels of every picture, by increasing key.
+    """The labels of every picture, by increasing key, of the types that the table says.
 
     Raises:
-        OtherlaneError: There are none, or they are damaged.
+        OtherlaneError: There are none, or they are damaged: twice, out of order, of other types.
     """
     path, fix = folder / RECORDS, "render again"
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
-    except FileNotFoundError as error:
-        raise OtherlaneError(folder, f"has no {RECORDS}", "a folder that render made") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise OtherlaneError(path, f"is damaged ({error})", fix) from error
+    if not path.exists():
+        raise OtherlaneError(folder, f"has no {RECORDS}", "a folder that render made")
+    records = list[dict[str, Json]]()
+    for number, line in enumerate(read_own(path, fix).splitlines(), start=1):
+        where = f"{path}:{number}"
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise OtherlaneError(where, f"is damaged ({error})", fix) from error
+        if (problem := record_problem(record)) is not None:
+            raise OtherlaneError(where, f"is damaged ({problem})", fix)
+        if records and record["key"] <= (before := records[-1]["key"]):
+            wrong = f"is of {record['key']} after {before}: keys must increase"
+            raise OtherlaneError(where, wrong, fix)
+        records.append(record)
+    if not records:
+        raise OtherlaneError(path, "holds no record of any picture", fix)
+    return records
+
+
+class _Dataset(msgspec.Struct):
+    """What everybody may rely on in `dataset.json`."""
+
+    drive: str
+    licence: str
+    otherlane: str
+    inputs: dict[str, str]
+    config: dict[str, Any]
+    keep_rejected: bool = False
+    pixel_labels: list[str] = []
 
 
 def read_dataset(folder: Path) -> dict[str, Json]:
@@ -121,13 +150,12 @@ def read_dataset(folder: Path) -> dict[str, Json]:
     Raises:
         OtherlaneError: It does not say, or is damaged.
     """
-    path = folder / DATASET
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise OtherlaneError(folder, f"has no {DATASET}", "a folder that render made") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise OtherlaneError(path, f"is damaged ({error})", "render again") from error
+    path, fix = folder / DATASET, "render again"
+    if not path.exists():
+        raise OtherlaneError(folder, f"has no {DATASET}", "a folder that render made")
+    data = read_own(path, fix)
+    parsed(data, path, _Dataset, fix)
+    return json.loads(data)
 
 
 def stored_labels(folder: Path) -> tuple[str, ...]:
@@ -187,11 +215,8 @@ def read_pixels(
                 values[label.name] = _read_png(path).astype(label.dtype)
         archived = [label.name for label in wanted if label.stored == "npz"]
         if archived:
-            # Opened here, because np.load leaves a damaged file open.
-            with (folder / FRAMES / f"{key}.npz").open("rb") as file:
-                arrays = np.load(file, allow_pickle=False)
-                values |= {name: arrays[name] for name in archived}
-    except (OSError, KeyError, ValueError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
+            values |= read_arrays((folder / FRAMES / f"{key}.npz").read_bytes(), archived)
+    except (SyntaxError, *DAMAGE) as error:
         fix = "render again"
         raise OtherlaneError(folder / FRAMES / key, f"is damaged ({error})", fix) from error
     return values
@@ -200,7 +225,13 @@ def read_pixels(
 def _read_png(path: Path) -> np.ndarray:
     from PIL import Image
 
-    with Image.open(path, formats=("PNG",)) as image:
-        if image.width * image.height > MAX_PIXELS:  # before a pixel is decoded
-            raise ValueError(f"{image.width}x{image.height} is too large")
-        return np.asarray(image)
+    try:
+        with warnings.catch_warnings():
+            # Pillow only warns of pictures that are a little too large; below they are refused.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG",)) as image:
+                if image.width * image.height > MAX_PIXELS:  # before a pixel is decoded
+                    raise ValueError(f"{image.width}x{image.height} is too large")
+                return np.asarray(image)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"is too large ({error})") from error

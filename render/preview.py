@@ -14,7 +14,6 @@ from render.frames import read_pixels
 from render.labels.object_labels import REJECT
 from render.panels import grid, panels
 from scenes.clip import Clip
-from scenes.errors import DriveError
 from scenes.files import write_whole
 from scenes.geometry import invert
 
@@ -81,16 +80,19 @@ def beside_the_drive_m(record: Mapping[str, Json], clip: Clip) -> float:
 
 
 def recorded_picture(clip: Clip, stream: int, time_us: int) -> UInt8[np.ndarray, "h w 3"] | None:
-    """What the camera recorded at exactly that time; None when it recorded nothing then."""
+    """What the camera recorded at exactly that time; None when that is nothing, or not there.
+
+    Raises:
+        DriveError: The picture is there, but was replaced or cannot be read.
+    """
     images = clip.cameras[stream]
     found = np.flatnonzero(images.time_us == time_us)
     if not len(found):
         return None
-    try:
-        return images.read(int(found[0]))
-    except DriveError as error:  # a scene outlives the drive's pictures: show the rest
-        LOG.warning("the preview lacks a recorded picture: %s", error)
+    if not images.files[found[0]].exists():  # a scene outlives the drive's pictures
+        LOG.warning("the preview lacks a recorded picture: %s", images.files[found[0]])
         return None
+    return images.read(int(found[0]))
 
 
 def write_video(out: Path, pictures: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Path:

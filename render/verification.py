@@ -1,17 +1,24 @@
-"""Whether what a verb wrote is whole, unchanged and, for frames, keeps the laws of its labels.
+"""Whether what a verb wrote is whole, unchanged, and keeps the laws of its kind.
 
 A law that needs pixel labels which the folder does not hold (`render --labels`) is said to be
 unchecked.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from render.folder_laws import kind_problems
 from render.frames import read_pixels, read_records, stored_labels
+from render.frames_laws import (
+    export_problems,
+    folder_problems,
+    settings_of,
+    unchecked_exports,
+)
 from render.label_laws import LAWS, gated, shapes
 from render.labels.gate import LabelGate
+from render.problem import Problem
 from scenes.errors import OtherlaneError
 from scenes.manifests import Finished, finished
 from scenes.phases import counted, phase
@@ -19,14 +26,6 @@ from scenes.phases import counted, phase
 Json = Any
 MAX_NAMED = 20
 """How many problems are named; all are counted."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
-    """One thing that is wrong."""
-
-    where: str
-    wrong: str
 
 
 def verify_folder(folder: Path) -> dict[str, object]:
@@ -39,13 +38,15 @@ def verify_folder(folder: Path) -> dict[str, object]:
     ]
     problems += [Problem(where=name, wrong="was added afterwards") for name in held.strays()]
     frames, unchecked = None, list[str]()
-    if held.kind == "frames" and not problems:
-        records = read_records(folder)
-        frames = len(records)
-        gate, stored = _gate(held), stored_labels(folder)
-        for record in counted(records, "checking labels", len(records), "frames"):
-            problems += frame_problems(folder, record, gate)
-        unchecked = [f"{law} (needs {' and '.join(lacks)})" for law, lacks in _unchecked(stored)]
+    if not problems:  # else readers would only say the same again
+        try:
+            if held.kind == "frames":
+                frames, problems, unchecked = _frames(held)
+            else:
+                with phase(f"looking into the {held.kind}"):
+                    problems = list(kind_problems(held))
+        except OtherlaneError as error:
+            problems = [Problem(where=error.where, wrong=error.wrong)]
     return {
         "ok": not problems,
         "folder": str(folder),
@@ -58,10 +59,18 @@ def verify_folder(folder: Path) -> dict[str, object]:
     }
 
 
-def _gate(held: Finished) -> LabelGate | None:
-    """What labels had to show, as far as the manifest says."""
-    said = held.config.get("gate")
-    return None if said is None else LabelGate(**said)
+def _frames(held: Finished) -> tuple[int, list[Problem], list[str]]:
+    """How many records there are, which laws are broken, and which cannot be checked."""
+    folder, settings = held.folder, settings_of(held)
+    records = read_records(folder)
+    stored, problems = stored_labels(folder), list(folder_problems(held, records, settings))
+    for record in counted(records, "checking labels", len(records), "frames"):
+        problems += frame_problems(folder, record, settings.gate)
+    if not problems:  # exports are made from records that are sound
+        with phase("comparing exports with records"):
+            problems += export_problems(held, settings)
+    unchecked = [f"{law} (needs {' and '.join(lacks)})" for law, lacks in _unchecked(stored)]
+    return len(records), problems, unchecked + unchecked_exports(settings)
 
 
 def frame_problems(

@@ -6,16 +6,14 @@ drive says so, else on the ground under the camera. A clip refers to its picture
 never holds pixels, so opening and pickling it is cheap.
 """
 
-import io
-import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
 
 from scenes.actor import Actor
+from scenes.arrays import DAMAGE, read_arrays
 from scenes.camera import Camera
 from scenes.contents import check_contents, read_content
 from scenes.errors import DriveError
@@ -25,9 +23,6 @@ from scenes.lidar import Lidar, Sweep
 from scenes.short import short_repr
 from scenes.trajectory import Trajectory
 from scenes.unlabelled import Unlabelled
-
-DAMAGE = (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile, zlib.error)
-"""What reading a damaged .npz may raise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -155,8 +150,7 @@ class LidarStream:
         path = self.files[index]
         data = read_content(path, self.contents[index] if self.contents else None)
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                return Sweep(**{key: arrays[key] for key in ("xyz_m", "offset_us", "intensity")})
+            return Sweep(**read_arrays(data, ("xyz_m", "offset_us", "intensity")))
         except DAMAGE as error:
             raise DriveError(path, f"is damaged ({error})", "import the drive again") from error
 

@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from scenes.clip import DAMAGE, Clip
+from scenes.arrays import DAMAGE, read_arrays
+from scenes.clip import Clip
 from scenes.clip_layout import VERSION, Header, drive_of, pack, unpack
 from scenes.contents import contents_of
 from scenes.errors import OtherlaneError
@@ -143,8 +144,7 @@ def read_clip(held: Finished, drive: Path | None = None) -> Clip:
         raise OtherlaneError(folder / HEADER, f"is of version {header.version}", fix)
     root = _root(held, drive)
     try:
-        with np.load(io.BytesIO(held.read(ARRAYS)), allow_pickle=False) as arrays:
-            return unpack(header, {name: arrays[name] for name in arrays.files}, root)
+        return unpack(header, read_arrays(held.read(ARRAYS)), root)
     except DAMAGE as error:
         raise OtherlaneError(folder, f"is not a clip ({error})", fix) from error
 

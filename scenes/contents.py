@@ -8,6 +8,7 @@ ago may change again within the same tick of the clock, so its hash is not remem
 import hashlib
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,17 @@ def content_of(data: bytes) -> str:
     return f"{len(data)}:{hashlib.sha256(data).hexdigest()}"
 
 
+def check_file(path: Path) -> None:
+    """Whether a path is a file, or a link to one: others never end, or wait for a writer.
+
+    Raises:
+        DriveError: It is a folder, pipe or device.
+    """
+    with suppress(OSError, ValueError):  # whoever opens it says so
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DriveError(path, "is no file but a folder, pipe or device", RESTORE)
+
+
 def read_content(path: Path, content: str | None) -> bytes:
     """The bytes of a file of a drive.
 
@@ -44,6 +56,7 @@ def read_content(path: Path, content: str | None) -> bytes:
     Raises:
         DriveError: It cannot be read, or holds something else.
     """
+    check_file(path)
     try:
         if content is not None and not content.startswith(f"{path.stat().st_size}:"):
             raise _replaced(path)
@@ -73,6 +86,8 @@ def contents_of(paths: Sequence[Path], *, absent: bool = False) -> list[str | No
     Raises:
         DriveError: One is missing or cannot be read.
     """
+    for path in paths:
+        check_file(path)
     states = [_state(path, absent) for path in paths]
     with _memory() as memory:
         known = _recall(memory, [state for state in states if state])

@@ -5,6 +5,7 @@ is whole: `.NAME.partial` beside a place that is free, which is then renamed, or
 a folder that is there and empty, such as a mounted volume, whose manifest then comes last.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -44,6 +45,9 @@ from scenes.manifests import (
     package_version,
 )
 
+NO_NAMELESS = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
+"""What systems say that know no files without names."""
+
 
 def check_out(out: Path, kind: str | None = None) -> None:
     """Whether a folder can be made, before the first second of work.
@@ -81,14 +85,28 @@ def check_out(out: Path, kind: str | None = None) -> None:
 
 
 def _try(out: Path, above: Path) -> None:
-    """Make a folder there and remove it: nothing else knows all that may forbid it."""
-    trial = above / f".{os.getpid()}{ASIDE}"
+    """Write there: nothing else knows all that may forbid it."""
     try:
-        trial.mkdir()
-        trial.rmdir()
+        _write_nothing(above)
     except OSError as error:
         wrong = f"cannot be made: nothing can be written in {above} ({error.strerror})"
         raise OtherlaneError(out, wrong, f"{ELSEWHERE}, or other permissions") from error
+
+
+def _write_nothing(folder: Path) -> None:
+    """Make a file without a name, of which a kill leaves nothing; else a folder for a moment."""
+    flag = getattr(os, "O_TMPFILE", None)
+    if flag is not None:
+        try:
+            os.close(os.open(folder, flag | os.O_WRONLY, 0o600))
+        except OSError as error:
+            if error.errno not in NO_NAMELESS:
+                raise
+        else:
+            return
+    trial = folder / f".{os.getpid()}{ASIDE}"
+    trial.mkdir()
+    trial.rmdir()
 
 
 def _is_ours(folder: Path) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from scenes.contents import check_file
 from scenes.errors import DriveError
 
 MAX_PIXELS = 64_000_000
@@ -40,7 +41,7 @@ def image_size(path: Path) -> tuple[int, int]:
     """Width and height [px] from the header; nothing is decoded.
 
     Raises:
-        DriveError: No such file, not a picture, of an unknown kind, or too large.
+        DriveError: No such file, no file, not a picture, of an unknown kind, or too large.
     """
     return _header(path, path)[0]
 
@@ -60,6 +61,8 @@ def _header(source: Path | BytesIO, path: Path) -> tuple[tuple[int, int], bool]:
 
     from PIL import Image, UnidentifiedImageError
 
+    if isinstance(source, Path):
+        check_file(source)
     try:
         with warnings.catch_warnings():
             # Pillow only warns of pictures that are a little too large; below they are refused.

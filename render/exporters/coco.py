@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from render.exporters.coco_laws import ANNOTATIONS, IMAGES, laws
 from render.exporters.exporter import Exporter, Picture, unique_number
 from render.exporters.outlines import polygons
 from render.exporters.rle import encode
@@ -27,7 +28,6 @@ from render.labels.objects import tight_box_px
 from scenes.semantics import ACTOR_KINDS, Semantic
 
 Json = Any
-ANNOTATIONS, IMAGES = "annotations/instances_all.json", "images"
 
 
 def write(pictures: Sequence[Picture], out: Path) -> None:
@@ -150,4 +150,4 @@ def _unlabelled(kind: Semantic, mask: Bool[np.ndarray, "h w"]) -> dict[str, Json
     }
 
 
-EXPORTER = Exporter(write=write, reads=("rgb", "instance"))
+EXPORTER = Exporter(write=write, reads=("rgb", "instance"), laws=laws)

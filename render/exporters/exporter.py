@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,11 @@ def _fits(camera: Camera) -> str | None:
     return None
 
 
+Laws = Callable[[Path, Mapping[str, str], Sequence[Picture] | None], Iterator[tuple[str, str]]]
+"""Given the folder of an export, its files with their hashes, and the pictures that it was made
+from where these are known: names of files, and what is wrong with them."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exporter:
     """A format of others; `pyproject.toml` names it as an entry point of `otherlane.exporters`."""
@@ -71,6 +76,8 @@ class Exporter:
     """Why pictures of a camera cannot be written, in words, or None; asked before rendering."""
     reads: tuple[str, ...] = ("rgb",)
     """Pixel labels that it needs."""
+    laws: Laws | None = None
+    """What an export keeps, as `otherlane verify` checks it; nothing is checked where None."""
 
 
 def unique_number(*parts: object) -> int:

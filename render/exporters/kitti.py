@@ -17,12 +17,14 @@ left, z up) to the camera.
 import math
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from render.exporters.exporter import Exporter, Picture
+from render.exporters.kitti_laws import laws
 from render.labels.gating import is_ignored, is_labelled
 from scenes.camera import Camera
 from scenes.geometry import invert
@@ -132,4 +134,6 @@ def calib_text(record: Mapping[str, Json]) -> str:
     return "".join(lines)
 
 
-EXPORTER = Exporter(write=write, check=check)
+EXPORTER = Exporter(
+    write=write, check=check, laws=partial(laws, labels=label_text, calib=calib_text)
+)

@@ -15,6 +15,7 @@ from typing import TextIO
 import numpy as np
 from jaxtyping import Float64
 
+from scenes.contents import check_file
 from scenes.errors import DriveError
 
 MAX_CHARACTERS = 4 * 2**20
@@ -95,6 +96,7 @@ def each_line(path: Path, fix: str, limit: Limit, comment: str | None = None) ->
     Raises:
         DriveError: No such file, too large, too many or too long lines, or not UTF-8 text.
     """
+    check_file(path)
     try:
         _check_size(path, fix, limit)
         with path.open(encoding="utf-8-sig") as file:
