@@ -15,6 +15,8 @@ from scenes.geometry import invert
 from scenes.lens import distort, magnification, undistort
 from scenes.trajectory import Trajectory
 
+MAX_DISTORTION = 1e6
+"""No coefficient of a lens is larger; those of rational models reach hundreds."""
 ROLLING_STEPS = 20
 """Fixed-point steps to find the row, hence the time, at which a point is seen."""
 
@@ -52,6 +54,8 @@ class Camera:
             raise ValueError(f"a fisheye takes 0 or 4 numbers, got {len(self.distortion)}")
         if len(self.distortion) not in (0, 4, 5, 8):
             raise ValueError(f"distortion takes 0, 4, 5 or 8 numbers, got {len(self.distortion)}")
+        if max(map(abs, self.distortion), default=0.0) > MAX_DISTORTION:
+            raise ValueError(f"no lens has distortion {self.distortion}")
         if self.readout_us < 0:
             raise ValueError(f"readout_us must not be negative, got {self.readout_us}")
 

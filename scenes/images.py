@@ -68,7 +68,9 @@ def _header(source: Path | BytesIO, path: Path) -> tuple[tuple[int, int], bool]:
             # Pillow only warns of pictures that are a little too large; below they are refused.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(source, formats=FORMATS) as image:
-                size, mode, has_alpha = image.size, image.mode, image.has_transparency_data
+                size, mode = image.size, image.mode
+                # Pillow's own question asserts that there is a palette, which a file may lack
+                has_alpha = mode in ("LA", "RGBA") or "transparency" in image.info
     except FileNotFoundError as error:
         raise DriveError(path, "does not exist", "import the drive again, or restore it") from error
     except UnidentifiedImageError as error:

@@ -17,7 +17,7 @@ from scenes.worlds.perturbations import AXES
 CURVES = ("psnr_db", "gradient_ssim", "flip", "depth_abs_rel_median", "normal_deg", "marks_f1")
 """Scores that are drawn."""
 COLUMNS = (
-    "psnr_db", "psnr_affine_db", "ssim", "flip", "gradient_ssim", "depth_abs_rel",
+    "psnr_db", "psnr_db_median", "psnr_affine_db", "ssim", "flip", "gradient_ssim", "depth_abs_rel",
     "depth_abs_rel_median", "normal_deg", "mask_iou", "box_iou", "marks_f1", "marks_f1_relative",
 )  # fmt: skip
 PICTURES = 12

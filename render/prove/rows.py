@@ -29,6 +29,8 @@ BETTER_HIGH = {
     "marks_f1_relative": True,
 }
 """Every score, and whether more is better."""
+DECIBELS = ("psnr_db", "psnr_affine_db")
+"""Scores beside whose means stands a median, over the same views or worlds."""
 
 TURNING = ("yaw", "u-turn")
 """Axes that change where the camera looks more than where it is."""
@@ -50,7 +52,7 @@ class Row:
     views: int
     """How many views, or worlds, the numbers are means of."""
     numbers: Numbers
-    """Score -> mean over those that have it; None where none has."""
+    """Score -> mean (of decibels also the median) over those that have it; None for none."""
 
 
 def view_row(axis: str, amount: float, distance_m: float, score: RegionScore) -> Row:
@@ -101,6 +103,8 @@ def _order(key: Hashable) -> tuple[str, float, str]:
 def _mean_row(rows: list[Row]) -> Row:
     names = dict.fromkeys(name for row in rows for name in row.numbers)
     numbers = {name: mean(row.numbers.get(name) for row in rows) for name in names}
+    for name in DECIBELS:  # one view that is easy to show lifts their means
+        numbers[f"{name}_median"] = median(row.numbers.get(name) for row in rows)
     true = numbers.get("marks_f1_true")
     if true:  # a ratio of means: single views have few marks
         # both means are of the same views, for a view has either both or none

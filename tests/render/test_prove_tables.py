@@ -10,7 +10,7 @@ import pytest
 from render.prove.curves import Line, chart
 from render.prove.exactness import worst
 from render.prove.peers import FORMAT, read_peer
-from render.prove.rows import Row, by_amount, by_distance, mean, view_row
+from render.prove.rows import Row, by_amount, by_distance, mean, median, view_row
 from render.prove.scoring import RegionScore
 from render.prove.summary import edits_summary, summary
 from scenes.errors import OtherlaneError
@@ -31,10 +31,14 @@ def test_means_leave_out_what_is_not_known() -> None:
     rows = [row(3.0, psnr_db=20.0), row(3.0, psnr_db=24.0, normal_deg=6.0), row(0.0)]
     on, off = by_amount(rows)
     assert (on.amount, on.views, off.amount, off.views) == (0.0, 1, 3.0, 2)
-    assert off.numbers["psnr_db"] == 22.0
+    assert off.numbers["psnr_db"] == off.numbers["psnr_db_median"] == 22.0
     assert off.numbers["normal_deg"] == 6.0
     assert on.numbers["normal_deg"] is None
     assert mean([None, None]) is None
+    easy = [row(3.0, psnr_db=value) for value in (20.0, 58.9, 24.0, float("nan"))]
+    assert by_amount(easy)[0].numbers["psnr_db_median"] == 24.0
+    assert median([3.0, None, 1.0]) == 2.0
+    assert median([None]) is None
 
 
 def test_the_share_of_lane_marks_is_a_ratio_of_means() -> None:

@@ -242,6 +242,7 @@ def test_a_pose_and_a_standing_trajectory_are_the_same(
         ({"cx": float("nan")}, "finite"),
         ({"distortion": (0.1, 0.2)}, "0, 4, 5 or 8"),
         ({"distortion": (float("inf"), 0.0, 0.0, 0.0)}, "finite"),
+        ({"distortion": (1e300, 0.0, 0.0, 0.0)}, "no lens has distortion"),
         ({"readout_us": -1}, "readout_us"),
         ({"fisheye": True, "distortion": (0.1, 0.0, 0.0, 0.0, 0.0)}, "a fisheye takes 0 or 4"),
     ],

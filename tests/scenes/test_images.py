@@ -249,3 +249,14 @@ def test_a_pixel_of_another_size_is_opaque_where_all_its_area_is(
         rows = slice(row * 12 // height, -(-(row + 1) * 12 // height))
         columns = slice(column * 18 // width, -(-(column + 1) * 18 // width))
         assert found[row, column] == opaque[rows, columns].all()
+
+
+def test_a_palette_picture_without_its_palette_is_no_bug(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    Image.fromarray(NOISE).convert("P").save(path)
+    data = path.read_bytes()
+    start = data.index(b"PLTE") - 4
+    length = int.from_bytes(data[start : start + 4], "big")
+    path.write_bytes(data[:start] + data[start + 12 + length :])
+    assert not may_hide(path)
+    assert read_image(path).shape == (40, 60, 3)
