@@ -75,7 +75,7 @@ def reconstruct_clip(
     check_out(out, "scene")
     clip = Clip.load(folder, drive)
     wanted = resolve(clip, request)  # a bad request must not wait behind hours of work
-    clip.check_contents()
+    clip.check_contents(absent=True)
     made_from = Recipe(
         kind="scene",
         inputs={"clip": folder_hash(folder, "clip")},
@@ -84,6 +84,7 @@ def reconstruct_clip(
     if is_finished(out, made_from):
         _tidy(out)
         return out
+    clip.check_contents()
     mine = partial_of(made_from)
     _check_resumable(partial_folder(out), mine)
     with phase("gathering depth evidence"):

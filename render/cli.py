@@ -46,7 +46,7 @@ After any command, --json prints one JSON object on stdout, all else on stderr.
 
 Alone, --version prints the version.
 
-Exit codes: 0 done, 2 you can fix it, 130 interrupted, 1 a bug."""
+Exit codes: 0 done, 2 you can fix it, 130 interrupted, 141 nobody reads on, 1 a bug."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

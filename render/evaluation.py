@@ -31,11 +31,12 @@ def evaluate_folder(folder: Path, out: Path, drive: Path | None = None) -> dict[
             replaced since it was imported.
     """
     check_out(out, "evaluation")
-    held = finished(folder, "scene")
-    read_clip(held, drive).check_contents()
+    clip = read_clip(finished(folder, "scene"), drive)
+    clip.check_contents(absent=True)
     inputs = {"scene": folder_hash(folder, "scene")}
     made_from = Recipe(kind="evaluation", inputs=inputs, config={})
     if not is_finished(out, made_from):
+        clip.check_contents()
         with phase("opening the scene"):
             scene = load_scene(folder, drive=drive)
         with writing(out, made_from) as partial:

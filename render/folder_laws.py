@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from render.evaluation import SCORES
-from render.exporters import find_exporter
+from render.exporters import installed_exporter
 from render.problem import Problem
 from scenes.clip_files import ARRAYS, HEADER, read_clip
 from scenes.errors import OtherlaneError
@@ -170,8 +170,9 @@ def export_laws(held: Finished) -> Wrong:
     except msgspec.ValidationError as error:
         raise OtherlaneError(held.folder / MANIFEST, f"its config is damaged ({error})",
                              "otherlane export ... to make one") from error  # fmt: skip
-    if (laws := find_exporter(fmt).laws) is not None:
-        yield from laws(held.folder, held.files, None)
+    exporter = installed_exporter(fmt)
+    if exporter is not None and exporter.laws is not None:
+        yield from exporter.laws(held.folder, held.files, None)
 
 
 class _Scores(msgspec.Struct):

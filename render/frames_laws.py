@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from render.exporters import find_exporter, pictures_of
+from render.exporters import installed_exporter, pictures_of
 from render.exporters.exporter import Picture
 from render.frames import DATASET, FRAMES, RECORDS, frame_files, read_dataset
 from render.labels.gate import LabelGate
@@ -143,13 +143,14 @@ def export_problems(held: Finished, settings: Settings) -> Iterator[Problem]:
     pictures = pictures_of([held.folder])
     for fmt in settings.formats:
         prefix = f"{EXPORTS}/{fmt}/"
-        laws = find_exporter(fmt).laws
-        if laws is None:
+        exporter = installed_exporter(fmt)
+        if exporter is None or exporter.laws is None:
             continue
         files = {x.removeprefix(prefix): y for x, y in held.files.items() if x.startswith(prefix)}
-        for name, wrong in laws(held.folder / EXPORTS / fmt, files, pictures):
+        for name, wrong in exporter.laws(held.folder / EXPORTS / fmt, files, pictures):
             yield Problem(where=prefix + name, wrong=wrong)
-        yield from _copies(held, prefix, files, pictures)
+        if exporter.copies:
+            yield from _copies(held, prefix, files, pictures)
 
 
 def _copies(
@@ -163,7 +164,6 @@ def _copies(
 
 
 def unchecked_exports(settings: Settings) -> list[str]:
-    """Formats whose exporters say no laws."""
-    return [
-        f"what {EXPORTS}/{fmt} holds" for fmt in settings.formats if not find_exporter(fmt).laws
-    ]
+    """Formats whose exporters say no laws, or are not installed here."""
+    found = {fmt: installed_exporter(fmt) for fmt in settings.formats}
+    return [f"what {EXPORTS}/{fmt} holds" for fmt, x in found.items() if not (x and x.laws)]

@@ -10,6 +10,8 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection
+from dataclasses import fields
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,9 +19,10 @@ MOST_BYTES = 1 << 30
 """Largest sum of the arrays of an archive [bytes]."""
 DAMAGE = (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged archive may raise."""
-UNREADABLE = (RuntimeError, NotImplementedError, MemoryError, SyntaxError, tokenize.TokenError)
+UNREADABLE = (RuntimeError, MemoryError, SyntaxError, tokenize.TokenError)
 """What else zipfile and numpy's reader of headers raise: unknown packings, headers of no sense."""
 SUFFIX = ".npy"
+What = TypeVar("What")
 
 
 def read_arrays(
@@ -55,6 +58,21 @@ def read_arrays(
             except UNREADABLE as error:
                 raise ValueError(f"{name}: {error}") from error
     return found
+
+
+def made(of: type[What], **values: Any) -> What:
+    """A dataclass from values that were read, whose arrays have to be as its annotations say.
+
+    Raises:
+        ValueError: An array has another type or shape, or the dataclass refuses what it holds.
+    """
+    wanted = {each.name: each.type for each in fields(of)}  # pyright: ignore[reportArgumentType]
+    for name, value in values.items():
+        if isinstance(value, np.ndarray) and not isinstance(value, wanted[name]):  # pyright: ignore[reportArgumentType]
+            raise ValueError(
+                f"{name} is {value.dtype} of {value.shape}, which {of.__name__} is not"
+            )
+    return of(**values)
 
 
 def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
 
 from scenes.actor import Actor
-from scenes.arrays import DAMAGE, read_arrays
+from scenes.arrays import DAMAGE, made, read_arrays
 from scenes.camera import Camera
 from scenes.contents import check_contents, read_content
 from scenes.errors import DriveError
@@ -150,7 +150,7 @@ class LidarStream:
         path = self.files[index]
         data = read_content(path, self.contents[index] if self.contents else None)
         try:
-            return Sweep(**read_arrays(data, ("xyz_m", "offset_us", "intensity")))
+            return made(Sweep, **read_arrays(data, ("xyz_m", "offset_us", "intensity")))
         except DAMAGE as error:
             raise DriveError(path, f"is damaged ({error})", "import the drive again") from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from scenes.actor import Actor
+from scenes.arrays import made
 from scenes.camera import Camera
 from scenes.clip import Clip, ImageStream, LidarStream, SparsePoints
 from scenes.file_names import path_text, text_of
@@ -138,13 +139,19 @@ def drive_of(clip: Clip) -> Path:
 
 
 def unpack(header: Header, arrays: dict[str, np.ndarray], root: Path) -> Clip:
-    """The inverse of `pack`; raises KeyError or ValueError where the two do not fit."""
+    """The inverse of `pack`.
+
+    Raises:
+        KeyError: The two do not fit.
+        ValueError: Likewise, or an array has another type or shape.
+    """
 
     def files(names: tuple[str, ...]) -> tuple[Path, ...]:
         return tuple(root / path_text(name) for name in names)
 
     cameras = tuple(
-        ImageStream(
+        made(
+            ImageStream,
             name=item.name,
             camera=item.camera,
             files=files(item.files),
@@ -157,7 +164,8 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], root: Path) -> Clip:
         for i, item in enumerate(header.cameras)
     )
     lidars = tuple(
-        LidarStream(
+        made(
+            LidarStream,
             name=item.name,
             lidar=item.lidar,
             files=files(item.files),
@@ -168,7 +176,8 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], root: Path) -> Clip:
         for i, item in enumerate(header.lidars)
     )
     actors = tuple(
-        Actor(
+        made(
+            Actor,
             id=item.id,
             kind=Semantic[item.kind],
             size_m=arrays[f"actor{i}/size_m"],
@@ -178,7 +187,8 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], root: Path) -> Clip:
     )
     names = ("position_m", "error_px", "point_index", "frame_index")
     points = {name: arrays[f"points/{name}"] for name in names} if header.has_points else None
-    return Clip(
+    return made(
+        Clip,
         name=header.name,
         source=header.source,
         licence=header.licence,
@@ -187,7 +197,7 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], root: Path) -> Clip:
         ego_front_m=header.ego_front_m,
         cameras=cameras,
         lidars=lidars,
-        points=SparsePoints(**points) if points else None,
+        points=made(SparsePoints, **points) if points else None,
         actors=actors,
         to_sun=arrays.get("to_sun"),
         notes=header.notes,
@@ -199,10 +209,14 @@ def _unpack_unlabelled(camera: int, arrays: dict[str, np.ndarray]) -> Unlabelled
     """Clips of drives that do not say hold none of these arrays, and keep their hashes."""
     if f"camera{camera}/unlabelled/{UNLABELLED[0]}" not in arrays:
         return None
-    return Unlabelled(**{name: arrays[f"camera{camera}/unlabelled/{name}"] for name in UNLABELLED})
+    return made(
+        Unlabelled, **{name: arrays[f"camera{camera}/unlabelled/{name}"] for name in UNLABELLED}
+    )
 
 
 def _unpack_trajectory(name: str, arrays: dict[str, np.ndarray]) -> Trajectory:
-    return Trajectory(
-        time_us=arrays[f"{name}/time_us"], world_from_body=arrays[f"{name}/world_from_body"]
+    return made(
+        Trajectory,
+        time_us=arrays[f"{name}/time_us"],
+        world_from_body=arrays[f"{name}/world_from_body"],
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from render.exporters.exporter import Exporter, Picture, pictures_of
+from render.exporters.exporter import Exporter, Laws, Picture, pictures_of
 from render.frames import camera_of, lacking, stored_labels
 from scenes.camera import Camera
 from scenes.errors import OtherlaneError
@@ -31,6 +31,14 @@ def find_exporter(fmt: str) -> Exporter:
         wrong = f"{found[fmt].value} is no render.exporters.exporter.Exporter"
         raise OtherlaneError(f"format {fmt}", wrong, "another version of the package that has it")
     return exporter
+
+
+def installed_exporter(fmt: str) -> Exporter | None:
+    """As `find_exporter`; None where no package offers it here."""
+    try:
+        return find_exporter(fmt)
+    except OtherlaneError:
+        return None
 
 
 def check_format(fmt: str, camera: Camera, held: Sequence[str], where: object) -> None:
@@ -72,4 +80,7 @@ def export(fmt: str, pictures: Sequence[Picture], out: Path) -> Path:
     return out
 
 
-__all__ = ["Exporter", "Picture", "check_format", "export", "find_exporter", "pictures_of"]
+__all__ = [
+    "Exporter", "Laws", "Picture", "check_format", "export", "find_exporter",
+    "installed_exporter", "pictures_of",
+]  # fmt: skip

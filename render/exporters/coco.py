@@ -150,4 +150,4 @@ def _unlabelled(kind: Semantic, mask: Bool[np.ndarray, "h w"]) -> dict[str, Json
     }
 
 
-EXPORTER = Exporter(write=write, reads=("rgb", "instance"), laws=laws)
+EXPORTER = Exporter(write=write, reads=("rgb", "instance"), laws=laws, copies=True)

@@ -78,6 +78,8 @@ class Exporter:
     """Pixel labels that it needs."""
     laws: Laws | None = None
     """What an export keeps, as `otherlane verify` checks it; nothing is checked where None."""
+    copies: bool = False
+    """Whether its PNGs are the pictures, byte for byte; `verify` then compares them."""
 
 
 def unique_number(*parts: object) -> int:

@@ -135,5 +135,8 @@ def calib_text(record: Mapping[str, Json]) -> str:
 
 
 EXPORTER = Exporter(
-    write=write, check=check, laws=partial(laws, labels=label_text, calib=calib_text)
+    write=write,
+    check=check,
+    laws=partial(laws, labels=label_text, calib=calib_text),
+    copies=True,
 )

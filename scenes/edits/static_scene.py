@@ -39,7 +39,7 @@ def own_fields(scene: Path, clip: Path) -> frozenset[int]:
     held = finished(scene, "scene")
     if held.inputs.get("clip") != folder_hash(clip, "clip"):
         raise OtherlaneError(scene, f"was not made from {clip}", "a scene of this clip")
-    said, where = held.about.get(OWN_FIELDS), scene / MANIFEST
+    said, where = held.about.get(OWN_FIELDS, []), scene / MANIFEST
     return parsed(json_bytes(said), where, frozenset[int], "reconstruct the scene again")
 
 

@@ -7,7 +7,7 @@ right, from pictures taken shortly after each other.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, UInt8
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 CELL_PX = 10
 """One corner at most in each cell of this many pixels."""
@@ -43,11 +43,15 @@ class Corners:
     """The picture, blurred."""
 
 
-def find_corners(grey: UInt8[np.ndarray, "h w"]) -> Corners:
+def find_corners(
+    grey: UInt8[np.ndarray, "h w"], opaque: Bool[np.ndarray, "h w"] | None = None
+) -> Corners:
     """The strongest corners of a picture, evenly spread (Shi and Tomasi 1994).
 
     Args:
         grey: The picture; one of too few pixels has no corners.
+        opaque: Which of its pixels show something; near others there are no corners. All when left
+            out.
     """
     height, width = grey.shape
     smooth = _blurred(grey.astype(np.float32))
@@ -55,6 +59,8 @@ def find_corners(grey: UInt8[np.ndarray, "h w"]) -> Corners:
     if min(height, width) > 2 * EDGE_PX + CELL_PX:
         inner = slice(EDGE_PX, -EDGE_PX)
         strength[inner, inner] = _strength(smooth)[inner, inner]
+    if opaque is not None:
+        strength[_near(~opaque)] = 0.0
     column, row = _strongest(strength)
     return Corners(
         column=column,
@@ -62,6 +68,15 @@ def find_corners(grey: UInt8[np.ndarray, "h w"]) -> Corners:
         patch=_patches(smooth, column, row),
         smooth=smooth,
     )
+
+
+def _near(hidden: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Whether a patch around a pixel would take in any of these pixels."""
+    from PIL import Image, ImageFilter
+
+    return np.asarray(Image.fromarray(hidden).convert("L").filter(
+        ImageFilter.MaxFilter(2 * EDGE_PX + 1)
+    )) > 0  # fmt: skip
 
 
 def match(

@@ -8,7 +8,7 @@ sharp, or where pictures are too far apart to be matched, they say nothing.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64, UInt8
 
 from scenes.camera import Camera
 from scenes.clip import ImageStream
@@ -94,7 +94,7 @@ def see_motion(
     shrunk = -(-stream.camera.width // WORK_PX)
     found = []
     for first, second in _apart(world_from_camera[:, :3, 3], pairs):
-        one, other = (find_corners(_grey(stream, i, shrunk)) for i in (first, second))
+        one, other = (find_corners(*_grey(stream, i, shrunk)) for i in (first, second))
         at, then = match(one, other)
         if len(at) >= MIN_MATCHES:
             found.append(
@@ -109,10 +109,17 @@ def see_motion(
     return tuple(found) if len(found) >= MIN_PAIRS else ()
 
 
-def _grey(stream: ImageStream, index: int, shrunk: int) -> np.ndarray:
+def _grey(
+    stream: ImageStream, index: int, shrunk: int
+) -> tuple[UInt8[np.ndarray, "h w"], Bool[np.ndarray, "h w"] | None]:
+    """A smaller picture, and which of its pixels are wholly opaque; None where all are."""
     from PIL import Image
 
-    return np.asarray(Image.fromarray(stream.read(index)).convert("L").reduce(shrunk))
+    picture, opaque = stream.read_masked(index)
+    grey = np.asarray(Image.fromarray(picture).convert("L").reduce(shrunk))
+    if opaque is None:
+        return grey, None
+    return grey, np.asarray(Image.fromarray(opaque).convert("L").reduce(shrunk)) == 255
 
 
 def _apart(place_m: Float64[np.ndarray, "n 3"], pairs: int) -> list[tuple[int, int]]:

@@ -1,5 +1,6 @@
 """The short form of the battery of faults (see `tests.faults.battery`): no bar is broken."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,12 @@ from tests.faults.stage import Stage, set_stage
 from tests.faults.tally import BARS, Tally
 from tests.faults.workbench import Server
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        sys.platform != "linux", reason="the battery asks /proc about its processes"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

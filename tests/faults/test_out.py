@@ -133,10 +133,12 @@ def test_killed_while_a_volume_is_filled(
             count += 1
         real(source, target)
 
-    def killed_last(folder: Path) -> None:
-        if moved == 3 and folder == out / INSIDE:
+    rmdir = Path.rmdir
+
+    def killed_last(self: Path) -> None:
+        if moved == 3 and self == out / INSIDE:
             os._exit(9)
-        os.rmdir(folder)
+        rmdir(self)
 
     if (child := os.fork()) == 0:
         os.replace, Path.rmdir = killed, killed_last

@@ -15,7 +15,7 @@ import pytest
 import render.commands
 from render.cli import main
 from render.exporters.coco import ANNOTATIONS
-from scenes.errors import OtherlaneError
+from render.frames_laws import Settings, unchecked_exports
 from scenes.files import read_signed, write_signed
 from scenes.manifests import MANIFEST
 from tests.clip_maker import make_clip, ride
@@ -296,6 +296,6 @@ def test_a_clip_of_damaged_parts_is_refused(tmp_path: Path) -> None:
     assert any("is not a clip" in problem for problem in problems(clip))
 
 
-def test_an_unknown_kind_of_folder_keeps_its_hashes(tmp_path: Path) -> None:
-    with pytest.raises(OtherlaneError, match="is not a finished folder"):
-        render.commands.verify(tmp_path)
+def test_formats_that_are_not_installed_are_said_to_be_unchecked() -> None:
+    settings = Settings(frames=[0], formats=["coco", "of-somebody"])
+    assert unchecked_exports(settings) == ["what exports/of-somebody holds"]

@@ -3,14 +3,18 @@
 import io
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scenes.arrays import DAMAGE, read_arrays
+from scenes.clip import Clip
 from scenes.contents import check_file
-from scenes.errors import DriveError
+from scenes.errors import DriveError, OtherlaneError
+from tests.crowd_maker import peopled_drive
+from tests.harm import sign_again
 
 
 def archive(**arrays: np.ndarray) -> bytes:
@@ -89,3 +93,26 @@ def test_a_link_to_a_file_is_one(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
     check_file(tmp_path / "link")
     check_file(tmp_path / "missing")  # whoever opens it says so
+
+
+def other_types(value: np.ndarray) -> list[np.ndarray]:
+    kinds = ("complex128", "U8", "float32", "int8", "float64", "bool")
+    return [value.astype(kind) for kind in kinds if value.dtype != kind]
+
+
+def other_shapes(value: np.ndarray) -> list[np.ndarray]:
+    return [value[None], value[..., None], value[..., :-1], np.concatenate([value, value])]
+
+
+@pytest.mark.parametrize("change", [other_types, other_shapes])
+def test_a_clip_of_other_arrays_is_refused(
+    change: Callable[[np.ndarray], list[np.ndarray]], tmp_path: Path
+) -> None:
+    clip = peopled_drive(tmp_path / "pictures").save(tmp_path / "clip")
+    whole = read_arrays((clip / "arrays.npz").read_bytes())
+    for name, value in whole.items():
+        for other in change(value):
+            (clip / "arrays.npz").write_bytes(archive(**(whole | {name: other})))
+            sign_again(clip)
+            with pytest.raises(OtherlaneError, match="is not a clip"):
+                Clip.load(clip)

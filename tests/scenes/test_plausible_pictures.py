@@ -125,6 +125,16 @@ def test_corners_are_found_where_they_are_to_a_fraction_of_a_pixel() -> None:
     assert np.median(np.abs(there - here - [3.4, 1.8])) < 0.15
 
 
+def test_what_a_picture_hides_has_no_corners() -> None:
+    grey = street.picture(np.eye(4))
+    opaque = np.ones(grey.shape, dtype=bool)
+    opaque[30:70, 100:200] = False
+    everywhere, beside = find_corners(grey), find_corners(grey, opaque)
+    assert (~opaque[everywhere.row, everywhere.column]).sum() > 5
+    assert opaque[beside.row, beside.column].all()
+    assert len(beside.row) > 20
+
+
 def test_the_fit_is_nil_for_exact_matches() -> None:
     """Epipolar geometry against projection: whatever the lens, exact matches are 0 px off."""
     rng = np.random.default_rng(0)
