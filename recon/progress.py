@@ -1,6 +1,7 @@
 """How a long training tells how it is doing: a phase to look at, and JSON lines in a log."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -10,11 +11,22 @@ from typing import Literal
 import msgspec
 
 from recon.train import Progress
+from scenes.errors import OtherlaneError
 from scenes.files import is_plain
 from scenes.phases import phase
 
 LOG_SECONDS = 5.0
 """Time between lines of the log [s]."""
+
+
+def check_log(log: Path) -> None:
+    """Whether a log can be gone on with: through a link it would end elsewhere, in a pipe nowhere.
+
+    Raises:
+        OtherlaneError: There is something else in its place.
+    """
+    if os.path.lexists(log) and not is_plain(log):
+        raise OtherlaneError(log, "is not a plain file", "remove it")
 
 
 @contextmanager

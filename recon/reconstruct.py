@@ -16,7 +16,7 @@ from recon.config import ReconstructionConfig
 from recon.evidence import Data, load_data, select_frames
 from recon.kernels.backend import Backend, backend_named, choose_backend
 from recon.measured_gains import measure_gains
-from recon.progress import reporting, write_event
+from recon.progress import check_log, reporting, write_event
 from recon.recipes import recipe
 from recon.scene import scene_of, write_scene
 from recon.train import train
@@ -110,8 +110,10 @@ def reconstruct_clip(
 def _check_resumable(partial: Path, mine: Callable[[Path], bool]) -> None:
     """Refuse unfinished work that cannot be gone on with, before minutes of gathering evidence."""
     with system_errors_typed(partial):
-        if partial.is_dir() and mine(partial) and os.path.lexists(partial / CHECKPOINT):
-            read_state(partial / CHECKPOINT)
+        if partial.is_dir() and mine(partial):
+            check_log(partial / LOG)
+            if os.path.lexists(partial / CHECKPOINT):
+                read_state(partial / CHECKPOINT)
 
 
 def _tidy(out: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from render.exporters import export, find_exporter, pictures_of
+from render.frames_laws import check_frames
 from render.labels.gate import LabelGate
 from render.labels.gating import is_ignored, is_labelled
 from scenes.errors import OtherlaneError
@@ -22,7 +23,7 @@ def export_folders(
     check_out(out, "export")
     with phase("comparing files with their hashes"):
         for folder in folders:
-            finished(folder, "frames").check()
+            check_frames(finished(folder, "frames"))
     inputs = {f"frames {i}": folder_hash(x, "frames") for i, x in enumerate(folders)}
     config = {"format": fmt, "gate": gate.config(), "keep_rejected": keep_rejected}
     recipe = Recipe(kind="export", inputs=inputs, config=config)

@@ -13,7 +13,15 @@ import msgspec
 
 from render.exporters import installed_exporter, pictures_of
 from render.exporters.exporter import Picture
-from render.frames import DATASET, FRAMES, RECORDS, frame_files, read_dataset
+from render.frames import (
+    DATASET,
+    FRAMES,
+    RECORDS,
+    frame_files,
+    read_dataset,
+    read_records,
+    stored_labels,
+)
 from render.labels.gate import LabelGate
 from render.labels.table import PIXEL_NAMES
 from render.problem import Problem
@@ -74,6 +82,23 @@ def folder_problems(
         *_scenario(held, settings),
     ):
         yield Problem(where=where, wrong=wrong)
+
+
+def check_frames(held: Finished) -> None:
+    """Whether all frames that were asked for are there, for those who read them.
+
+    Raises:
+        OtherlaneError: A file is missing or not what was written, or records are not those that
+            were asked for.
+    """
+    held.check()
+    records = read_records(held.folder)
+    for where, wrong in _records(records, settings_of(held)):
+        raise OtherlaneError(held.folder / where, wrong, "render again")
+    labels = stored_labels(held.folder)
+    for name in (name for record in records for name in frame_files(record["key"], labels)):
+        if name not in held.files:
+            raise OtherlaneError(held.folder / name, "is missing", "render again")
 
 
 def _records(

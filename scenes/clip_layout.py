@@ -4,7 +4,7 @@ Files are named as they lie in the drive's folder, wherever that is.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +120,28 @@ def pack(clip: Clip, root: Path | None = None) -> tuple[Header, dict[str, np.nda
         notes=clip.notes,
     )
     return header, arrays
+
+
+def are_same(clip: Clip, other: Clip) -> bool:
+    """Whether two clips consist of the same; contents count where both know them."""
+    known = all(stream.contents for each in (clip, other) for stream in _streams(each))
+    one, two = (each if known else _without_contents(each) for each in (clip, other))
+    (header, arrays), (other_header, other_arrays) = pack(one), pack(two)
+    same = arrays.keys() == other_arrays.keys() and header == other_header
+    return same and all(
+        np.array_equal(values, other_arrays[key], equal_nan=values.dtype.kind == "f")
+        for key, values in arrays.items()
+    )
+
+
+def _streams(clip: Clip) -> tuple[ImageStream | LidarStream, ...]:
+    return (*clip.cameras, *clip.lidars)
+
+
+def _without_contents(clip: Clip) -> Clip:
+    cameras = tuple(replace(stream, contents=()) for stream in clip.cameras)
+    lidars = tuple(replace(stream, contents=()) for stream in clip.lidars)
+    return replace(clip, cameras=cameras, lidars=lidars)
 
 
 def _pack_trajectory(name: str, path: Trajectory) -> dict[str, np.ndarray]:

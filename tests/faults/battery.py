@@ -107,8 +107,8 @@ def _tell(tally: Tally) -> None:
         print(f"    {problem}", flush=True)
 
 
-def page(found: dict[str, list[Tally]]) -> str:
-    """What the battery found, as a page."""
+def page(found: dict[str, list[Tally]], note: str = "") -> str:
+    """What the battery found, as a page; `note` is what else to know about the runs."""
     everything = [tally for tallies in found.values() for tally in tallies]
     words = ["git", "rev-parse", "--short", "HEAD"]
     head = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -121,7 +121,7 @@ def page(found: dict[str, list[Tally]]) -> str:
     for tally in everything:
         total.add(tally)
     bad = ", ".join(f"{getattr(total, name)} {name}" for name in BARS)
-    parts.append(f"## In all\n\n{total.runs:,} runs: {bad}.\n")
+    parts.append(f"## In all\n\n{total.runs:,} runs: {bad}.\n" + (f"\n{note}\n" if note else ""))
     for part, tallies in found.items():
         parts.append(f"## {TITLES[part]}\n\n{table(tallies)}\n")
     if total.problems:
@@ -144,10 +144,11 @@ that nothing disturbed, manifest included; the log, which holds times, is left o
 - **another input**: done from a file that reads as a sound one (a drive's own file, a request, or
   one whose hash was made to fit); its manifest says so.
 - **silent**: accepted although it changed the result. **lost**: work that was done is not there in
-  the next run. **doubled**: something is there twice or was left behind. **hung**: had to be ended,
-  or a refusal took more than {seconds:g} s or {mib:g} MiB in the part on large inputs.
-- Seconds and memory are those of refusals, of the verb alone: a process that has imported torch and
-  all else forks for each run, and what it held then is not counted. The machine is shared.
+  the next run. **doubled**: something is there twice or was left behind. **hung**: had to be ended.
+  **late**: a refusal of damaged files or large inputs took more than {seconds:g} s or {mib:g} MiB.
+- Seconds (the processor's, as the machine is shared) and memory are those of these refusals, of the
+  verb alone: a process that has imported torch and all else forks for each run, and what it held
+  then is not counted.
 
 File operations fail, and kill, by a library loaded before the system's (`tests/faults/shim.c`):
 ENOSPC, EDQUOT, EROFS, EACCES and EIO at the k-th operation that can fail so, once or from then on.
@@ -183,12 +184,13 @@ def main() -> int:
     parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--work", type=Path, help="folder that keeps the counts of parts")
     parser.add_argument("--page", type=Path, help=f"where to write; {PAGE.name} with --long")
+    parser.add_argument("--note", default="", help="a line for the page")
     said = parser.parse_args()
     work = said.work or Path(tempfile.mkdtemp(prefix="faults-counts-"))
     found = run(said.parts, work, long=said.long)
     to = said.page or (PAGE if said.long and set(found) == set(PARTS) else None)
     if to is not None:
-        to.write_text(page(found), encoding="utf-8")
+        to.write_text(page(found, said.note), encoding="utf-8")
     if said.work is None:
         shutil.rmtree(work)
     everything = [tally for tallies in found.values() for tally in tallies]
