@@ -99,6 +99,7 @@ def one_frame(job: RenderJob, scene: Scene, shot: Shot, folder: Path) -> dict[st
     frame = render_shot(job, marching, shot)
     at.append((time.perf_counter(), time.process_time()))
     for name, content in encode_frame(shot.key, frame.pixels).items():
+        (folder / name).parent.mkdir(exist_ok=True)
         write_whole(folder / name, content)
     at.append((time.perf_counter(), time.process_time()))
     seen, written = (
