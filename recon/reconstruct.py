@@ -85,6 +85,20 @@ def reconstruct_clip(
         _tidy(out)
         return out
     clip.check_contents()
+    _work(clip, wanted, request, made_from, out, began)
+    # only now: until the folder had its name, a kill would have cost the training
+    _tidy(out)
+    return out
+
+
+def _work(
+    clip: Clip,
+    wanted: ReconstructionConfig,
+    request: ReconstructRequest,
+    made_from: Recipe,
+    out: Path,
+    began: float,
+) -> None:
     mine = partial_of(made_from)
     _check_resumable(partial_folder(out), mine)
     with phase("gathering depth evidence"):
@@ -102,9 +116,6 @@ def reconstruct_clip(
         fields = () if model.crowd is None else model.crowd.ids
         about |= {OWN_FIELDS: list(fields)}
         about |= {"resolved": msgspec.to_builtins(config), **_machine()}
-    # only now: until the folder had its name, a kill would have cost the training
-    _tidy(out)
-    return out
 
 
 def _check_resumable(partial: Path, mine: Callable[[Path], bool]) -> None:

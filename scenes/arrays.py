@@ -69,9 +69,8 @@ def made(of: type[What], **values: Any) -> What:
     wanted = {each.name: each.type for each in fields(of)}  # pyright: ignore[reportArgumentType]
     for name, value in values.items():
         if isinstance(value, np.ndarray) and not isinstance(value, wanted[name]):  # pyright: ignore[reportArgumentType]
-            raise ValueError(
-                f"{name} is {value.dtype} of {value.shape}, which {of.__name__} is not"
-            )
+            held = f"{name} is {value.dtype} of shape {value.shape}"
+            raise ValueError(f"{held}, not {getattr(wanted[name], '__name__', wanted[name])}")
     return of(**values)
 
 

@@ -61,7 +61,7 @@ def claimed(out: Path) -> Iterator[Path]:
             if (real_place(out) / MANIFEST).is_file():
                 wrong = "was made by another process meanwhile"
                 raise OtherlaneError(out, wrong, "the same command again, which then sees it")
-            _gather(partial)
+            gather(partial)
             owner = {"process": os.getpid(), "since": datetime.now().isoformat(" ", "seconds")}
             write_json(partial / OWNER, owner)
             yield partial
@@ -120,7 +120,7 @@ def _busy(out: Path, partial: Path) -> OtherlaneError:
     return OtherlaneError(out, f"is being made by {who}", fix)
 
 
-def _gather(partial: Path) -> None:
+def gather(partial: Path) -> None:
     """Take back what a run that was killed had already moved out of the partial folder."""
     (partial / OWNER).unlink(missing_ok=True)
     if partial.name != INSIDE:

@@ -24,6 +24,8 @@ from scenes.short import short_repr
 from scenes.trajectory import Trajectory
 from scenes.unlabelled import Unlabelled
 
+AS_WRITTEN = "restore it, or write it as LidarStream.files says and import again"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ImageStream:
@@ -114,7 +116,7 @@ class LidarStream:
     time_us: Int64[np.ndarray, "n"]
     """Start of each sweep [µs], increasing."""
     files: tuple[Path, ...]
-    """One .npz for each sweep, with xyz_m, offset_us and intensity (see `Sweep`)."""
+    """One .npz for each sweep, with xyz_m, offset_us and intensity in the types of `Sweep`."""
     contents: tuple[str, ...] = ()
     """What each file held when the clip was saved (`scenes.contents`), empty where it was not
     there; nothing before that."""
@@ -152,7 +154,7 @@ class LidarStream:
         try:
             return made(Sweep, **read_arrays(data, ("xyz_m", "offset_us", "intensity")))
         except DAMAGE as error:
-            raise DriveError(path, f"is damaged ({error})", "import the drive again") from error
+            raise DriveError(path, f"is damaged ({error})", AS_WRITTEN) from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

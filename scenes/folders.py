@@ -18,6 +18,7 @@ from scenes.claims import (
     INSIDE,
     OWNER,
     claimed,
+    gather,
     partial_folder,
     real_place,
     refuse_busy,
@@ -41,6 +42,7 @@ from scenes.manifests import (
     SCHEMA,
     Recipe,
     finished,
+    is_systems,
     one,
     package_version,
 )
@@ -111,7 +113,7 @@ def _write_nothing(folder: Path) -> None:
 
 def _is_ours(folder: Path) -> bool:
     """Whether a folder is empty, or holds our own unfinished work and nothing else."""
-    names = _names(folder)
+    names = {path.name for path in folder.iterdir() if not is_systems(path)}
     if not names:
         return True
     return INSIDE in names and MANIFEST not in names and names - {INSIDE} <= told(folder / INSIDE)
@@ -143,8 +145,7 @@ def is_finished(out: Path, recipe: Recipe) -> bool:
             f"was made with another {name} ({was.get(name)!r}, now {now.get(name)!r})",
             f"{ELSEWHERE}, or remove this folder",
         )
-    with suppress(OSError):  # all that a kill left to do
-        (real / INSIDE).rmdir()
+    shutil.rmtree(real / INSIDE, ignore_errors=True)  # all that a kill left to do
     return True
 
 
@@ -183,7 +184,9 @@ def writing(
             _finish(partial, real_place(out), recipe, about or {}, {LOG, *unlisted})
         except BaseException:
             if resumable is None:
-                shutil.rmtree(partial, ignore_errors=True)  # the first error is the one to tell
+                with suppress(OSError):  # the first error is the one to tell
+                    gather(partial)
+                    shutil.rmtree(partial)
             raise
 
 
@@ -226,9 +229,10 @@ def _finish(
             out.rmdir()
         os.replace(partial, out)
         return
-    for name in [*sorted(_names(partial) - {MANIFEST}), MANIFEST]:
+    names = told(partial) & _names(partial) - {MANIFEST}
+    for name in [*sorted(names), MANIFEST]:
         os.replace(partial / name, out / name)
-    partial.rmdir()
+    shutil.rmtree(partial)  # with what is no part of the result
 
 
 def _prune(folder: Path) -> None:

@@ -84,18 +84,21 @@ class Finished:
         return parsed(self.read(name), self.folder / name, of, remedy(self.kind))
 
     def check(self, *names: str) -> None:
-        """Whether files are there as they were written; all of them when none is named.
+        """Whether what was written can be read; of all files when none is named.
 
         Raises:
             OtherlaneError: The first one that is not.
         """
         for name in names or self.files:
-            if not self._is_whole(name):
+            path = self.folder / name
+            with system_errors_typed(path):
+                whole = path.is_file() and sha256(path) == self.files[name]
+            if not whole:
                 wrong = "is not what was written (its hash differs, or it is missing)"
-                raise OtherlaneError(self.folder / name, wrong, remedy(self.kind))
+                raise OtherlaneError(path, wrong, remedy(self.kind))
 
     def damaged(self) -> list[str]:
-        """Files whose bytes are not those that were written, or that are missing."""
+        """Files that are not as they were written, or that are missing; links are not."""
         return [name for name in self.files if not self._is_whole(name)]
 
     def strays(self) -> list[str]:
@@ -109,6 +112,7 @@ class Finished:
         with system_errors_typed(self.folder):
             for root, below, names in os.walk(self.folder, onerror=_raise):
                 at = Path(root)
+                below[:] = [name for name in below if not is_systems(at / name)]
                 links = [name for name in below if (at / name).is_symlink()]
                 for name in [*names, *below]:
                     said = (at / name).relative_to(self.folder).as_posix()
@@ -127,6 +131,11 @@ class Finished:
 
 def _raise(error: OSError) -> None:
     raise error
+
+
+def is_systems(path: Path) -> bool:
+    """Whether a folder is one that file systems make in their root, and nobody put there."""
+    return path.name == "lost+found" and path.parent.is_mount()
 
 
 def parsed(data: bytes, where: Path, of: Any, fix: str) -> Any:

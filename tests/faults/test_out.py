@@ -1,17 +1,21 @@
 """Where `--out` may be, and what is said, before the first second of work, where it may not."""
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import scenes.importers
 from render.cli import main
+from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.files import read_signed
 from scenes.folders import INSIDE, is_finished, writing
@@ -111,6 +115,7 @@ def fill(partial: Path) -> None:
     (partial / "a").mkdir(exist_ok=True)
     (partial / "a" / "x").write_text("1")
     (partial / "b").write_text("2")
+    (partial / "state").write_text("3")
 
 
 def kept(partial: Path) -> bool:
@@ -133,26 +138,76 @@ def test_killed_while_a_volume_is_filled(
             count += 1
         real(source, target)
 
-    rmdir = Path.rmdir
+    remove = shutil.rmtree
 
-    def killed_last(self: Path) -> None:
-        if moved == 3 and self == out / INSIDE:
+    def killed_last(folder: Path, **options: Any) -> None:
+        if moved == 3 and folder == out / INSIDE:
             os._exit(9)
-        rmdir(self)
+        remove(folder, **options)
 
     if (child := os.fork()) == 0:
-        os.replace, Path.rmdir = killed, killed_last
-        with writing(out, RECIPE, resumable=resumable) as partial:
+        os.replace, shutil.rmtree = killed, killed_last  # type: ignore[assignment]
+        with writing(out, RECIPE, resumable=resumable, unlisted=("state",)) as partial:
             fill(partial)
         os._exit(0)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert code == (9 if moved < 4 else 0)
     if not is_finished(out, RECIPE):
-        with writing(out, RECIPE, resumable=resumable) as partial:
+        with writing(out, RECIPE, resumable=resumable, unlisted=("state",)) as partial:
+            assert (partial / "state").exists() == (resumable is not None)  # hours of work
             fill(partial)
     assert sorted(path.name for path in out.iterdir()) == ["a", "b", MANIFEST]
     held = finished(out, "clip")
     assert held.damaged() == held.strays() == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(errno.EIO, "Input/output error")])
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_a_volume_that_fails_while_it_is_filled(
+    moved: int, error: type[BaseException] | OSError, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    out = empty(tmp_path)
+    real, count = os.replace, 0
+
+    def failing(source: Path, target: Path) -> None:
+        nonlocal count
+        count += Path(target).parent == out
+        if count == moved + 1:
+            raise error
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", failing)
+        with pytest.raises((KeyboardInterrupt, OtherlaneError)), writing(out, RECIPE) as partial:
+            fill(partial)
+    assert not is_finished(out, RECIPE)
+    with writing(out, RECIPE) as partial:
+        fill(partial)
+    assert finished(out, "clip").strays() == []
+
+
+def test_a_new_volume_holds_what_its_file_system_made(
+    drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = empty(tmp_path)
+    (out / "lost+found").mkdir(mode=0o700)
+    assert main(["import", str(drive), "--out", str(out)]) == 2  # somebody's folder of that name
+    is_mount = Path.is_mount
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == out or is_mount(path))
+    monkeypatch.setattr(os.path, "ismount", Path.is_mount)
+    assert main(["import", str(drive), "--out", str(out)]) == 0
+    assert main(["verify", str(out)]) == 0
+
+
+def test_links_to_what_was_written_are_read(drive: Path, tmp_path: Path) -> None:
+    """As stores of large files make them; they are not what was written, says verify."""
+    assert main(["import", str(drive), "--out", str(tmp_path / "out")]) == 0
+    (tmp_path / "linked").mkdir()
+    for file in (tmp_path / "out").iterdir():
+        (tmp_path / "linked" / file.name).symlink_to(file)
+    assert Clip.load(tmp_path / "linked") == Clip.load(tmp_path / "out")
+    assert main(["verify", str(tmp_path / "linked")]) == 2
 
 
 def test_what_others_put_there_meanwhile_is_not_touched(tmp_path: Path) -> None:
@@ -167,6 +222,7 @@ def test_what_others_put_there_meanwhile_is_not_touched(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from scenes.folders import writing
 from scenes.manifests import Recipe
 with writing(Path(sys.argv[1]), Recipe(kind="clip", inputs={"drive": "abc"}, config={})) as partial:
