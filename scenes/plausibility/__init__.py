@@ -53,12 +53,12 @@ def check_clip(clip: Clip, where: object, rate_is_given: bool = False) -> Clip:
             pictures that were looked at is damaged.
     """
     check_reach(clip.ego.world_from_body, where)
-    notes = [*check_speeds(clip, where, rate_is_given)]
+    notes: list[str | None] = [*check_speeds(clip, where, rate_is_given)]
     for stream in clip.cameras:
         if problem := principal_point_problem(stream.camera):
             raise DriveError(f"{where}: camera {stream.name}", *problem)
     backwards = _backwards(clip, where)
-    unseen = []
+    unseen: list[str] = []
     for index, stream in enumerate(clip.cameras):
         poses = _poses(clip.ego, stream)
         pairs = see_motion(stream, poses, max(PAIRS // len(clip.cameras), FEWEST_PAIRS))
@@ -70,11 +70,15 @@ def check_clip(clip: Clip, where: object, rate_is_given: bool = False) -> Clip:
         notes.append(check_lens(pairs, stream.camera, poses, camera))
         unseen += [] if pairs else [stream.name]
     if unseen:
-        notes.append(
-            f"the pictures of {', '.join(unseen)} could not be compared with the calibration: they "
-            f"lie over {MAX_PAIR_M:g} m apart, stand, or show nothing sharp"
-        )
+        notes.append(_not_compared(unseen))
     return replace(clip, notes=(*clip.notes, *(note for note in notes if note)))
+
+
+def _not_compared(cameras: list[str]) -> str:
+    return (
+        f"the pictures of {', '.join(cameras)} could not be compared with the calibration: they "
+        f"lie over {MAX_PAIR_M:g} m apart, stand, or show nothing sharp"
+    )
 
 
 def _poses(ego: Trajectory, stream: ImageStream) -> np.ndarray:

@@ -116,24 +116,29 @@ def check_lens(
     if given.typical_px <= POOR_PX:
         return None
     if resized is not None:
-        usual = next(_others(camera, np.array([resized])))
-        fit = fit_of(pairs, usual.camera, world_from_camera)
+        other = next(_others(camera, np.array([resized])))
+        best = fit_of(pairs, other.camera, world_from_camera)
         # Two things say the same, so that it need not fit as well as where it stands alone.
-        if fit.typical_before >= SHOWN and BETTER * fit.typical_px < given.typical_px:
-            raise _moves_as(where, usual, given, fit)
+        if best.typical_before >= SHOWN and BETTER * best.typical_px < given.typical_px:
+            raise _moves_as(where, other, given, best)
     other = _best_of(pairs[::2], camera, world_from_camera)
     best = fit_of(pairs, other.camera, world_from_camera)
     if explains(best, given):
         raise _moves_as(where, other, given, best)
+    return _badly(given, best, f"at {camera.width // pairs[0].shrunk} px of width", other.what)
+
+
+def _badly(given: Fit, best: Fit, size: str, what: str) -> str | None:
+    """A note where nothing explains a bad fit, or something a fair one better."""
     nearer = best.typical_px <= POOR_PX and best.typical_before >= SHOWN
     nearer = nearer and BETTER_NOTED * best.typical_px < given.typical_px
     if given.typical_px <= NOTED_PX and not nearer:
         return None
     note = (
         f"the pictures do not move as the poses and the calibration say: {given.typical_px:.1f} px "
-        f"off (median, at {camera.width // pairs[0].shrunk} px of width)"
+        f"off (median, {size})"
     )
-    return f"{note}; {best.typical_px:.1f} px if {other.what}" if nearer else note
+    return f"{note}; {best.typical_px:.1f} px if {what}" if nearer else note
 
 
 def _moves_as(where: object, other: Rescaled, given: Fit, best: Fit) -> DriveError:
