@@ -14,8 +14,9 @@ from scenes.errors import DriveError
 from scenes.geometry import invert
 from scenes.plausibility.conventions import OPENGL
 from scenes.plausibility.lens import check_lens, principal_point_problem
-from scenes.plausibility.poses import AS_GOOD, shows_reversing
+from scenes.plausibility.poses import AS_GOOD, backwards_of, shows_reversing
 from scenes.plausibility.seen_motion import (
+    MAX_PAIR_M,
     MOST_PAIRS,
     PAIRS,
     POOR_PX,
@@ -26,7 +27,7 @@ from scenes.plausibility.seen_motion import (
     see_motion,
 )
 from scenes.plausibility.speeds import check_speeds
-from scenes.plausibility.travel import check_reach, travel_of
+from scenes.plausibility.travel import Travel, check_reach, travel_of
 from scenes.trajectory import Trajectory
 
 AHEAD = np.array([1.0, 0.0, 0.0])
@@ -52,21 +53,32 @@ def check_clip(clip: Clip, where: object, rate_is_given: bool = False) -> Clip:
             pictures that were looked at is damaged.
     """
     check_reach(clip.ego.world_from_body, where)
-    notes = [check_speeds(clip, where, rate_is_given)]
+    notes: list[str | None] = [*check_speeds(clip, where, rate_is_given)]
     for stream in clip.cameras:
         if problem := principal_point_problem(stream.camera):
             raise DriveError(f"{where}: camera {stream.name}", *problem)
     backwards = _backwards(clip, where)
+    unseen: list[str] = []
     for index, stream in enumerate(clip.cameras):
         poses = _poses(clip.ego, stream)
         pairs = see_motion(stream, poses, max(PAIRS // len(clip.cameras), FEWEST_PAIRS))
         camera = f"{where}: camera {stream.name}"
         _check_direction(pairs, stream, poses, camera)
         if index == 0 and backwards and not shows_reversing(pairs, stream, poses):
-            wrong = "the car travels backwards, and its pictures do not show that it reverses"
+            wrong = f"the car{backwards_of(bool(pairs))}"
             raise DriveError(where, wrong, "poses whose x axis points ahead (y left, z up)")
         notes.append(check_lens(pairs, stream.camera, poses, camera))
+        unseen += [] if pairs else [stream.name]
+    if unseen:
+        notes.append(_not_compared(unseen))
     return replace(clip, notes=(*clip.notes, *(note for note in notes if note)))
+
+
+def _not_compared(cameras: list[str]) -> str:
+    return (
+        f"the pictures of {', '.join(cameras)} could not be compared with the calibration: they "
+        f"lie over {MAX_PAIR_M:g} m apart, stand, or show nothing sharp"
+    )
 
 
 def _poses(ego: Trajectory, stream: ImageStream) -> np.ndarray:
@@ -78,12 +90,17 @@ def _backwards(clip: Clip, where: object) -> bool:
     """Whether the car travels mostly backwards; forwards or backwards it must."""
     travel = travel_of(clip.ego.world_from_body)
     ahead, back = travel.along(AHEAD)
-    if not travel.measured or travel.drifts:
+    if not travel.measured or _stands(travel, clip.ego.world_from_body):
         return False
     if ahead + back <= 0.5:
         wrong = "the car travels sideways, or through the ground, most of the way"
         raise DriveError(where, wrong, "poses in the car's axes: x forward, y left, z up")
     return back > ahead
+
+
+def _stands(travel: Travel, world_from_body: np.ndarray) -> bool:
+    """Whether a car only wanders, and does not drive steadily once its poses are inverted."""
+    return travel.drifts and travel_of(invert(invert(world_from_body[:1]) @ world_from_body)).drifts
 
 
 def _check_direction(

@@ -1,9 +1,10 @@
 """Whether a camera's calibration belongs to pictures of their size.
 
 A calibration for pictures of another size has its principal point off the middle by the same
-ratio on both axes; cropping moves it along the axis that is cut. And pictures move as their lens
-makes them: where the camera drives, a wrong size shows in where the motion comes from, a wrong
-focal length in how pictures turn.
+ratio on both axes; cropping moves it along the axis that is cut, and a crop on two sides looks
+like another size: unless that is half or twice, only the pictures' motion tells. And pictures move
+as their lens makes them: where the camera drives, a wrong size shows in where the motion comes
+from, a wrong focal length in how pictures turn.
 """
 
 from collections.abc import Iterator
@@ -14,12 +15,16 @@ from jaxtyping import Float64
 
 from scenes.camera import Camera
 from scenes.errors import DriveError
-from scenes.plausibility.seen_motion import POOR_PX, SHOWN, Fit, Pair, explains, fit_of
+from scenes.plausibility.seen_motion import BETTER, POOR_PX, SHOWN, Fit, Pair, explains, fit_of
 
 OFF_BOTH = 1.35
 """Principal points further out than the middle times this, or nearer than the middle by it, on
-both axes are of another size. KITTI's crops have 0.92 to 0.99 times the middle, nuScenes' lie
+both axes may be of another size. KITTI's crops have 0.92 to 0.99 times the middle, nuScenes' lie
 within 1.1, and the ratio of sizes that people make is 1.5, 2 or more."""
+CERTAIN = 1.8
+"""Beyond this they are: nobody cuts all but a quarter of a picture ..."""
+ALIKE = 1.1
+"""... if both axes agree within this; KITTI's own differ by 1.07."""
 USUAL_SIZES = np.array([0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.75, 0.8,
                         1.25, 4 / 3, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0])  # fmt: skip
 """Ratios by which people resize pictures."""
@@ -58,19 +63,33 @@ def principal_point_problem(camera: Camera) -> tuple[str, str] | None:
     size = f"the pictures of {camera.width}x{camera.height}"
     share = np.array([camera.cx / camera.width, camera.cy / camera.height])
     fix = "the calibration of these pictures, at their size"
-    if np.all(2.0 * share > OFF_BOTH) or np.all(2.0 * share < 1.0 / OFF_BOTH):
-        # KITTI's own principal points are a little off the middle: take the nearest usual ratio.
-        resized = min(USUAL_SIZES.tolist(), key=lambda size: abs(np.log(2.0 * size * share)).max())
-        wrong = (
-            f"{place} is off the middle of {size} on both axes, as if the pictures were "
-            f"{resized:.2g} times as large as what was calibrated"
-        )
-        return wrong, f"{fix}: fx, fy, cx, cy times {resized:.2g}"
+    resized = _resized(camera, CERTAIN)
+    if resized is not None and share.max() < ALIKE * share.min():
+        return _off_both(camera, resized), f"{fix}: fx, fy, cx, cy times {resized:.2g}"
     if np.any(share <= 0.0) or np.any(share >= 1.0):
         return f"{place} is outside {size}", fix
     if np.any(np.abs(share - 0.5) > 0.5 - EDGE_SHARE):
         return f"{place} is at the edge of {size}", fix
     return None
+
+
+def _resized(camera: Camera, off: float) -> float | None:
+    """The usual ratio of sizes nearest to where a principal point lies; None if it is not `off`.
+
+    KITTI's own principal points are a little off the middle, so that it is not exact.
+    """
+    twice = np.array([2.0 * camera.cx / camera.width, 2.0 * camera.cy / camera.height])
+    if not (np.all(twice > off) or (np.all(twice > 0.0) and np.all(twice < 1.0 / off))):
+        return None
+    return min(USUAL_SIZES.tolist(), key=lambda size: abs(np.log(size * twice)).max())
+
+
+def _off_both(camera: Camera, resized: float) -> str:
+    return (
+        f"the principal point ({camera.cx:g}, {camera.cy:g}) is off the middle of the pictures of "
+        f"{camera.width}x{camera.height} on both axes, as if the pictures were {resized:.2g} times "
+        "as large as what was calibrated, or cropped on two sides"
+    )
 
 
 def check_lens(
@@ -90,28 +109,44 @@ def check_lens(
     Raises:
         DriveError: Another size or focal length explains it, and this one does not.
     """
+    resized = _resized(camera, OFF_BOTH)
     if not pairs:
-        return None
+        return None if resized is None else _off_both(camera, resized)
     given = fit_of(pairs, camera, world_from_camera)
     if given.typical_px <= POOR_PX:
         return None
+    if resized is not None:
+        other = next(_others(camera, np.array([resized])))
+        best = fit_of(pairs, other.camera, world_from_camera)
+        # Two things say the same, so that it need not fit as well as where it stands alone.
+        if best.typical_before >= SHOWN and BETTER * best.typical_px < given.typical_px:
+            raise _moves_as(where, other, given, best)
     other = _best_of(pairs[::2], camera, world_from_camera)
     best = fit_of(pairs, other.camera, world_from_camera)
     if explains(best, given):
-        wrong = (
-            f"the pictures move as if {other.what}: they are {given.typical_px:.1f} px off the "
-            f"motion that poses and calibration say, and would be {best.typical_px:.1f}"
-        )
-        raise DriveError(where, wrong, other.repair)
+        raise _moves_as(where, other, given, best)
+    return _badly(given, best, f"at {camera.width // pairs[0].shrunk} px of width", other.what)
+
+
+def _badly(given: Fit, best: Fit, size: str, what: str) -> str | None:
+    """A note where nothing explains a bad fit, or something a fair one better."""
     nearer = best.typical_px <= POOR_PX and best.typical_before >= SHOWN
     nearer = nearer and BETTER_NOTED * best.typical_px < given.typical_px
     if given.typical_px <= NOTED_PX and not nearer:
         return None
     note = (
         f"the pictures do not move as the poses and the calibration say: {given.typical_px:.1f} px "
-        f"off (median, at {camera.width // pairs[0].shrunk} px of width)"
+        f"off (median, {size})"
     )
-    return f"{note}; {best.typical_px:.1f} px if {other.what}" if nearer else note
+    return f"{note}; {best.typical_px:.1f} px if {what}" if nearer else note
+
+
+def _moves_as(where: object, other: Rescaled, given: Fit, best: Fit) -> DriveError:
+    wrong = (
+        f"the pictures move as if {other.what}: they are {given.typical_px:.1f} px off the "
+        f"motion that poses and calibration say, and would be {best.typical_px:.1f}"
+    )
+    return DriveError(where, wrong, other.repair)
 
 
 def _best_of(

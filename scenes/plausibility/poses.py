@@ -68,7 +68,7 @@ def judge_poses(world_from_camera: Poses, stream: ImageStream, where: object) ->
         likely = likely_conventions(world_from_camera)
         if not shows_reversing(pairs, stream, world_from_camera, likely):
             likely = _seen(likely, stream, world_from_camera)
-            raise _wrong_way(where, likely, _backwards(bool(pairs)))
+            raise _wrong_way(where, likely, ": it" + backwards_of(bool(pairs)))
     pitch = pitch_of(travel)
     looks = (
         f"the camera looks {np.degrees(pitch):.2f} degrees below the direction of travel "
@@ -114,10 +114,11 @@ def _unmeasured() -> Judged:
     return Judged(pitch=0.0, notes=(note,))
 
 
-def _backwards(pictures_say: bool) -> str:
+def backwards_of(pictures_say: bool) -> str:
+    """What is wrong with a drive that goes backwards, whether or not its pictures were matched."""
     if pictures_say:
-        return ": it travels backwards, and its pictures do not show a car that reverses"
-    return ": it travels backwards, and its pictures do not tell whether the car reversed"
+        return " travels backwards, and its pictures do not show a car that reverses"
+    return " travels backwards, and its pictures do not tell whether the car reversed"
 
 
 def _seen(

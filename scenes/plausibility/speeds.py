@@ -13,6 +13,7 @@ import numpy as np
 from scenes.clip import Clip
 from scenes.errors import DriveError
 from scenes.limits import limits_of
+from scenes.plausibility.fastness import jumps_of, sustained_mps, without_jumps
 from scenes.semantics import Semantic
 from scenes.trajectory import Trajectory
 
@@ -30,8 +31,23 @@ CAR_JITTER_M = 1.0
 """Poses of the recording car may jump by this [m]: GPS does where it is lost."""
 BOX_JITTER_M = 0.5
 """Boxes may be off by this from one end of a window to the other [m]."""
-WINDOWS_US = (500_000, 1_000_000, 2_000_000, 4_000_000)
-"""Speeds are measured over these, and over the whole track [µs]."""
+LEAP_M = 20.0
+"""Nobody's GPS jumps further: times or places are wrong [m]."""
+OFTEN = 0.1
+"""Nor does it jump in so large a share of all steps."""
+BOX_JITTER_M = 0.5
+"""Boxes may be off by this from one end of a window to the other [m]."""
+THIRD = 1.0 / 3.0
+"""Windows of other road users last up to this share of a track, so that one switch of identities
+is not in half of them; and times are wrong where more than this share of them is too fast ..."""
+MANY = 3
+"""... and at least so many. Where fewer move at all, one of them proves it that is ..."""
+STEADY_TIMES, STEADY_US, STEADY_BOXES = 1.5, 2_000_000, 10
+"""... so many times too fast, over so long, in so many boxes. All others are noted."""
+MOVES_M = 3.0
+"""Who ends no further from where they began does not move [m]."""
+ON_WHEELS_MPS = 12.0
+"""On foot, only more than this is impossible: sprinters and e-scooters are labelled so [m/s]."""
 SHORTEST_US = 400_000
 """Shorter tracks of other road users say nothing [µs]."""
 FEWEST = 5
@@ -60,6 +76,10 @@ class TooFast:
     """Over which way and time."""
     unit: str = "m/s"
     """m/s or m/s²."""
+    impossible: bool = True
+    """Whether nobody can do that, whatever they were labelled."""
+    steady: bool = True
+    """Whether it was seen for long."""
 
     @property
     def times(self) -> float:
@@ -73,8 +93,8 @@ class TooFast:
         return f"{value:.2g} {self.unit}"
 
 
-def check_speeds(clip: Clip, where: object, rate_is_given: bool) -> str | None:
-    """Whether everybody in a clip moves as their kind can; a note where the drive seems too slow.
+def check_speeds(clip: Clip, where: object, rate_is_given: bool) -> tuple[str, ...]:
+    """Whether everybody in a clip moves as their kind can; notes of what is only odd.
 
     Args:
         clip: The clip.
@@ -82,41 +102,76 @@ def check_speeds(clip: Clip, where: object, rate_is_given: bool) -> str | None:
         rate_is_given: Whether its format carries no times, so that `--rate` is what to change.
 
     Raises:
-        DriveError: The car or another road user is too fast; the rate or factor of time that would
-            make it plausible is named.
+        DriveError: The car or many of the other road users are too fast; the rate or factor of
+            time that would make it plausible is named. Or the car leaps.
     """
-    found = list(_too_fast(clip))
-    if not found:
-        return _too_slow(clip, rate_is_given)
-    worst = max(found, key=lambda each: each.times)
-    wrong = (
+    calm = without_jumps(clip.ego)
+    others, moving = _others(clip)
+    wrong = [*_car(calm), *_wrong_times(others, moving)]
+    if not wrong:
+        slow = _too_slow(clip, rate_is_given)
+        jumps = _jumps(clip.ego, where)
+        return (*jumps, *(_named(each) for each in others), *((slow,) if slow else ()))
+    worst = max(wrong, key=lambda each: each.times)
+    said = (
         f"{worst.who} at {worst.value:.3g} {worst.unit} ({worst.over}), more than "
         f"{worst.limit:g} {worst.unit}, which is the most of its kind"
     )
-    if len(found) > 1:
-        wrong += f"; {len(found) - 1} more are too fast"
-    raise DriveError(where, wrong, _slower(clip, worst, rate_is_given))
+    if len(wrong) > 1:
+        said += f"; {len(wrong) - 1} more are too fast"
+    raise DriveError(where, said, _slower(clip, worst, rate_is_given))
 
 
-def _too_fast(clip: Clip) -> Iterator[TooFast]:
+def _car(calm: Trajectory) -> Iterator[TooFast]:
+    """Whether the car that recorded is too fast all along, its jumps aside."""
     car = limits_of(Semantic.CAR).fastest_mps
-    mps, over = _sustained_mps(clip.ego, CAR_JITTER_M)
-    who = "the car that recorded would drive"
+    mps, over = sustained_mps(calm, CAR_JITTER_M)
     if mps > car:
-        yield TooFast(who=who, value=mps, limit=car, over=over)
-    elif jump := _jump(clip.ego, car):
-        yield jump
-    elif grip := _grip(clip.ego):
+        yield TooFast(who="the car that recorded would drive", value=mps, limit=car, over=over)
+    elif grip := _grip(calm):
         yield grip
+
+
+def _others(clip: Clip) -> tuple[list[TooFast], int]:
+    """Other road users that are too fast, and how many of those that were judged move at all."""
+    found, moving = [], 0
     for actor in clip.actors:
-        times = actor.trajectory.time_us
-        if len(times) < FEWEST or times[-1] - times[0] < SHORTEST_US:
+        path = actor.trajectory
+        lasts_us = int(path.time_us[-1] - path.time_us[0]) if len(path) else 0
+        if len(path) < FEWEST or lasts_us < SHORTEST_US:
             continue
+        place_m = path.world_from_body[:, :3, 3]
+        moving += bool(np.linalg.norm(place_m[-1] - place_m[0]) >= MOVES_M)
         limit = _fastest_mps(actor.kind)
-        mps, over = _sustained_mps(actor.trajectory, BOX_JITTER_M)
+        mps, over = sustained_mps(path, BOX_JITTER_M, THIRD)
         if mps > limit:
             who = f"{actor.kind.name.lower().replace('_', ' ')} {actor.id} would move"
-            yield TooFast(who=who, value=mps, limit=limit, over=over)
+            on_foot = actor.kind in (Semantic.PERSON, Semantic.SITTING_PERSON)
+            found.append(
+                TooFast(
+                    who=who, value=mps, limit=limit, over=over,
+                    impossible=mps > (ON_WHEELS_MPS if on_foot else limit),
+                    steady=lasts_us >= STEADY_US and len(path) >= STEADY_BOXES,
+                )
+            )  # fmt: skip
+    return found, moving
+
+
+def _wrong_times(others: list[TooFast], moving: int) -> list[TooFast]:
+    """Those who prove that times are wrong: many, or where hardly anybody moves, one for long."""
+    impossible = [each for each in others if each.impossible]
+    if len(impossible) >= MANY and len(impossible) > THIRD * moving:
+        return impossible
+    if moving < MANY:
+        return [each for each in impossible if each.steady and each.times >= STEADY_TIMES]
+    return []
+
+
+def _named(odd: TooFast) -> str:
+    return (
+        f"{odd.who} at {odd.value:.3g} {odd.unit} ({odd.over}), {odd.times:.2g} times the "
+        f"{odd.limit:g} {odd.unit} that are the most of its kind: check its track"
+    )
 
 
 def _fastest_mps(kind: Semantic) -> float:
@@ -126,23 +181,35 @@ def _fastest_mps(kind: Semantic) -> float:
             return HEAVY_MPS
         case Semantic.CYCLIST | Semantic.BICYCLE:
             return RIDER_MPS
+        case Semantic.VAN:  # unloaded, and nobody asked it to
+            return limits_of(Semantic.CAR).fastest_mps
         case _:
             return limits_of(kind).fastest_mps
 
 
-def _jump(ego: Trajectory, limit_mps: float) -> TooFast | None:
-    """The worst step between two poses of the car, if it is more than its jitter."""
+def _jumps(ego: Trajectory, where: object) -> tuple[str, ...]:
+    """A note of steps that no car drives; a leap, or very many of them, are refused."""
     if len(ego) < 2:
-        return None
+        return ()
     way_m = np.linalg.norm(np.diff(ego.world_from_body[:, :3, 3], axis=0), axis=1)
     seconds = np.diff(ego.time_us) * 1e-6
-    mps = np.maximum(way_m - CAR_JITTER_M, 0.0) / seconds
-    worst = int(np.argmax(mps))
-    if mps[worst] <= limit_mps:
-        return None
-    over = f"{way_m[worst]:.3g} m in {seconds[worst]:.3g} s, from pose {worst} to {worst + 1}"
-    who = "the car that recorded would drive"
-    return TooFast(who=who, value=float(mps[worst]), limit=limit_mps, over=over)
+    limit_mps = limits_of(Semantic.CAR).fastest_mps
+    odd = np.maximum(way_m - CAR_JITTER_M, 0.0) / seconds > limit_mps
+    if not odd.any():
+        return ()
+    more_m = np.linalg.norm(jumps_of(ego), axis=1)
+    worst = int(np.argmax(np.where(odd, more_m, -1.0)))
+    said = (
+        f"{way_m[worst]:.3g} m in {seconds[worst]:.3g} s, from pose {worst} to {worst + 1} (at "
+        f"{(ego.time_us[worst] - ego.time_us[0]) * 1e-6:.2f} s), {more_m[worst]:.3g} m off the "
+        "steps around it"
+    )
+    if odd.sum() > 1:
+        said += f"; {odd.sum() - 1} more steps are too long"
+    if more_m[worst] > LEAP_M or odd.sum() >= max(MANY, OFTEN * len(odd)):
+        fix = "the times at which poses were taken, and poses in metres that do not leap"
+        raise DriveError(where, f"the car that recorded would leap {said}", fix)
+    return (f"the poses of the car jump: {said}",)
 
 
 def _grip(ego: Trajectory) -> TooFast | None:
@@ -160,25 +227,6 @@ def _grip(ego: Trajectory) -> TooFast | None:
         return None
     who, over = "the car that recorded would speed up, brake or turn", "in a tenth of the drive"
     return TooFast(who=who, value=mps2, limit=GRIP_MPS2, over=over, unit="m/s²")
-
-
-def _sustained_mps(path: Trajectory, jitter_m: float) -> tuple[float, str]:
-    """The fastest middle speed (median) over any of the windows [m/s], and how it was measured."""
-    times, place_m = path.time_us, path.world_from_body[:, :3, 3]
-    whole_us = int(times[-1] - times[0])
-    if whole_us == 0:
-        return 0.0, ""
-    best_mps, best = 0.0, ""
-    for window_us in sorted({min(window_us, whole_us) for window_us in WINDOWS_US} | {whole_us}):
-        starts = np.searchsorted(times, times[-1] - window_us, side="right")
-        ends = np.searchsorted(times, times[:starts] + window_us)
-        seconds = (times[ends] - times[:starts]) * 1e-6
-        way_m = np.linalg.norm(place_m[ends] - place_m[:starts], axis=1)
-        mps = float(np.median(np.maximum(way_m - jitter_m, 0.0) / seconds))
-        if mps > best_mps:
-            middle = int(np.argsort(way_m / seconds)[len(seconds) // 2])
-            best_mps, best = mps, f"{way_m[middle]:.3g} m in {seconds[middle]:.3g} s"
-    return best_mps, best
 
 
 def _slower(clip: Clip, worst: TooFast, rate_is_given: bool) -> str:

@@ -21,8 +21,12 @@ MIN_STEPS = 5
 """Fewer steps than this do not tell the direction of travel."""
 AHEAD = np.cos(np.radians(45.0))
 """A body that looks further than 45 degrees from its travel does not travel the way it looks."""
-DRIFT_M = 10.0
-"""The poses of a car that stands do not wander further than this, all steps together [m] ..."""
+DRIFT_M = 5.0
+"""The poses of a car that stands stay this near to their middle [m], or ..."""
+DRIFT_SHARE = 0.05
+"""... within this share of all their steps together, where GPS wanders for long ..."""
+DRIFT_QUANTILE = 0.95
+"""... nearly always ..."""
 DRIFT_RAD = np.radians(20.0)
 """... and their steps stray from their middle one by more than this (median)."""
 LEAP_M = 100.0
@@ -39,6 +43,8 @@ class Travel:
 
     direction: Float64[np.ndarray, "k 3"]
     """Unit direction of each step, in the body's axes halfway along it."""
+    reach_m: float
+    """How far it gets from the middle of its way, nearly always [m]."""
 
     @property
     def measured(self) -> bool:
@@ -59,8 +65,12 @@ class Travel:
 
     @property
     def drifts(self) -> bool:
-        """Whether it is the wandering of a body that stands: short, and now this way, now that."""
-        return bool(self.length_m < DRIFT_M and self.unsteady() > DRIFT_RAD)
+        """Whether it is the wandering of a body that stands: about one place, now here, now there.
+
+        However long it takes; a car that manoeuvres goes as its wheels roll, and is steady.
+        """
+        near = self.reach_m <= max(DRIFT_M, DRIFT_SHARE * self.length_m)
+        return bool(near and self.unsteady() > DRIFT_RAD)
 
     def unsteady(self) -> float:
         """How far directions stray from their middle one (median) [rad]; forwards is backwards."""
@@ -84,7 +94,12 @@ def travel_of(world_from_body: Float64[np.ndarray, "n 4 4"]) -> Travel:
     chord = np.diff(poses[:, :3, 3], axis=0)
     direction = np.einsum("nji,nj->ni", halfway, chord)
     length = np.linalg.norm(direction, axis=1, keepdims=True)
-    return Travel(direction=direction / np.maximum(length, 1e-12))
+    place_m = poses[:, :3, 3]
+    off_m = np.linalg.norm(place_m - np.median(place_m, axis=0), axis=1)
+    return Travel(
+        direction=direction / np.maximum(length, 1e-12),
+        reach_m=float(np.quantile(off_m, DRIFT_QUANTILE)),
+    )
 
 
 def check_reach(world_from_body: Float64[np.ndarray, "n 4 4"], where: object) -> None:

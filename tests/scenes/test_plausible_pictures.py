@@ -106,6 +106,7 @@ def test_pictures_that_say_nothing_are_accepted(pictures: str, tmp_path: Path) -
     clip = import_clip("kitti-tracking", root)
     assert fit(clip) is None
     assert not any("do not move" in note for note in clip.notes)
+    assert sum("could not be compared with the calibration" in note for note in clip.notes) == 1
 
 
 def test_corners_are_found_where_they_are_to_a_fraction_of_a_pixel() -> None:
@@ -177,6 +178,15 @@ def test_what_other_importers_hand_over_is_checked_too(tmp_path: Path) -> None:
     # A camera that looks back, on a car that drives ahead, is what its pictures do not show ...
     with pytest.raises(DriveError, match="the pictures move another way"):
         check_clip(strangers_clip(root, drive[::-1], back), root)
+    # Without pictures, nothing is said of what they show ...
+    for file in (root / "image_02" / "0003").iterdir():
+        Image.new("L", (street.WIDTH, street.HEIGHT), 128).save(tmp_path / file.name)
+    flat = strangers_clip(root, drive[::-1], mount)
+    blank = replace(
+        flat.cameras[0], files=tuple(tmp_path / Path(f).name for f in flat.cameras[0].files)
+    )
+    with pytest.raises(DriveError, match="pictures do not tell whether the car reversed"):
+        check_clip(replace(flat, cameras=(blank,)), root)
     # ... and one on a car that reverses is.
     assert check_clip(strangers_clip(root, drive, back), root).notes
 
@@ -219,6 +229,31 @@ def test_the_principal_point_of_another_size_names_it(times: float) -> None:
     assert problem is not None
     assert f"as if the pictures were {times:.2g} times as large" in problem[0]
     assert f"fx, fy, cx, cy times {times:.2g}" in problem[1]
+
+
+CROPPED = (street.WIDTH * 7 // 10, street.HEIGHT * 7 // 10)
+
+
+def cropped(root: Path) -> Path:
+    """Only the left 70 % and the top 70 % of each picture; the calibration stays right."""
+    for file in (root / "image_02" / "0003").iterdir():
+        with Image.open(file) as image:
+            part = image.crop((0, 0, *CROPPED))
+        part.save(file)
+    return root
+
+
+def test_a_crop_on_two_sides_is_told_from_another_size_by_pictures(tmp_path: Path) -> None:
+    camera = Camera(width=896, height=560, fx=900.0, fy=900.0, cx=640.0, cy=400.0)
+    assert principal_point_problem(camera) is None
+    drive = street.drive(PICTURES, STEP_M, 0.1)
+    seen = import_clip(
+        "kitti-tracking", cropped(street.make_tracking(tmp_path / "a", drive, drive))
+    )
+    assert fit(seen) is not None
+    assert not any("principal point" in note or "do not move" in note for note in seen.notes)
+    flat = import_clip("kitti-tracking", cropped(street.make_tracking(tmp_path / "b", drive)))
+    assert any("or cropped on two sides" in note for note in flat.notes)
 
 
 # What it costs

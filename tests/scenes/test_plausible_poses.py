@@ -187,6 +187,39 @@ def test_a_car_that_stands_is_not_judged_and_said_so(tmp_path: Path) -> None:
     assert not any("(measured" in note for note in clip.notes)
 
 
+def waiting(sigma_m: float, memory_s: float, seed: int) -> np.ndarray:
+    """A car that waits for a minute, at 10 Hz, while its GPS wanders."""
+    rng, kept = np.random.default_rng(seed), np.exp(-0.1 / memory_s)
+    place = np.zeros((600, 3))
+    for index in range(1, 600):
+        noise_m = sigma_m * np.sqrt(1.0 - kept**2) * rng.normal(size=2)
+        place[index, [0, 2]] = kept * place[index - 1, [0, 2]] + noise_m
+    return rigid(np.tile(np.eye(3), (600, 1, 1)), place)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("sigma_m", "memory_s"), [(0.7, 5.0), (0.7, 10.0), (1.5, 5.0), (1.5, 10.0)]
+)
+def test_a_car_that_waits_while_gps_wanders_is_not_judged(
+    sigma_m: float, memory_s: float, seed: int, tmp_path: Path
+) -> None:
+    drive = waiting(sigma_m, memory_s, seed)
+    assert travel_of(drive).length_m > 10.0
+    clip = import_clip("kitti-tracking", street.make_tracking(tmp_path, drive))
+    assert any("axes and pitch could not be measured" in note for note in clip.notes)
+
+
+def test_a_car_that_parks_is_measured(tmp_path: Path) -> None:
+    """Within 5 m of its middle all the time, yet it goes as its wheels roll."""
+    back, ahead = street.drive(12, 0.3, 0.8)[::-1], street.drive(12, 0.3, -0.5)
+    park = invert(back[:1]) @ back
+    drive = np.concatenate([park, (park[-1] @ ahead)[1:], (park[-1] @ ahead[-1] @ ahead)[1:]])
+    assert travel_of(drive).reach_m < 5.0
+    clip = import_clip("kitti-tracking", street.make_tracking(tmp_path, drive))
+    assert any("reverses over 3" in note for note in clip.notes)
+
+
 SPOILT = [invert]
 for AXES in (CAR_AXES, OPENGL_AXES, RIGHT_AXES, DOWN_AXES):
     SPOILT += [
