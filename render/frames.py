@@ -13,7 +13,6 @@ imageio do, are colours; Pillow returns the ids, and so does `read_pixels`.
 
 import io
 import json
-import warnings
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -31,7 +30,7 @@ from scenes.arrays import DAMAGE, read_arrays
 from scenes.camera import Camera
 from scenes.errors import OtherlaneError
 from scenes.files import read_own, write_whole
-from scenes.images import MAX_PIXELS
+from scenes.images import MAX_PIXELS, sizes_judged_here
 from scenes.manifests import parsed
 
 FRAMES, RECORDS, DATASET = "frames", "labels.jsonl", "dataset.json"
@@ -226,12 +225,9 @@ def _read_png(path: Path) -> np.ndarray:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns of pictures that are a little too large; below they are refused.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG",)) as image:
-                if image.width * image.height > MAX_PIXELS:  # before a pixel is decoded
-                    raise ValueError(f"{image.width}x{image.height} is too large")
-                return np.asarray(image)
+        with sizes_judged_here(), Image.open(path, formats=("PNG",)) as image:
+            if image.width * image.height > MAX_PIXELS:  # before a pixel is decoded
+                raise ValueError(f"{image.width}x{image.height} is too large")
+            return np.asarray(image)
     except Image.DecompressionBombError as error:
         raise ValueError(f"is too large ({error})") from error

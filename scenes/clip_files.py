@@ -100,7 +100,7 @@ def _say_where(clip: Clip, into: Path, folder: Path) -> Path:
 
 
 def _plain(header: Header) -> dict[str, Any]:
-    """JSON values; what most cameras are not is left out, so that older clips keep their hashes."""
+    """JSON values; what most cameras are not is left out."""
     plain = msgspec.to_builtins(header)
     for stream in plain["cameras"]:
         if not stream["camera"]["fisheye"]:

@@ -43,7 +43,11 @@ def check_file(path: Path) -> None:
     """
     with suppress(OSError, ValueError):  # whoever opens it says so
         if not stat.S_ISREG(path.stat().st_mode):
-            raise DriveError(path, "is no file but a folder, pipe or device", RESTORE)
+            raise _no_file(path)
+
+
+def _no_file(path: Path) -> DriveError:
+    return DriveError(path, "is no file but a folder, pipe or device", RESTORE)
 
 
 def read_content(path: Path, content: str | None) -> bytes:
@@ -57,18 +61,25 @@ def read_content(path: Path, content: str | None) -> bytes:
         DriveError: It cannot be read, or holds something else.
     """
     check_file(path)
-    try:
+    with _errors_named(path):
         if content is not None and not content.startswith(f"{path.stat().st_size}:"):
             raise _replaced(path)
         data = path.read_bytes()
-    except FileNotFoundError as error:
+    if content is not None and content_of(data) != content:
+        raise _replaced(path)
+    return data
+
+
+@contextmanager
+def _errors_named(path: Path) -> Iterator[None]:
+    """What the system says of a file of the drive, as an error of the drive."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise DriveError(path, "does not exist", RESTORE) from error
     except OSError as error:
         said = system_error(error, path)
         raise DriveError(path, said.wrong, said.fix) from error
-    if content is not None and content_of(data) != content:
-        raise _replaced(path)
-    return data
 
 
 def _replaced(path: Path) -> DriveError:
@@ -86,8 +97,6 @@ def contents_of(paths: Sequence[Path], *, absent: bool = False) -> list[str | No
     Raises:
         DriveError: One is missing or cannot be read.
     """
-    for path in paths:
-        check_file(path)
     states = [_state(path, absent) for path in paths]
     with _memory() as memory:
         known = _recall(memory, [state for state in states if state])
@@ -122,17 +131,16 @@ def check_contents(paths: Sequence[Path], contents: Sequence[str], *, absent: bo
 
 def _state(path: Path, absent: bool) -> str:
     """What the file system tells a file apart by; empty where it is missing and may be."""
-    try:
-        stat = path.stat()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if absent:
-            return ""
-        raise DriveError(path, "does not exist", RESTORE) from error
-    except OSError as error:
-        said = system_error(error, path)
-        raise DriveError(path, said.wrong, said.fix) from error
-    times = f"{stat.st_mtime_ns}:{stat.st_ctime_ns}"
-    return f"{stat.st_dev}:{stat.st_ino}:{stat.st_size}:{times}"
+    with _errors_named(path):
+        try:
+            now = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            if absent:
+                return ""
+            raise
+    if not stat.S_ISREG(now.st_mode):
+        raise _no_file(path)
+    return f"{now.st_dev}:{now.st_ino}:{now.st_size}:{now.st_mtime_ns}:{now.st_ctime_ns}"
 
 
 def _settled(path: Path, state: str) -> bool:
@@ -142,13 +150,9 @@ def _settled(path: Path, state: str) -> bool:
 
 
 def _hash(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return f"{file.tell()}:{digest}"
-    except OSError as error:
-        said = system_error(error, path)
-        raise DriveError(path, said.wrong, said.fix) from error
+    with _errors_named(path), path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return f"{file.tell()}:{digest}"
 
 
 @contextmanager

@@ -22,7 +22,7 @@ CHECKSUM = "checksum"
 ASIDE = ".tmp"
 """How files end that are being written; what a kill leaves of them is removed."""
 MOST_BYTES = 1 << 30
-"""Largest JSON file of our own that is read."""
+"""Largest file of our own that is read; the state of the largest training takes half of it."""
 ADVICE = {
     errno.ENOSPC: "free some space, then run the same command again",
     errno.EDQUOT: "free some of the quota, then run the same command again",

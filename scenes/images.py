@@ -7,6 +7,9 @@ alpha is less than full shows nothing that counts.
 
 import os
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedReader, BytesIO
 from pathlib import Path
 
@@ -55,22 +58,27 @@ def may_hide(path: Path) -> bool:
     return _header(path, path)[1]
 
 
+@contextmanager
+def sizes_judged_here() -> Iterator[None]:
+    """Pillow only warns of pictures that are a little too large; here they are refused."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
+
+
 def _header(source: Path | BytesIO, path: Path) -> tuple[tuple[int, int], bool]:
     """Width and height [px], and whether there is alpha."""
-    import warnings
-
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(source, Path):
         check_file(source)
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns of pictures that are a little too large; below they are refused.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source, formats=FORMATS) as image:
-                size, mode = image.size, image.mode
-                # Pillow's own question asserts that there is a palette, which a file may lack
-                has_alpha = mode in ("LA", "RGBA") or "transparency" in image.info
+        with sizes_judged_here(), Image.open(source, formats=FORMATS) as image:
+            size, mode = image.size, image.mode
+            # Pillow's own question asserts that there is a palette, which a file may lack
+            has_alpha = mode in ("LA", "RGBA") or "transparency" in image.info
     except FileNotFoundError as error:
         raise DriveError(path, "does not exist", "import the drive again, or restore it") from error
     except UnidentifiedImageError as error:

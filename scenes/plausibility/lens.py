@@ -172,36 +172,40 @@ def _best_of(
     return min(alike, key=lambda each: np.abs(np.log(USUAL_SIZES / each[1].scale)).min())[1]
 
 
+MISTAKES = (
+    (
+        "size", ("fx", "fy", "cx", "cy"),
+        "they were {scale:.2g} times as large as what was calibrated",
+        "fx, fy, cx, cy times {scale:.2g}, or the pictures at their calibrated size "
+        "({width:.0f}x{height:.0f})",
+    ),
+    (
+        "focal length", ("fx", "fy"),
+        "their focal length were {scale:.2g} times the given one",
+        "fx, fy of {fx:.0f}, {fy:.0f} px, or the calibration of this camera",
+    ),
+    (
+        "width", ("fx", "cx"),
+        "they were {scale:.2g} times as wide as what was calibrated",
+        "fx, cx times {scale:.2g}, or the pictures at their calibrated width",
+    ),
+    (
+        "height", ("fy", "cy"),
+        "they were {scale:.2g} times as high as what was calibrated",
+        "fy, cy times {scale:.2g}, or the pictures at their calibrated height",
+    ),
+)  # fmt: skip
+"""Kinds of wrong calibrations: which numbers are off by one scale, what that means, the repair."""
+
+
 def _others(camera: Camera, scales: Float64[np.ndarray, "k"]) -> Iterator[Rescaled]:
     """Calibrations that a mistake would have replaced by the given one."""
     for scale in scales.tolist():
-        fx, fy, cx, cy = (scale * value for value in (camera.fx, camera.fy, camera.cx, camera.cy))
-        yield Rescaled(
-            scale=scale,
-            camera=replace(camera, fx=fx, fy=fy, cx=cx, cy=cy),
-            kind="size",
-            what=f"they were {scale:.2g} times as large as what was calibrated",
-            repair=f"fx, fy, cx, cy times {scale:.2g}, or the pictures at their calibrated size "
-            f"({camera.width / scale:.0f}x{camera.height / scale:.0f})",
-        )
-        yield Rescaled(
-            scale=scale,
-            camera=replace(camera, fx=fx, fy=fy),
-            kind="focal length",
-            what=f"their focal length were {scale:.2g} times the given one",
-            repair=f"fx, fy of {fx:.0f}, {fy:.0f} px, or the calibration of this camera",
-        )
-        yield Rescaled(
-            scale=scale,
-            camera=replace(camera, fx=fx, cx=cx),
-            kind="width",
-            what=f"they were {scale:.2g} times as wide as what was calibrated",
-            repair=f"fx, cx times {scale:.2g}, or the pictures at their calibrated width",
-        )
-        yield Rescaled(
-            scale=scale,
-            camera=replace(camera, fy=fy, cy=cy),
-            kind="height",
-            what=f"they were {scale:.2g} times as high as what was calibrated",
-            repair=f"fy, cy times {scale:.2g}, or the pictures at their calibrated height",
-        )
+        width, height = camera.width / scale, camera.height / scale
+        for kind, names, what, repair in MISTAKES:
+            other = replace(camera, **{name: scale * getattr(camera, name) for name in names})
+            said = {"scale": scale, "width": width, "height": height}
+            yield Rescaled(
+                camera=other, scale=scale, kind=kind, what=what.format(**said),
+                repair=repair.format(**said, fx=other.fx, fy=other.fy),
+            )  # fmt: skip
