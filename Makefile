@@ -19,7 +19,7 @@ INSTALL := $(PIP) install --disable-pip-version-check -c constraints.txt
 
 NATIVE_SOURCES := CMakeLists.txt $(wildcard recon/kernels/cpp/*)
 # Loud where it is missing: pip keeps what a build says to itself unless it is asked with -v.
-NATIVE_CHECK := .venv/bin/python -c 'from render.doctor import native_notice; print(native_notice())'
+NATIVE_CHECK := .venv/bin/python -c 'from render.console.doctor import native_notice; print(native_notice())'
 
 .PHONY: demo test test-nerfstudio test-triton lint docs native install install-dev install-docs clean
 .DELETE_ON_ERROR:

@@ -71,13 +71,13 @@ def _seen_by(points: SparsePoints, frames: int) -> SparsePoints:
 
 def measured(clip: Path, frames: int, recipe: str, seed: int, quick: bool) -> dict[str, object]:
     """Train on the first pictures, in this process, and score the held-out ones."""
-    from recon.evaluate import evaluate_scene
-    from recon.evidence import load_data
+    from recon.data.training_data import load_data
+    from recon.evaluation.evaluate import evaluate_scene
+    from recon.field.model import drive_length_m
     from recon.kernels.backend import choose_backend
-    from recon.model import drive_length_m
     from recon.recipes import RECIPES
     from recon.scene import Scene
-    from recon.train import train
+    from recon.training.loop import train
 
     imports = memory_mb("VmRSS")
     short = shortened(Clip.load(clip), frames)

@@ -16,7 +16,7 @@ import tyro
 
 from benchmarks.machine import Report, bar, memory_mb
 from scenes.clip import Clip
-from scenes.worlds.sample import sample_path
+from scenes.worlds.record.sample import sample_path
 
 MOST_MB = 500.0
 
@@ -69,9 +69,9 @@ def trained_mb(
     clip: Path, recipe: str, backend: str, steps: int, scale: float | None
 ) -> dict[str, float]:
     """Memory of this process before, while and after it trains [MB]."""
-    from recon.evidence import load_data
+    from recon.data.training_data import load_data
     from recon.recipes import RECIPES
-    from recon.train import train
+    from recon.training.loop import train
 
     imports = memory_mb("VmRSS")
     loaded = Clip.load(clip)

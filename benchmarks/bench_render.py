@@ -23,19 +23,19 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from benchmarks.machine import Cost, Report, bar, median
-from recon.evaluate import compare
-from recon.evidence import camera_trajectory, select_frames
-from recon.march import MarchOutput
-from recon.metrics import affine_fit, psnr_db
+from recon.data.training_data import camera_trajectory, select_frames
+from recon.evaluation.evaluate import compare
+from recon.evaluation.metrics import affine_fit, psnr_db
+from recon.rendering.march import MarchOutput
 from recon.scene import Scene, load_scene
-from render.frames import encode_frame
+from render.folders.frames import encode_frame
+from render.folders.selection import parse_size
 from render.jobs.job import RenderJob, Shot, render_shot
 from render.jobs.pool import TASKS, run_job
-from render.selection import parse_size
 from scenes.clip import Clip
-from scenes.files import write_whole
-from scenes.ground import fit_ground
-from scenes.look import Look
+from scenes.road.ground import fit_ground
+from scenes.scenario.look import Look
+from scenes.storage.files import write_whole
 
 SLOWEST_S, JUDGED_PIXELS, LOSS_DB = 1.4, 1242 * 375, 0.3
 """Bars: a frame on two cores, if it is so large; below fine steps."""

@@ -18,16 +18,16 @@ import tyro
 from benchmarks.kernels_field import lines
 from benchmarks.machine import Cost, Report, bar, median, rooflines, scaling
 from benchmarks.step_parts import PARTS, Watch, watched
-from recon.batch import draw_batch
 from recon.config import ReconstructionConfig
-from recon.evidence import Data, load_data
-from recon.field import GridField
-from recon.march import march
+from recon.data.training_data import Data, load_data
+from recon.field.field import GridField
 from recon.recipes import RECIPES
-from recon.train import REFRESH_EVERY, train_step
-from recon.training import Training, new_training
+from recon.rendering.march import march
+from recon.training.loop import REFRESH_EVERY, train_step
+from recon.training.ray_batch import draw_batch
+from recon.training.state import Training, new_training
 from scenes.clip import Clip
-from scenes.worlds.sample import sample_path
+from scenes.worlds.record.sample import sample_path
 
 FASTEST, CORES = 4.0, 1.8
 """Bars: Msamples/s; two threads as one."""

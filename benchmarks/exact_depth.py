@@ -18,19 +18,19 @@ import tyro
 from jaxtyping import Bool, Float64
 
 from benchmarks.machine import Report
-from recon.evidence import Pixels, load_data, scaled_camera
-from recon.metrics import psnr_db
+from recon.data.training_data import Pixels, load_data, scaled_camera
+from recon.evaluation.metrics import psnr_db
 from recon.scene import Scene, load_scene
 from render.prove.run import WORLDS
 from render.prove.scoring import exposure_ev, render_target
 from render.prove.stages import SCENE, TRUTH
 from render.prove.target import Target, target_of
-from scenes.camera import Camera, camera_rays
 from scenes.clip import Clip
-from scenes.geometry import invert, rigid, transform_points
-from scenes.ground import fit_ground
-from scenes.images import linear_from_srgb, srgb_from_linear
-from scenes.worlds.truth import read_truth
+from scenes.motion.geometry import invert, rigid, transform_points
+from scenes.road.ground import fit_ground
+from scenes.sensors.camera import Camera, camera_rays
+from scenes.sensors.images import linear_from_srgb, srgb_from_linear
+from scenes.worlds.truth.truth import read_truth
 
 BEST = 4
 """So many recorded pictures are averaged."""

@@ -5,7 +5,8 @@
 PROVE_OUT is what `otherlane prove` wrote with the axis `actor-inserted`. For each inserted road
 user the world is traced again: what irradiance the sun, and everything else around, brings to the
 surfaces of it that one sees. Beside that stands what is found from the recording alone
-(`recon.light`, `recon.surroundings`), over the truth: 1 is right. Worlds with a sun only.
+(`recon.lighting.light_estimation`, `recon.lighting.irradiance`), over the truth: 1 is right. Worlds
+with a sun only.
 """
 
 from dataclasses import dataclass
@@ -17,25 +18,25 @@ import tyro
 from jaxtyping import Float64
 from torch import Tensor
 
-from recon.evidence import scaled_camera
-from recon.light import daylight
+from recon.data.training_data import scaled_camera
+from recon.lighting.irradiance import cube_on, sunshine, surroundings
+from recon.lighting.light_estimation import daylight
 from recon.scene import Scene, load_scene
-from recon.surroundings import cube_on, sunshine, surroundings
 from render.prove.regions import cast_of
 from render.prove.run import WORLDS
 from render.prove.scoring import exposure_ev
 from render.prove.stages import SCENE, SCORES, TRUTH
 from render.prove.target import Target, target_of
-from scenes.camera import camera_rays
-from scenes.ground import Ground, fit_ground
-from scenes.worlds.light import Light
-from scenes.worlds.perturbed_actors import edited
+from scenes.road.ground import Ground, fit_ground
+from scenes.sensors.camera import camera_rays
+from scenes.worlds.light.light import Light
+from scenes.worlds.light.sky import sun_irradiance
+from scenes.worlds.light.sunshine import sunlight
+from scenes.worlds.models.world import World
 from scenes.worlds.recipes import RECIPES
-from scenes.worlds.sky import sun_irradiance
-from scenes.worlds.sunshine import sunlight
-from scenes.worlds.tracer import Tracer
-from scenes.worlds.truth import read_truth
-from scenes.worlds.world import World
+from scenes.worlds.trace.tracer import Tracer
+from scenes.worlds.truth.perturbed_actors import edited
+from scenes.worlds.truth.truth import read_truth
 
 AXIS = "actor-inserted"
 SIDES = {"rear": (-1.0, 0.0, 0.0), "left": (0.0, 1.0, 0.0), "right": (0.0, -1.0, 0.0),

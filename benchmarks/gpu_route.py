@@ -17,21 +17,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import recon.train
+import recon.training.loop
 from benchmarks.gpu_kernels import Route, parity, routes, settle, speed
 from recon.config import ReconstructionConfig
-from recon.evaluate import compare
-from recon.evidence import Data, camera_trajectory, load_data, select_frames
+from recon.data.training_data import Data, camera_trajectory, load_data, select_frames
+from recon.evaluation.evaluate import compare
+from recon.evaluation.metrics import affine_fit, psnr_db
 from recon.kernels.backend import Backend
-from recon.metrics import affine_fit, psnr_db
 from recon.recipes import recipe
 from recon.scene import Scene
-from recon.step import torch_step
-from recon.train import train_step
-from recon.training import Training, new_training
-from scenes.camera import camera_rays
+from recon.training.loop import train_step
+from recon.training.state import Training, new_training
+from recon.training.step import torch_step
 from scenes.clip import Clip
-from scenes.worlds.sample import sample_path
+from scenes.sensors.camera import camera_rays
+from scenes.worlds.record.sample import sample_path
 
 GOAL_DB = 25.0
 SCHEDULES_S = (15.0, 30.0, 60.0, 120.0)
@@ -92,7 +92,7 @@ def training_speed(route: Route, clip: Clip, config: ReconstructionConfig, data:
         counted.append(samples)
         return losses, samples
 
-    recon.train.torch_step = step_counted
+    recon.training.loop.torch_step = step_counted
     try:
         for step in range(WARM_STEPS):
             train_step(training, data, config, step)
@@ -106,7 +106,7 @@ def training_speed(route: Route, clip: Clip, config: ReconstructionConfig, data:
         settle()
         seconds = time.perf_counter() - began
     finally:
-        recon.train.torch_step = torch_step
+        recon.training.loop.torch_step = torch_step
     return Found(
         steps_per_s=steps / seconds,
         rays_per_s=rays / seconds,

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from benchmarks.kernels_inputs import COARSEST, FINEST, GEOMETRY, HARMONICS, Inputs, Sizes
 from recon.config import FieldConfig
-from recon.engine_threads import threads
-from recon.field import GridField, RadianceField
+from recon.field.field import GridField, RadianceField
+from recon.field.space import Block
+from recon.kernels.engine_threads import threads
 from recon.kernels.hash_grid import HashGridSpec
-from recon.march_native import NativeScene, field_parameters
-from recon.space import Block
+from recon.rendering.march_native import NativeScene, field_parameters
 
 CHECKED = 2048
 PARITY = 1e-4

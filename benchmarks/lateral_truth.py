@@ -13,14 +13,14 @@ from pathlib import Path
 import tyro
 
 from benchmarks.machine import Report
-from recon.evaluate import NUMBERS, evaluate_scene, result
+from recon.evaluation.evaluate import NUMBERS, evaluate_scene, result
 from recon.reconstruct import ReconstructRequest, reconstruct_clip
 from recon.scene import load_scene
-from render.selection import parse_size
+from render.folders.selection import parse_size
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.worlds.recorder import record
-from scenes.worlds.recording import Recording
+from scenes.worlds.record.recorder import record
+from scenes.worlds.record.recording import Recording
 
 
 def recorded_stereo(out: Path, world: str, seed: int, size: str, frames: int, workers: int) -> Path:

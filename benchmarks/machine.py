@@ -17,7 +17,7 @@ from typing import Literal
 
 import torch
 
-from recon.evaluate import without_nan
+from recon.evaluation.evaluate import without_nan
 from recon.kernels.native import instruction_set, native_problem
 
 Work = Callable[[], "Cost"]

@@ -16,20 +16,20 @@ import tyro
 from jaxtyping import Bool
 
 from benchmarks.machine import Report, bar
-from recon.actor_scores import LEAST_PX, box_pixels
-from recon.comparison import Comparison
 from recon.config import ReconstructionConfig
-from recon.evaluate import compare
-from recon.evidence import masked_pixels, scaled_camera, select_frames
+from recon.data.training_data import masked_pixels, scaled_camera, select_frames
+from recon.evaluation.actor_scores import LEAST_PX, box_pixels
+from recon.evaluation.comparison import Comparison
+from recon.evaluation.evaluate import compare
+from recon.evaluation.metrics import psnr_db
 from recon.kernels.backend import choose_backend
-from recon.metrics import psnr_db
 from recon.recipes import RECIPES
 from recon.scene import Scene
-from recon.train import train
+from recon.training.loop import train
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.semantics import Semantic
-from scenes.worlds.truth_files import read_instances
+from scenes.worlds.truth.truth_files import read_instances
 
 WORLD_DB, WORLD_GAIN_DB, DRIVE_GAIN_DB = 24.0, 4.0, 3.0
 """Bars: in true masks, and above the masked static model; above it on a recorded drive."""

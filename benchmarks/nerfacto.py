@@ -25,7 +25,7 @@ from jaxtyping import Bool, Float, Float32
 
 from benchmarks.nerfacto_peer import Nerfacto, Peer, PeerRays
 from recon.config import ReconstructionConfig
-from recon.evidence import (
+from recon.data.training_data import (
     Pixels,
     camera_trajectory,
     load_data,
@@ -35,11 +35,11 @@ from recon.evidence import (
     scaled_camera,
     select_frames,
 )
-from recon.metrics import affine_fit, flip, psnr_db, ssim
+from recon.evaluation.metrics import affine_fit, flip, psnr_db, ssim
 from recon.recipes import standard
-from scenes.camera import camera_rays
 from scenes.clip import Clip
-from scenes.images import resize_linear, srgb_from_linear
+from scenes.sensors.camera import camera_rays
+from scenes.sensors.images import resize_linear, srgb_from_linear
 
 TWO_CORE_MINUTES = (1, 2, 5, 10, 20, 30, 45, 60)
 """When nerfacto is scored: processor minutes of training over 2."""
@@ -72,7 +72,7 @@ class Space:
 
 
 def held_out(clip: Clip, config: ReconstructionConfig) -> list[Held]:
-    """The held-out pictures of the first camera, as `recon.evaluate` has them."""
+    """The held-out pictures of the first camera, as `recon.evaluation.evaluate` has them."""
     images, track = clip.cameras[0], camera_trajectory(clip, 0)
     camera = scaled_camera(images.camera, config.scale)
     centres = camera.pixel_centres().reshape(-1, 2)
@@ -210,11 +210,11 @@ def measure_ours(
     clip: Clip, config: ReconstructionConfig, out: Path, budgets: tuple[float, ...]
 ) -> list[dict[str, object]]:
     """Train otherlane once for each budget [s of wall time], and score each."""
-    from recon.budget import steps_within
-    from recon.evaluate import evaluate_scene, result
+    from recon.evaluation.evaluate import evaluate_scene, result
     from recon.kernels.backend import choose_backend
     from recon.scene import Scene
-    from recon.train import Progress, train
+    from recon.training.budget import steps_within
+    from recon.training.loop import Progress, train
 
     backend = choose_backend(None)
     config = replace(config, backend=str(backend))

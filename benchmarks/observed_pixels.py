@@ -4,9 +4,9 @@
 
 PROVE_OUT is what `otherlane prove` wrote; the views of the ego's axes are looked at. In truth, a
 pixel was observed where some training frame saw the surface (traced exactly), or the sky, from
-within the angle and the distance that `recon.observation` asks for. Pixels of road users that
-move do not count. Recall is the share of truly observed pixels that the label calls so, precision
-the share of those it calls so that truly were.
+within the angle and the distance that `recon.training.observation` asks for. Pixels of road users
+that move do not count. Recall is the share of truly observed pixels that the label calls so,
+precision the share of those it calls so that truly were.
 """
 
 import json
@@ -19,21 +19,21 @@ import tyro
 from jaxtyping import Bool, Int64
 
 from benchmarks.machine import machine
-from recon.evidence import scaled_camera, select_frames
-from recon.observation import FURTHER, SIDE
+from recon.data.training_data import scaled_camera, select_frames
 from recon.scene import Scene, load_scene
+from recon.training.observation import FURTHER, SIDE
 from render.prove.run import WORLDS
 from render.prove.scoring import render_target
 from render.prove.stages import SCENE, TRUTH
 from render.prove.target import Target, target_of
-from scenes.ground import fit_ground
-from scenes.worlds.material import surface_points
-from scenes.worlds.perturbations import AXES
-from scenes.worlds.recording import Recording
-from scenes.worlds.seen import Eye, Likeness, seen_points, seen_sky
-from scenes.worlds.tracer import Tracer
-from scenes.worlds.truth import ABOUT, read_truth, rig_of
-from scenes.worlds.truth_view import Rig, traced
+from scenes.road.ground import fit_ground
+from scenes.worlds.models.surface_points import surface_points
+from scenes.worlds.record.recording import Recording
+from scenes.worlds.trace.tracer import Tracer
+from scenes.worlds.trace.visibility import Eye, Likeness, seen_points, seen_sky
+from scenes.worlds.truth.perturbations import AXES
+from scenes.worlds.truth.truth import ABOUT, read_truth, rig_of
+from scenes.worlds.truth.truth_view import Rig, traced
 
 
 def truly_observed(

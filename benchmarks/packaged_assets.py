@@ -17,25 +17,25 @@ import tyro
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from recon import shots
-from recon.assets import load_look
+from recon.actors.placement import stage
+from recon.assets import multiview_capture as shots
+from recon.assets.asset_files import load_look
+from recon.field.photometry import srgb
 from recon.kernels.backend import Backend
-from recon.photometry import srgb
-from recon.relight import relit
-from recon.staged import stage
+from recon.lighting.relighting import relit
 from scenes.actor import Actor
-from scenes.assets import LIBRARY, LIBRARY_SEED
-from scenes.camera import camera_rays
-from scenes.worlds.light import Light
-from scenes.worlds.procedural import procedural
-from scenes.worlds.tracer import Tracer
-from scenes.worlds.view import photograph, true_view
-from scenes.worlds.world import Limb
+from scenes.edits.assets import LIBRARY, LIBRARY_SEED
+from scenes.sensors.camera import camera_rays
+from scenes.worlds.light.light import Light
+from scenes.worlds.models.procedural import procedural
+from scenes.worlds.models.world import Limb
+from scenes.worlds.trace.tracer import Tracer
+from scenes.worlds.trace.view import photograph, true_view
 from tests.light_maker import LIT
 from tests.recon.test_relight_sunshine import Camera4, Street, empty_street, sunshine
 
 SIDE_PX, ACROSS = 64, 3
-"""Of a picture, and rays along the side of a pixel (as `render.antialias`)."""
+"""Of a picture, and rays along the side of a pixel (as `render.views.antialias`)."""
 RING: tuple[shots.Ring, ...] = ((1.3, 1.5, None),)
 EVERY, EVERY_MOVING = 3, 2
 """Of the ring's views, those that are looked from; of who has limbs, at the next moment each."""

@@ -27,7 +27,7 @@ from torch import Tensor
 from benchmarks.nerfacto import Space, held_out, machine, peer_pixels, peer_rays, peer_space, score
 from benchmarks.nerfacto_peer import Nerfacto, Peer, PeerRays
 from recon.config import ReconstructionConfig
-from recon.photometry import srgb
+from recon.field.photometry import srgb
 from recon.scene import CONFIG
 from render.prove.peers import FORMAT
 from render.prove.rows import EDITED, by_amount
@@ -46,9 +46,9 @@ from render.prove.stages import (
 )
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.files import write_json
-from scenes.images import linear_from_srgb
-from scenes.manifests import Recipe, folder_hash
+from scenes.sensors.images import linear_from_srgb
+from scenes.storage.files import write_json
+from scenes.storage.manifests import Recipe, folder_hash
 
 SAVE_EVERY_S = 120.0
 """Processor seconds between copies of the model."""
@@ -69,7 +69,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Seen:
-    """What the method sees along rays, in the world's units (a `render.view.MarchResult`)."""
+    """What the method sees along rays, in the world's units (a `render.views.view.MarchResult`)."""
 
     linear: Float[Tensor, "n 3"]
     opacity: Float[Tensor, "n"]
@@ -79,7 +79,7 @@ class Seen:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class PeerScene:
-    """A trained method as a `render.view.RenderableScene`; all times look alike to it."""
+    """A trained method as a `render.views.view.RenderableScene`; all times look alike to it."""
 
     clip: Clip
     peer: Peer

@@ -19,10 +19,10 @@ import tyro
 
 from scenes.clip import Clip
 from scenes.commands import perturb
-from scenes.drawing import order_of
-from scenes.drivable import Answer, drivable_surface
-from scenes.families.request import ask_in, cell_of, shares
-from scenes.scenario import Request
+from scenes.criticality.request import ask_in, cell_of, shares
+from scenes.road.drivable import Answer, drivable_surface
+from scenes.scenario.sampling import order_of
+from scenes.scenario.scenario import Request
 from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
 from tests.brute_search import find
 

@@ -17,14 +17,14 @@ import tyro
 from jaxtyping import Bool, Float64
 
 from benchmarks.machine import Report, bar
-from recon.evaluate import evaluate_scene, result
+from recon.evaluation.evaluate import evaluate_scene, result
 from recon.kernels.backend import choose_backend
 from recon.recipes import RECIPES
 from recon.scene import Scene
-from recon.train import train
+from recon.training.loop import train
 from scenes.clip import Clip
-from scenes.geometry import transform_points
-from scenes.ground import fit_ground
+from scenes.motion.geometry import transform_points
+from scenes.road.ground import fit_ground
 
 AHEAD_M, HALF_WIDTH_M = (7.0, 25.0), 3.5
 """Of the piece of road that is judged, seen from the car."""

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import recon.step_native
-import recon.train
+import recon.training.loop
+import recon.training.step_native
 from benchmarks.machine import Cost
-from recon.training import Training
+from recon.training.state import Training
 
 PARTS = ("draw", "engine", "adam", "exposure", "networks", "occupancy")
 """Rays are drawn; rays, losses and gradients in one call; the table moves; exposures get their
@@ -65,10 +65,10 @@ def watched(training: Training) -> Iterator[Watch]:
     assert native is not None
     placed = native.placed
     places = (
-        (recon.train, "draw_batch", "draw"),
-        (recon.train, "_refresh", "occupancy"),
-        (recon.step_native, "_move", "adam"),
-        (recon.step_native, "_expose", "exposure"),
+        (recon.training.loop, "draw_batch", "draw"),
+        (recon.training.loop, "_refresh", "occupancy"),
+        (recon.training.step_native, "_move", "adam"),
+        (recon.training.step_native, "_expose", "exposure"),
     )
     before = [getattr(module, name) for module, name, _ in places]
     for (module, name, part), work in zip(places, before, strict=True):

@@ -12,12 +12,12 @@ from pathlib import Path
 import tyro
 
 from benchmarks.machine import Report, bar
-from render.selection import parse_size
-from scenes.worlds.converged import agreement
-from scenes.worlds.light import Light
+from render.folders.selection import parse_size
+from scenes.worlds.light.light import Light
 from scenes.worlds.recipes import RECIPES
-from scenes.worlds.recorder import Recording
-from scenes.worlds.tracer import Tracer
+from scenes.worlds.record.recorder import Recording
+from scenes.worlds.trace.tracer import Tracer
+from scenes.worlds.truth.converged import agreement
 
 BAR_DB = 45.0
 WORLDS = ("street", "tree_avenue", "tunnel_mouth", "night_street", "wet_street")

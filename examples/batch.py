@@ -18,8 +18,8 @@ from recon.commands import reconstruct
 from render.commands import render, verify
 from scenes.commands import perturb
 from scenes.errors import OtherlaneError
-from scenes.scenario import Scenario
-from scenes.worlds.sample import sample_path
+from scenes.scenario.scenario import Scenario
+from scenes.worlds.record.sample import sample_path
 
 REQUEST = Path(__file__).parent / "requests" / "lane_changes.toml"
 

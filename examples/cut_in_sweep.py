@@ -17,8 +17,8 @@ import tyro
 
 from scenes.commands import perturb
 from scenes.errors import OtherlaneError
-from scenes.scenario import Request
-from scenes.worlds.sample import sample_path
+from scenes.scenario.scenario import Request
+from scenes.worlds.record.sample import sample_path
 
 REQUEST = Path(__file__).parent / "requests" / "cut_in.toml"
 

@@ -22,20 +22,20 @@ import tyro
 
 from recon.reconstruct import ReconstructRequest, reconstruct_clip
 from recon.scene import Scene, load_scene
+from render.folders.selection import parse_frames, sized
 from render.labels.gating import is_labelled
-from render.panels import grid, panels
-from render.preview import recorded_picture
-from render.selection import parse_frames, sized
-from render.view import Frame, render_view
-from scenes.camera import Camera
+from render.pictures.panels import grid, panels
+from render.pictures.preview import recorded_picture
+from render.views.view import Frame, render_view
 from scenes.edits.ego import LaneChange
 from scenes.errors import OtherlaneError
-from scenes.fields import rules
-from scenes.ground import fit_ground
-from scenes.limits import check_limits
-from scenes.look import Look
-from scenes.trajectory import Trajectory
-from scenes.worlds.sample import sample_path
+from scenes.motion.limits import check_limits
+from scenes.motion.trajectory import Trajectory
+from scenes.road.ground import fit_ground
+from scenes.scenario.look import Look
+from scenes.sensors.camera import Camera
+from scenes.storage.validation import rules
+from scenes.worlds.record.sample import sample_path
 
 BRIGHTER = Look(exposure_ev=1.0)
 PANEL_WIDTH = 640

@@ -19,7 +19,7 @@ from recon.commands import reconstruct
 from render.commands import render
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.worlds.sample import sample_path
+from scenes.worlds.record.sample import sample_path
 
 SCENARIO = Path(__file__).parent / "requests" / "no_traffic.toml"
 

@@ -15,14 +15,14 @@ def extract_actor(scene: Path, actor: int, /, out: Path) -> dict[str, object]:
         actor: The drive's id of the road user; the scene has to have a field of it.
         out: Folder of the asset, made whole or not at all.
     """
-    from scenes.phases import phase
+    from scenes.work.phases import phase
 
     with phase(LOADING):
-        from recon.assets import extract
+        from recon.assets.asset_files import extract
         from recon.scene import load_scene
-    from scenes.assets import FACES, load_asset
-    from scenes.folders import check_out, is_finished, writing
-    from scenes.manifests import Recipe, folder_hash
+    from scenes.edits.assets import FACES, load_asset
+    from scenes.storage.folders import check_out, is_finished, writing
+    from scenes.storage.manifests import Recipe, folder_hash
 
     check_out(out, "asset")
     inputs = {"scene": folder_hash(scene, "scene")}
@@ -68,13 +68,13 @@ def reconstruct(
         drive: Where the recording lies now, if it has moved since it was imported.
     """
     began = time.monotonic()
-    from scenes.phases import phase
+    from scenes.work.phases import phase
 
     with phase(LOADING):
-        from recon.progress import last_seconds
         from recon.reconstruct import ReconstructRequest, reconstruct_clip
         from recon.scene import load_scene
-    from scenes.manifests import LOG
+        from recon.training.progress import last_seconds
+    from scenes.storage.manifests import LOG
 
     request = ReconstructRequest(
         recipe=recipe,

@@ -24,7 +24,7 @@ class FieldConfig:
     """Linear channels that `march` composites."""
     material: bool = False
     """Whether colours are albedo, and a third network says what else surfaces are made of
-    (`recon.material`): they have no light of their own."""
+    (`recon.field.material`): they have no light of their own."""
     occupancy_resolution: int = 128
     """Cells of the occupancy grid along each axis of the unit cube."""
     initial_density: float = 0.018
@@ -118,7 +118,7 @@ class ReconstructionConfig:
     holdout_first: int = 0
     """The first that is kept out, less than `holdout`: as many numbers, as many disjoint sets."""
     train_share: float | None = None
-    """Instead of `holdout`: the KITTI protocol's share, 0.75, 0.5 or 0.25 (`recon.split`)."""
+    """Instead of `holdout`: the KITTI protocol's share, .75, .5 or .25 (`recon.data.holdout`)."""
     train_cameras: tuple[str, ...] = ()
     """Only these cameras train, and every picture of the others is held out; all when empty."""
     seed: int = 0

@@ -11,8 +11,8 @@ from dataclasses import replace
 from math import ceil, log2
 
 from recon.config import ActorsConfig, FieldConfig, ReconstructionConfig
+from recon.field.model import drive_block, drive_length_m
 from recon.kernels.hash_grid import HashGridSpec
-from recon.model import drive_block, drive_length_m
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 

@@ -10,24 +10,24 @@ from pathlib import Path
 import msgspec
 import torch
 
-from recon.budget import steps_within
-from recon.checkpoint import AFRESH, read_state
 from recon.config import ReconstructionConfig
-from recon.evidence import Data, load_data, select_frames
+from recon.data.training_data import Data, load_data, select_frames
+from recon.evaluation.measured_gains import measure_gains
 from recon.kernels.backend import Backend, backend_named, choose_backend
-from recon.measured_gains import measure_gains
-from recon.progress import check_log, reporting, write_event
 from recon.recipes import recipe
 from recon.scene import scene_of, write_scene
-from recon.train import train
-from scenes.claims import partial_folder
+from recon.training.budget import steps_within
+from recon.training.checkpoint import AFRESH, read_state
+from recon.training.loop import train
+from recon.training.progress import check_log, reporting, write_event
 from scenes.clip import Clip
 from scenes.edits.static_scene import OWN_FIELDS
 from scenes.errors import OtherlaneError
-from scenes.files import read_signed, system_errors_typed, write_signed
-from scenes.folders import check_out, is_finished, writing
-from scenes.manifests import LOG, Recipe, folder_hash
-from scenes.phases import phase
+from scenes.storage.claims import partial_folder
+from scenes.storage.files import read_signed, system_errors_typed, write_signed
+from scenes.storage.folders import check_out, is_finished, writing
+from scenes.storage.manifests import LOG, Recipe, folder_hash
+from scenes.work.phases import phase
 
 CHECKPOINT, REQUEST = "training.safetensors", "request.json"
 UNLISTED = (CHECKPOINT, REQUEST)

@@ -11,27 +11,27 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from recon.checkpoint import load_model, save_model
+from recon.actors.placement import Look, Staged, looks_of, stage
 from recon.config import ReconstructionConfig
-from recon.gains import ActorGain, doubts, read_gains, write_gains
-from recon.hidden import hidden_by
+from recon.data.occluded_ground import hidden_by
+from recon.evaluation.gains import ActorGain, doubts, read_gains, write_gains
+from recon.field.model import Model, new_model
+from recon.field.photometry import srgb
 from recon.kernels.backend import Backend, backend_named, choose_backend
-from recon.march import MarchOutput, march
-from recon.model import Model, new_model
-from recon.observation import Surfaces, eyes
-from recon.photometry import srgb
-from recon.rays import Rays
-from recon.shadow import Box
-from recon.staged import Look, Staged, looks_of, stage
+from recon.lighting.box_shadows import Box
+from recon.rendering.march import MarchOutput, march
+from recon.rendering.rays import Rays
+from recon.training.checkpoint import load_model, save_model
+from recon.training.observation import Surfaces, eyes
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.clip_files import read_clip, write_clip
-from scenes.files import write_json
-from scenes.manifests import finished
-from scenes.short import short_repr
+from scenes.formats.clip_files import read_clip, write_clip
+from scenes.storage.files import write_json
+from scenes.storage.manifests import finished
+from scenes.work.short_repr import short_repr
 
 if TYPE_CHECKING:
-    from recon.march_native import NativeScene
+    from recon.rendering.march_native import NativeScene
 
 FIELD, CONFIG = "field.safetensors", "config.json"
 CHUNK_RAYS = 4096
@@ -70,7 +70,7 @@ class Scene:
         if not self.looks:
             object.__setattr__(self, "looks", looks_of(self.model.crowd))
         if self.backend is Backend.NATIVE and self.native is None:
-            from recon.march_native import NativeScene
+            from recon.rendering.march_native import NativeScene
 
             object.__setattr__(self, "native", NativeScene(self.model.field))
 
@@ -82,7 +82,7 @@ class Scene:
         pixel_angle: Float[Tensor, "rays"],
         staged: Staged | None = None,
     ) -> MarchOutput:
-        """What rays of the world see (see `recon.march.march`), in chunks, without gradients.
+        """What rays of the world see (`march.march`), in chunks, without gradients.
 
         Args:
             origins: Start points [m].
@@ -137,7 +137,7 @@ class Scene:
         Raises:
             OtherlaneError: An asset has no field, or a damaged one.
         """
-        from recon.assets import is_packed, load_look
+        from recon.assets.asset_files import is_packed, load_look
 
         names = assets or {}
         borrowed = {
@@ -158,7 +158,7 @@ class Scene:
         boxes: Mapping[int, Box],
         moved: Collection[int],
     ) -> Float[Tensor, "rays 3"]:
-        """Radiance of rays where people are not where, or what, they were (`recon.relight`).
+        """Radiance of rays where actors are not where, or what, they were (`relighting`).
 
         Args:
             rays: Origins [m], unit directions, and angles that their pixels span [rad].
@@ -168,7 +168,7 @@ class Scene:
             boxes: Where each is, by id.
             moved: Who throws a shadow that no picture showed.
         """
-        from recon.relight import relit, shadowed
+        from recon.lighting.relighting import relit, shadowed
 
         linear = relit(self, rays, out, normals, staged, boxes)
         throwing = {number: box for number, box in boxes.items() if number in moved}
@@ -194,7 +194,7 @@ class Scene:
         """Whether some training picture showed what rays of a picture end on.
 
         That is, the same surface of the static scene, or the sky, from a comparable side and
-        distance (`recon.observation`).
+        distance (`recon.training.observation`).
 
         Args:
             origins_m: Where rays start (world).
@@ -254,7 +254,7 @@ def write_scene(
 ) -> None:
     """Write a scene's files into `into`, which will later be called `folder`.
 
-    `gains` are those of all road users with fields (`recon.measured_gains`).
+    `gains` are those of all road users with fields (`recon.evaluation.measured_gains`).
     """
     save_model(into / FIELD, model)
     write_gains(into, gains)

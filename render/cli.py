@@ -17,13 +17,13 @@ from shutil import get_terminal_size
 import recon.commands
 import render.commands
 import scenes.commands
-from render.command_line import Result, UsageError, parse
-from render.interruption import CODE, interruptible, say_interrupted
-from render.printing import as_json, as_text, log_to_stderr
-from render.streams import out, ready
+from render.console.command_line import Result, UsageError, parse
+from render.console.interruption import CODE, interruptible, say_interrupted
+from render.console.printing import as_json, as_text, log_to_stderr
+from render.console.streams import out, ready
 from scenes.errors import OtherlaneError
-from scenes.files import system_errors_typed
-from scenes.phases import phase, say, write
+from scenes.storage.files import system_errors_typed
+from scenes.work.phases import phase, say, write
 
 VERBS: Mapping[str, Callable[..., Result]] = {
     "import": scenes.commands.import_,

@@ -45,11 +45,11 @@ def render(
         any_drive: Render a scenario that was made for another drive, too.
         drive: Where the recording lies now, if it has moved since it was imported.
     """
-    from scenes.phases import phase
+    from scenes.work.phases import phase
 
     with phase(LOADING):
-        from render.batch import RenderRequest, render_folder
-        from render.selection import asked_gate
+        from render.folders.selection import asked_gate
+        from render.jobs.render_job import RenderRequest, render_folder
 
     request = RenderRequest(
         scenario=scenario,
@@ -89,11 +89,11 @@ def export(
         min_observed: Observed share of its pixels (0 to 1) below which it is one too.
         keep_rejected: Take frames that render rejected as well.
     """
-    from scenes.phases import phase
+    from scenes.work.phases import phase
 
     with phase(LOADING):
-        from render.exporting import export_folders
-        from render.selection import asked_gate
+        from render.exporters.exporting import export_folders
+        from render.folders.selection import asked_gate
 
     gate = asked_gate(min_px, min_visible, min_observed)
     return export_folders(folders, format, out, gate, keep_rejected=keep_rejected)
@@ -109,10 +109,10 @@ def evaluate(
         out: Folder for pictures (photo, render, error) and scores; SCENE.evaluation when left out.
         drive: Where the recording lies now, if it has moved since it was imported.
     """
-    from scenes.phases import phase
+    from scenes.work.phases import phase
 
     with phase(LOADING):
-        from render.evaluation import evaluate_folder
+        from render.evaluation.evaluate import evaluate_folder
 
     return evaluate_folder(scene, out or scene.with_name(f"{scene.name}.evaluation"), drive)
 
@@ -143,7 +143,7 @@ def prove(
         peers: Files with the scores of other methods on the same worlds, to stand beside.
         workers: Processes that record; the output is the same for any number.
     """
-    from scenes.phases import phase
+    from scenes.work.phases import phase
 
     with phase(LOADING):
         from render.prove.plan import ProveRequest
@@ -169,20 +169,20 @@ def verify(folder: Path, /) -> dict[str, object]:
     Args:
         folder: What import, reconstruct, extract-actor, perturb, render or export wrote.
     """
-    from scenes.phases import phase
+    from scenes.work.phases import phase
 
     with phase(LOADING):
-        from render.verification import verify_folder
+        from render.folders.verification import verify_folder
 
     return verify_folder(folder)
 
 
 def doctor() -> dict[str, object]:
     """Say what works on this machine, what does not, why, and what to do about it."""
-    from scenes.phases import phase
+    from scenes.work.phases import phase
 
     with phase(LOADING):
-        from render.doctor import examine
+        from render.console.doctor import examine
     with phase("looking at this machine"):
         checks = examine()
     return {"ok": all(check.works or check.optional for check in checks), "checks": checks}
@@ -194,9 +194,9 @@ def demo(out: Path) -> dict[str, object]:
     Args:
         out: Folder for everything it makes.
     """
-    from scenes.phases import phase
+    from scenes.work.phases import phase
 
     with phase(LOADING):
-        from render.demo import run_demo
+        from render.console.demo import run_demo
 
     return run_demo(out)

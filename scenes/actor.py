@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import ACTOR_KINDS, Semantic
-from scenes.short import short_repr
-from scenes.trajectory import Trajectory
+from scenes.work.short_repr import short_repr
 
 MOVING_MPS = 0.7
 """Slower than this is standing still: tracked boxes of parked cars jitter by as much [m/s]."""

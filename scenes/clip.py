@@ -13,16 +13,16 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
 
 from scenes.actor import Actor
-from scenes.arrays import DAMAGE, made, read_arrays
-from scenes.camera import Camera
-from scenes.contents import check_contents, read_content
 from scenes.errors import DriveError
-from scenes.geometry import rigid_problem
-from scenes.images import Decoded, decode, may_hide
-from scenes.lidar import Lidar, Sweep
-from scenes.short import short_repr
-from scenes.trajectory import Trajectory
-from scenes.unlabelled import Unlabelled
+from scenes.motion.geometry import rigid_problem
+from scenes.motion.trajectory import Trajectory
+from scenes.sensors.camera import Camera
+from scenes.sensors.images import Decoded, decode, may_hide
+from scenes.sensors.lidar import Lidar, Sweep
+from scenes.sensors.unlabelled import Unlabelled
+from scenes.storage.arrays import DAMAGE, made, read_arrays
+from scenes.storage.contents import check_contents, read_content
+from scenes.work.short_repr import short_repr
 
 AS_WRITTEN = "restore it, or write it as LidarStream.files says and import again"
 
@@ -46,8 +46,8 @@ class ImageStream:
     unlabelled: Unlabelled | None = None
     """Where the drive left road users unlabelled; None where it does not say."""
     contents: tuple[str, ...] = ()
-    """What each file held when the clip was saved (`scenes.contents`), empty where it was not
-    there; nothing before that."""
+    """What each file held when the clip was saved (`scenes.storage.contents`), empty where it was
+    not there; nothing before that."""
 
     __repr__ = short_repr
 
@@ -118,8 +118,8 @@ class LidarStream:
     files: tuple[Path, ...]
     """One .npz for each sweep, with xyz_m, offset_us and intensity in the types of `Sweep`."""
     contents: tuple[str, ...] = ()
-    """What each file held when the clip was saved (`scenes.contents`), empty where it was not
-    there; nothing before that."""
+    """What each file held when the clip was saved (`scenes.storage.contents`), empty where it was
+    not there; nothing before that."""
 
     __repr__ = short_repr
 
@@ -238,7 +238,9 @@ class Clip:
                 raise ValueError("an observation names a picture that does not exist")
 
     def __eq__(self, other: object) -> bool:
-        from scenes.clip_layout import are_same  # it has the one list of what a clip consists of
+        from scenes.formats.clip_layout import (
+            are_same,  # it has the one list of what a clip consists of
+        )
 
         return isinstance(other, Clip) and are_same(self, other)
 
@@ -269,7 +271,7 @@ class Clip:
         Raises:
             OtherlaneError: `folder` holds something else, a file is missing, or the system refuses.
         """
-        from scenes.clip_files import save_clip
+        from scenes.formats.clip_files import save_clip
 
         return save_clip(self, folder)
 
@@ -284,6 +286,6 @@ class Clip:
         Raises:
             OtherlaneError: It is not a clip, or damaged; the file and field are named.
         """
-        from scenes.clip_files import load_clip
+        from scenes.formats.clip_files import load_clip
 
         return load_clip(folder, drive)

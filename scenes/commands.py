@@ -25,10 +25,10 @@ def import_(
             recording says it.
         rate: Pictures a second [Hz], where the format carries no times (KITTI tracking: else 10).
     """
-    from scenes.folders import check_out
     from scenes.importers import import_clip
-    from scenes.phases import phase
-    from scenes.sun import sun_direction
+    from scenes.sensors.sun import sun_direction
+    from scenes.storage.folders import check_out
+    from scenes.work.phases import phase
 
     check_out(out, "clip")
     with phase("reading the recording"):
@@ -75,6 +75,6 @@ def perturb(
         scene: Folder of the scene that will be rendered; parked vehicles with fields may be edited.
         drive: Where the recording lies now, if it has moved since it was imported.
     """
-    from scenes.perturb_folder import perturb_clip
+    from scenes.scenario.folder import perturb_clip
 
     return perturb_clip(clip, request, out, count, seed, workers, scene, drive)

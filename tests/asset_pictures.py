@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from jaxtyping import Bool
 
-from recon.assets import load_look
+from recon.actors.placement import stage
+from recon.assets.asset_files import load_look
+from recon.field.model import new_model
 from recon.kernels.backend import choose_backend
-from recon.model import new_model
 from recon.scene import Scene
-from recon.staged import stage
-from scenes.camera import Camera, camera_rays
-from scenes.geometry import rigid
-from scenes.worlds.world import World
+from scenes.motion.geometry import rigid
+from scenes.sensors.camera import Camera, camera_rays
+from scenes.worlds.models.world import World
 from tests.light_maker import drive
 from tests.scene_maker import tiny_config
 
@@ -51,7 +51,7 @@ def masks(
         azimuth: 0 is before it, pi / 2 on its left [rad].
         time_us: When.
     """
-    from scenes.worlds.tracer import Tracer
+    from scenes.worlds.trace.tracer import Tracer
 
     actor = world.bodies[0].actor
     up_m = EYE_M - 0.5 * actor.size_m[2]

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from scenes.actor import Actor
-from scenes.camera import Camera
 from scenes.clip import Clip, ImageStream, SparsePoints
-from scenes.geometry import rigid, rotation_exp, translation, yaw_rotation
+from scenes.motion.geometry import rigid, rotation_exp, translation, yaw_rotation
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
+from scenes.sensors.camera import Camera
 
 EGO_SIZE_M = np.array([4.5, 1.8, 1.5])
 EGO_FRONT_M = 3.6

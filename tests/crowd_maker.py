@@ -8,20 +8,20 @@ import pytest
 import torch
 from PIL import Image
 
-import recon.step_native
-from recon.batch import draw_batch
+import recon.training.step_native
 from recon.config import ActorsConfig, FieldConfig, ReconstructionConfig
-from recon.evidence import Data
+from recon.data.training_data import Data
 from recon.kernels.hash_grid import HashGridSpec
-from recon.step import StepPlan, torch_step
-from recon.training import Training, actor_fields, new_training
+from recon.training.ray_batch import draw_batch
+from recon.training.state import Training, actor_fields, new_training
+from recon.training.step import StepPlan, torch_step
 from scenes.actor import Actor
-from scenes.camera import camera_rays
 from scenes.clip import Clip
-from scenes.geometry import translation
+from scenes.edits.parked_vehicles import for_good
+from scenes.motion.geometry import translation
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.standers import for_good
-from scenes.trajectory import Trajectory
+from scenes.sensors.camera import camera_rays
 from tests.scene_maker import FRAMES, STEP_US, driving_car, make_drive, tiny_config
 
 RED = np.array([200, 30, 30], dtype=np.uint8)
@@ -140,8 +140,8 @@ def stepped(
                 [weight.grad for weight in field.colour_layers],
             )
 
-    patch.setattr(recon.step_native, "_move", keep)
-    recon.step_native.native_step(training, batch, settings, plan)
+    patch.setattr(recon.training.step_native, "_move", keep)
+    recon.training.step_native.native_step(training, batch, settings, plan)
     return training
 
 

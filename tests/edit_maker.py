@@ -7,16 +7,16 @@ from scenes.edits import Edit
 from scenes.edits.actor_looks import InsertActor, ScaleActor, SwapActor
 from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
 from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeActor
+from scenes.edits.edited_scene import Staging
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath, EgoSpeed
 from scenes.edits.ego_u_turn import EgoUTurn
 from scenes.edits.following import FollowActor
-from scenes.geometry import translation
-from scenes.ground import fit_ground
-from scenes.look import Look
+from scenes.motion.geometry import translation
+from scenes.motion.trajectory import Trajectory
+from scenes.road.ground import fit_ground
+from scenes.scenario.look import Look
 from scenes.semantics import Semantic
-from scenes.staging import Staging
-from scenes.trajectory import Trajectory
 from tests.clip_maker import make_clip, parked_car, ride
 
 PARKED, DRIVING, WALKING = 3, 7, 12

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scenes.files import read_signed, sha256, write_signed
-from scenes.manifests import BESIDE, MANIFEST
+from scenes.storage.files import read_signed, sha256, write_signed
+from scenes.storage.manifests import BESIDE, MANIFEST
 from tests.kitti_maker import change_lines, change_word
 
 

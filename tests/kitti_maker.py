@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scenes.geometry import rigid, rotation_exp
+from scenes.motion.geometry import rigid, rotation_exp
 
 FRAMES, WIDTH, HEIGHT = 6, 64, 24
 FOCAL_PX, CENTRE_PX = 50.0, (32.0, 12.0)

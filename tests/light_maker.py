@@ -9,27 +9,32 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-import recon.light
-import recon.relight
-import recon.sunlit
-import recon.surroundings
-from recon.field import ABSENT, GridField, Instance
-from recon.gloss import Sight
+import recon.lighting.irradiance
+import recon.lighting.light_estimation
+import recon.lighting.relighting
+import recon.lighting.sun_visibility
+from recon.actors.placement import Baked, Staged
+from recon.field.field import ABSENT, GridField, Instance
+from recon.field.model import new_model
 from recon.kernels.backend import Backend
-from recon.march import MarchOutput
-from recon.model import new_model
-from recon.rays import Rays
+from recon.lighting.daylight import Daylight
+from recon.lighting.irradiance import Cube
+from recon.lighting.specular import Sight
+from recon.rendering.march import MarchOutput
+from recon.rendering.rays import Rays
 from recon.scene import Scene
-from recon.sky import Daylight
-from recon.staged import Baked, Staged
-from recon.surroundings import Cube
 from scenes.clip import Clip
 from tests.clip_maker import make_clip, ride
 from tests.scene_maker import tiny_config
 
 Ground = Callable[[Float[Tensor, "n 3"], Float[Tensor, "n 3"]], Float[Tensor, "n 3"]]
 """Radiance of places on the plain, for eyes."""
-LIT = (recon.light, recon.relight, recon.sunlit, recon.surroundings)
+LIT = (
+    recon.lighting.light_estimation,
+    recon.lighting.relighting,
+    recon.lighting.sun_visibility,
+    recon.lighting.irradiance,
+)
 """Modules that ask what the daylight is."""
 NUMBER = 7
 WHITE = torch.tensor([0.8, 0.8, 0.8])
@@ -156,7 +161,7 @@ def lit_by(patch: pytest.MonkeyPatch, light: Daylight, gloss: float = 0.0) -> No
         white = WHITE.expand(len(rays), 3)
         return Sight(points_m=points, shown=white, gloss=torch.full_like(white, gloss))
 
-    patch.setattr(recon.relight, "sight_of", sight)
+    patch.setattr(recon.lighting.relighting, "sight_of", sight)
 
 
 def staged_with(*lights: Cube | Baked | None) -> Staged:

@@ -1,13 +1,13 @@
-"""Rays, instances and steps for tests of `recon.march`; all in float64."""
+"""Rays, instances and steps for tests of `recon.rendering.march`; all in float64."""
 
 import numpy as np
 import torch
 
 from recon.config import SamplingConfig
-from recon.field import GridField, Instance, RadianceField
-from recon.march import MarchOutput, march
-from recon.rays import Rays
-from scenes.geometry import invert, rigid, rotation_exp
+from recon.field.field import GridField, Instance, RadianceField
+from recon.rendering.march import MarchOutput, march
+from recon.rendering.rays import Rays
+from scenes.motion.geometry import invert, rigid, rotation_exp
 from tests.scene_maker import tiny_field_config
 
 SAMPLING = SamplingConfig(

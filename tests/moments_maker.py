@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recon.field import ABSENT, GridField, Instance, RadianceField
-from recon.march import MarchOutput
-from recon.rays import Rays
-from recon.space import Block
-from scenes.geometry import invert
+from recon.field.field import ABSENT, GridField, Instance, RadianceField
+from recon.field.space import Block
+from recon.rendering.march import MarchOutput
+from recon.rendering.rays import Rays
+from scenes.motion.geometry import invert
 from tests.march_maker import GROWTH, SAMPLING, at
 from tests.scene_maker import tiny_field_config
 

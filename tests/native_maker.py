@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from recon.config import FieldConfig, SamplingConfig
-from recon.field import GridField, Instance, RadianceField
+from recon.field.field import GridField, Instance, RadianceField
+from recon.field.space import Block
 from recon.kernels.hash_grid import HashGridSpec
 from recon.kernels.native import native_module, native_problem
-from recon.march import MarchOutput
-from recon.rays import Rays
-from recon.space import Block
-from scenes.geometry import invert
+from recon.rendering.march import MarchOutput
+from recon.rendering.rays import Rays
+from scenes.motion.geometry import invert
 from tests.march_maker import at
 
 needs_native = pytest.mark.skipif(

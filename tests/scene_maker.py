@@ -10,18 +10,18 @@ import torch
 from PIL import Image
 
 from recon.config import FieldConfig, ReconstructionConfig, SamplingConfig
-from recon.field import RadianceField
+from recon.field.field import RadianceField
+from recon.field.space import Block
 from recon.kernels.hash_grid import HashGridSpec
 from recon.reconstruct import ReconstructRequest
-from recon.space import Block
 from scenes.actor import Actor
-from scenes.camera import Camera, camera_rays, project_world
 from scenes.clip import Clip, ImageStream, LidarStream, SparsePoints
-from scenes.geometry import invert, rigid, translation
-from scenes.images import srgb_from_linear
-from scenes.lidar import Lidar
+from scenes.motion.geometry import invert, rigid, translation
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
+from scenes.sensors.camera import Camera, camera_rays, project_world
+from scenes.sensors.images import srgb_from_linear
+from scenes.sensors.lidar import Lidar
 
 FRAMES, STEP_US, SPEED_MPS = 6, 100_000, 10.0
 CAMERA_HEIGHT_M = 1.5

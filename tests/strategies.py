@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 
 from scenes.actor import Actor
-from scenes.camera import Camera
 from scenes.clip import Clip, ImageStream, LidarStream, SparsePoints
-from scenes.geometry import rigid, rotation_exp
-from scenes.lidar import Lidar
+from scenes.motion.geometry import rigid, rotation_exp
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import ACTOR_KINDS
-from scenes.trajectory import Trajectory
-from scenes.unlabelled import Unlabelled
+from scenes.sensors.camera import Camera
+from scenes.sensors.lidar import Lidar
+from scenes.sensors.unlabelled import Unlabelled
 
 
 def arrays(shape: tuple[int, ...], low: float, high: float) -> st.SearchStrategy[np.ndarray]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scenes.geometry import invert, rigid, rotation_exp
+from scenes.motion.geometry import invert, rigid, rotation_exp
 from tests.kitti_maker import row, write
 
 WIDTH, HEIGHT, FOCAL_PX = 320, 104, 180.0

@@ -76,14 +76,14 @@ def _work() -> None:
     """Take orders until there are no more."""
     import recon.recipes
     import recon.reconstruct
-    import render.batch
-    import render.demo
-    import render.evaluation
+    import render.console.demo
+    import render.evaluation.evaluate
+    import render.jobs.render_job
     from tests.scene_maker import tiny_config
 
     # The demo of minutes in seconds: its verbs, on postage stamps.
     recon.recipes.RECIPES["tiny"] = lambda _: tiny_config(scale=0.1, holdout=8, steps=12)
-    render.demo.RECIPE, render.demo.FRAMES = "tiny", "0:40:20"
+    render.console.demo.RECIPE, render.console.demo.FRAMES = "tiny", "0:40:20"
     for line in sys.stdin:
         order = Order(**json.loads(line))
         session = run_on_terminal(

@@ -1,9 +1,9 @@
 """What nerfstudio hands to our method: a clip's evidence, and pictures to be judged by.
 
-Training sees what `otherlane reconstruct` sees (`recon.evidence`): nothing of a drive is lost on
-the way, neither depth evidence nor sky nor rolling shutter. Pictures for evaluation are averaged
-down in linear light, as `otherlane evaluate` has them; of a rolling shutter, nerfstudio shows the
-pose of the middle row.
+Training sees what `otherlane reconstruct` sees (`recon.data.training_data`): nothing of a drive is
+lost on the way, neither depth evidence nor sky nor rolling shutter. Pictures for evaluation are
+averaged down in linear light, as `otherlane evaluate` has them; of a rolling shutter, nerfstudio
+shows the pose of the middle row.
 """
 
 # pyright: reportMissingImports=false
@@ -23,11 +23,11 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 
 from recon.adapters.nerfstudio_dataparser import SOURCE, ClipDataParserConfig, ClipSource
 from recon.adapters.nerfstudio_frames import host_cameras
-from recon.evidence import load_data, masked_pixels, scaled_camera
-from recon.opened import hidden_pixels
-from recon.training import FIRST_RAYS
+from recon.data.opened import hidden_pixels
+from recon.data.training_data import load_data, masked_pixels, scaled_camera
+from recon.training.state import FIRST_RAYS
 from scenes.errors import OtherlaneError
-from scenes.images import resize_linear, srgb_from_linear
+from scenes.sensors.images import resize_linear, srgb_from_linear
 
 
 def clip_source(metadata: dict[str, Any]) -> ClipSource:

@@ -23,11 +23,11 @@ from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 
 from recon.adapters.nerfstudio_frames import HostFrame, Pictures, host_cameras, host_frame
 from recon.config import ReconstructionConfig
-from recon.evidence import blind_pixels, masked_pixels, select_frames
-from recon.opened import hidden_pixels
+from recon.data.opened import hidden_pixels
+from recon.data.training_data import blind_pixels, masked_pixels, select_frames
 from recon.reconstruct import ReconstructRequest, resolve
 from scenes.clip import Clip
-from scenes.images import may_hide
+from scenes.sensors.images import may_hide
 
 SOURCE = "otherlane"
 """Under this name the metadata of a data set holds its `ClipSource`."""

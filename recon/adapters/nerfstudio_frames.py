@@ -16,11 +16,11 @@ from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.cameras.rays import RayBundle
 from torch import Tensor
 
-from recon.evidence import camera_trajectory, scaled_camera
-from recon.rays import Rays
-from scenes.camera import Camera
+from recon.data.training_data import camera_trajectory, scaled_camera
+from recon.rendering.rays import Rays
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
+from scenes.sensors.camera import Camera
 
 OPENCV_FROM_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 SMALLEST_SCENE_M = 1.0

@@ -19,7 +19,11 @@ from nerfstudio.utils import colormaps
 from torch import Tensor, nn
 
 from recon.adapters.nerfstudio_data import clip_source
-from recon.evidence import Data
+from recon.data.training_data import Data
+from recon.evaluation.measured_gains import measure_gains
+from recon.evaluation.metrics import affine_fit, psnr_db, ssim
+from recon.field.model import Model, new_model
+from recon.field.photometry import srgb
 from recon.kernels.backend import (
     Backend,
     backend_device,
@@ -27,16 +31,12 @@ from recon.kernels.backend import (
     choose_backend,
     usable_backends,
 )
-from recon.measured_gains import measure_gains
-from recon.metrics import affine_fit, psnr_db, ssim
-from recon.model import Model, new_model
-from recon.observing import observe
-from recon.photometry import srgb
 from recon.scene import Scene, write_scene
-from recon.training import Training, new_training
+from recon.training.observing import observe
+from recon.training.state import Training, new_training
 from scenes.errors import OtherlaneError
-from scenes.folders import writing
-from scenes.manifests import Recipe, folder_hash
+from scenes.storage.folders import writing
+from scenes.storage.manifests import Recipe, folder_hash
 
 
 @dataclass
@@ -70,7 +70,7 @@ def backend_on(device: str, wanted: str | None) -> Backend:
 
 
 class OtherlaneModel(HostModel):
-    """A `recon.model.Model` in nerfstudio's terms."""
+    """A `recon.field.model.Model` in nerfstudio's terms."""
 
     config: OtherlaneModelConfig
 
@@ -104,7 +104,7 @@ class OtherlaneModel(HostModel):
         )
 
     def get_param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """An empty parameter: the field has optimizers of its own (`recon.training`)."""
+        """An empty parameter: the field has optimizers of its own (`recon.training.state`)."""
         return {"host": [self.device_indicator_param]}
 
     def get_extra_state(self) -> dict[str, Any]:

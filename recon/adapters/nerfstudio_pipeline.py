@@ -1,7 +1,7 @@
 """A step of our training as a step of nerfstudio's.
 
-`recon.train.train_step` does the whole step, on whichever backend: what comes out is, bit for
-bit, what `otherlane reconstruct` trains. nerfstudio's loop, viewer, logs and checkpoints go
+`recon.training.loop.train_step` does the whole step, on whichever backend: what comes out is, bit
+for bit, what `otherlane reconstruct` trains. nerfstudio's loop, viewer, logs and checkpoints go
 around it; its optimizer gets a parameter without elements.
 """
 
@@ -21,11 +21,11 @@ from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineC
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 
+from recon.actors.actor_visibility import count_sightings
 from recon.adapters.nerfstudio_data import ClipDataManager, ClipDataManagerConfig
 from recon.adapters.nerfstudio_model import OtherlaneModel, OtherlaneModelConfig
-from recon.sighted import count_sightings
-from recon.step import loss_weight
-from recon.train import train_step
+from recon.training.loop import train_step
+from recon.training.step import loss_weight
 from scenes.errors import OtherlaneError
 
 SCENE = "scene"

@@ -15,22 +15,23 @@ precision, with termination and colour thresholds off.
 | compositing | densities to weights, transmittance, median and expected distance, distortion |
 
 They are composed into three operations, which is all that a renderer may ask of a field. Each is
-written out in PyTorch in `recon.march`, and that is its definition:
+written out in PyTorch in `recon.rendering.march`, and that is its definition:
 
-- march: rays to channels. A ray is cut into steps (`recon.sampling`); a step is looked at where
-  the occupancy says so (`recon.occupancy`) and where the static scene has left more than
-  `termination` of the light. Per look: the contraction (`recon.space`), the footprint, hash_grid
-  with level weights, mlp for density. Samples of instances, equal intervals between entry to and
-  exit from their boxes, merge with them by distance, the static scene first where two are equally
-  far. spherical_harmonics (the field's first `look_harmonics`) and mlp give the channels of samples
-  that weigh more than `colour_threshold`; compositing sums them, the instances' weights, opacity
-  and the expected distance; what is left shows the sky. The range is the median distance of the
-  winning instance.
+- march: rays to channels. A ray is cut into steps (`recon.rendering.sampling`); a step is looked at
+  where the occupancy says so (`recon.field.occupancy`) and where the static scene has left more
+  than `termination` of the light. Per look: the contraction (`recon.field.space`), the footprint,
+  hash_grid with level weights, mlp for density. Samples of instances, equal intervals between entry
+  to and exit from their boxes, merge with them by distance, the static scene first where two are
+  equally far. spherical_harmonics (the field's first `look_harmonics`) and mlp give the channels of
+  samples that weigh more than `colour_threshold`; compositing sums them, the instances' weights,
+  opacity and the expected distance; what is left shows the sky. The range is the median distance of
+  the winning instance.
 - query: density and channels at points, and the density's derivative there.
 - transmittance: how much light passes along a ray, from density alone.
 
-A step of training (`recon.step`) is march, the losses of `recon.losses`, and their gradients;
-`recon.adam` moves the rows of the table that were touched, each by its own count of steps.
+A step of training (`recon.training.step`) is march, the losses of `recon.training.losses`, and
+their gradients; `recon.training.adam` moves the rows of the table that were touched, each by its
+own count of steps.
 
 Implementations, chosen by `backend`, never swapped silently:
 

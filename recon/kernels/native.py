@@ -1,7 +1,7 @@
 """The door to the native CPU backend: a compiled module with all that a step or a tile needs.
 
 Nothing else imports `recon.kernels._native`. Its sources are in `recon/kernels/cpp`; what it
-computes is defined by the PyTorch functions of this package and of `recon.march`.
+computes is defined by the PyTorch functions of this package and of `recon.rendering.march`.
 """
 
 from types import ModuleType

@@ -9,9 +9,9 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from render.exporters.exporter import Exporter, Laws, Picture, pictures_of
-from render.frames import camera_of, lacking, stored_labels
-from scenes.camera import Camera
+from render.folders.frames import camera_of, lacking, stored_labels
 from scenes.errors import OtherlaneError
+from scenes.sensors.camera import Camera
 
 GROUP = "otherlane.exporters"
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from render.frames import FRAMES, camera_of, read_dataset, read_pixels, read_records
+from render.folders.frames import FRAMES, camera_of, read_dataset, read_pixels, read_records
 from render.labels.cuboids import convex_hull, outline_px
 from render.labels.gate import LabelGate
 from render.labels.gating import is_labelled, too_few, too_little_observed, too_much_hidden
 from render.labels.object_labels import REJECT
-from scenes.camera import Camera
 from scenes.errors import OtherlaneError
+from scenes.sensors.camera import Camera
 
 Json = Any
 NUMBER_BITS = 52

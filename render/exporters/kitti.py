@@ -26,8 +26,8 @@ import numpy as np
 from render.exporters.exporter import Exporter, Picture
 from render.exporters.kitti_laws import laws
 from render.labels.gating import is_ignored, is_labelled
-from scenes.camera import Camera
-from scenes.geometry import invert
+from scenes.motion.geometry import invert
+from scenes.sensors.camera import Camera
 
 Json = Any
 

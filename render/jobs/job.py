@@ -15,14 +15,14 @@ import torch
 from render.labels.entry import Json
 from render.labels.gate import LabelGate
 from render.labels.table import PIXEL_NAMES
-from render.view import Frame, RenderableScene, render_view
+from render.views.view import Frame, RenderableScene, render_view
 from scenes.actor import Actor
-from scenes.camera import Camera
-from scenes.encounters import Ego
-from scenes.ground import Ground
-from scenes.look import Look
-from scenes.short import short_repr
-from scenes.trajectory import Trajectory
+from scenes.motion.trajectory import Trajectory
+from scenes.road.ground import Ground
+from scenes.safety.encounters import Ego
+from scenes.scenario.look import Look
+from scenes.sensors.camera import Camera
+from scenes.work.short_repr import short_repr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

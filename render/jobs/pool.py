@@ -14,15 +14,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from render.frames import FRAMES, encode_frame, frame_files, write_records
+from render.folders.frames import FRAMES, encode_frame, frame_files, write_records
 from render.jobs.job import RenderJob, Shot, render_shot
 from render.labels.entry import Json
-from render.view import RenderableScene
+from render.views.view import RenderableScene
 from scenes.errors import OtherlaneError
-from scenes.files import is_plain, read_signed, sha256, write_signed, write_whole
-from scenes.folders import clear
-from scenes.phases import counted
-from scenes.workers import working
+from scenes.storage.files import is_plain, read_signed, sha256, write_signed, write_whole
+from scenes.storage.folders import clear
+from scenes.work.phases import counted
+from scenes.work.workers import working
 
 TASKS, IDENTITY = "tasks", "job.json"
 LOG = logging.getLogger("otherlane.render")

@@ -16,10 +16,10 @@ from jaxtyping import Float64
 
 from render.labels.fisheye_boxes import FACES, seen_faces_px, seen_points_px, share_outside
 from scenes.actor import Actor
-from scenes.camera import Camera, project_world
-from scenes.encounters import fixtures, standing_pose
-from scenes.geometry import box_corners, invert, transform_points
-from scenes.trajectory import Trajectory
+from scenes.motion.geometry import box_corners, invert, transform_points
+from scenes.motion.trajectory import Trajectory
+from scenes.safety.encounters import fixtures, standing_pose
+from scenes.sensors.camera import Camera, project_world
 
 NEAR_M = 0.1
 """What is nearer to the camera than this (planar z) is not projected."""

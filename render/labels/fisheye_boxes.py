@@ -1,6 +1,6 @@
 """Boxes as a fisheye sees them, which bends every edge and may see beside and behind itself.
 
-The same holds of a perspective lens that folds in or near its picture (`scenes.lens`).
+The same holds of a perspective lens that folds in or near its picture (`scenes.sensors.lens`).
 
 There is no plane z = 1 that holds its view, so nothing is clipped against planes: points of the
 box's surface are projected by the lens itself. Coordinates are the camera's [m], pixels ours.
@@ -9,8 +9,8 @@ box's surface are projected by the lens itself. Coordinates are the camera's [m]
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from scenes.camera import Camera
-from scenes.geometry import box_corners, invert, transform_points
+from scenes.motion.geometry import box_corners, invert, transform_points
+from scenes.sensors.camera import Camera
 
 PIECES = 24
 """Into how many pieces each side of a face is cut: at 60 degrees, 2.5 each, 0.04 px off at most."""
@@ -21,7 +21,7 @@ LATTICE = 33
 BISECTIONS = 30
 """Halvings that find where a line leaves the picture."""
 FACES = ((0, 1, 2, 3), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))
-"""Corners of each face, in the order of `scenes.geometry.box_corners`."""
+"""Corners of each face, in the order of `scenes.motion.geometry.box_corners`."""
 
 Pose = Float64[np.ndarray, "4 4"]
 

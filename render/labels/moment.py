@@ -9,10 +9,10 @@ from torch import Tensor
 
 from render.labels.cuboids import ActorBox
 from render.labels.gate import LabelGate
-from scenes.camera import Camera
 from scenes.clip import Clip
-from scenes.encounters import Ego
-from scenes.ground import Ground
+from scenes.road.ground import Ground
+from scenes.safety.encounters import Ego
+from scenes.sensors.camera import Camera
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

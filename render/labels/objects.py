@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float64
 from render.labels.entry import Json, Sighting
 from render.labels.moment import Moment
 from render.labels.surfaces import BOX_MARGIN_M, box_entry_m
-from scenes.geometry import invert
+from scenes.motion.geometry import invert
 
 MIRRORED = 1
 """As `Moment.support` says."""

@@ -1,9 +1,9 @@
-"""Labels of how near the ego and each road user come; `scenes.safety` defines them."""
+"""Labels of how near the ego and each road user come; `scenes.safety.definitions` defines them."""
 
 from collections.abc import Callable
 
 from render.labels.entry import FrameLabel, Json, ObjectLabel, Sighting
-from scenes.encounters import Encounter, encounter_at
+from scenes.safety.encounters import Encounter, encounter_at
 
 
 def _of(seen: Sighting) -> Encounter | None:

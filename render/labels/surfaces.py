@@ -5,8 +5,8 @@ from jaxtyping import Bool, Float64, Int32
 
 from render.labels.cuboids import ActorBox, Pose
 from render.labels.moment import Moment
-from scenes.geometry import invert, transform_points
-from scenes.ground import Ground
+from scenes.motion.geometry import invert, transform_points
+from scenes.road.ground import Ground
 
 BOX_MARGIN_M = 0.15
 """Boxes are grown by this much: people draw them tight, and surfaces are a little off."""

@@ -99,8 +99,8 @@ def page() -> str:
         "",
         "`render --labels` says which pixel labels are stored: all, unless it names some. Maps of",
         "ids (`instance`, `semantic`) are palette pictures: viewers show colours; Pillow, and",
-        "`render.frames.read_pixels`, return ids, but OpenCV and imageio apply the palette and",
-        "return colours. A map with an `instance` above 255 is a 16-bit grey picture.",
+        "`render.folders.frames.read_pixels`, return ids, but OpenCV and imageio apply the palette",
+        "and return colours. A map with an `instance` above 255 is a 16-bit grey picture.",
         "",
     ]
     sections = (

@@ -13,14 +13,14 @@ import torch
 from jaxtyping import Float64
 
 from render.labels.cuboids import Pose, clipped, convex_hull, outline_px
-from scenes.camera import Camera, camera_rays, project_world
 from scenes.clip import ImageStream
-from scenes.geometry import invert
-from scenes.trajectory import Trajectory
-from scenes.unlabelled import Unlabelled
+from scenes.motion.geometry import invert
+from scenes.motion.trajectory import Trajectory
+from scenes.sensors.camera import Camera, camera_rays, project_world
+from scenes.sensors.unlabelled import Unlabelled
 
 if TYPE_CHECKING:
-    from render.view import RenderableScene
+    from render.views.view import RenderableScene
 
 NOT_LABELLED = "not labelled in the drive"
 BY_BOX = "not labelled in the drive, carried here by its box"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from recon.evaluate import without_nan
-from scenes.files import write_json
-from scenes.worlds.light import Light
-from scenes.worlds.oracle import OracleReport, oracle_report
-from scenes.worlds.recording import Recording
-from scenes.worlds.tracer import Tracer
-from scenes.worlds.truth import rig_of
+from recon.evaluation.evaluate import without_nan
+from scenes.storage.files import write_json
+from scenes.worlds.light.light import Light
+from scenes.worlds.record.recording import Recording
+from scenes.worlds.trace.tracer import Tracer
+from scenes.worlds.truth.oracle import OracleReport, oracle_report
+from scenes.worlds.truth.truth import rig_of
 
 LOG = logging.getLogger("otherlane.prove")
 BARS: dict[str, tuple[float, str]] = {

@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
 from render.prove.target import Target
-from scenes.camera import Camera
-from scenes.geometry import invert, transform_points
-from scenes.ground import Ground
-from scenes.images import linear_from_srgb
+from scenes.motion.geometry import invert, transform_points
+from scenes.road.ground import Ground
 from scenes.semantics import Semantic
+from scenes.sensors.camera import Camera
+from scenes.sensors.images import linear_from_srgb
 
 CELL_M = 0.1
 """Side of the cells of the grid."""

@@ -1,11 +1,11 @@
-"""Scores that `recon.metrics` does not have: sharpness, geometry, and overlaps of road users."""
+"""Scores that `recon.evaluation.metrics` lacks: sharpness, geometry, overlaps of road users."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 
-from recon.metrics import ssim
+from recon.evaluation.metrics import ssim
 from render.labels.objects import tight_box_px
-from scenes.camera import Camera
+from scenes.sensors.camera import Camera
 
 MIN_OBJECT_PX = 40
 """Road users with fewer visible pixels than this, in truth at the scene's size, are not scored."""

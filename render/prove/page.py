@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from render.pictures.report import Number, Picture, Report, report_html
 from render.prove.curves import COLOURS, Line, chart
 from render.prove.peers import Peer
 from render.prove.plan import Plan, WorldPlan
 from render.prove.rows import EDITED, Row, by_amount, by_distance, find, mean, median
 from render.prove.stages import SCORES, picture_name, read_rows
-from render.report import Number, Picture, Report, report_html
-from scenes.files import write_whole
-from scenes.images import read_image
-from scenes.worlds.perturbations import AXES
+from scenes.sensors.images import read_image
+from scenes.storage.files import write_whole
+from scenes.worlds.truth.perturbations import AXES
 
 CURVES = ("psnr_db", "gradient_ssim", "flip", "depth_abs_rel_median", "normal_deg", "marks_f1")
 """Scores that are drawn."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from recon.recipes import RECIPES as RECONSTRUCTIONS
 from recon.reconstruct import ReconstructRequest
-from render.selection import parse_size
+from render.folders.selection import parse_size
 from scenes.errors import OtherlaneError
-from scenes.worlds.perturbations import AXES, Axis
 from scenes.worlds.recipes import RECIPES
-from scenes.worlds.recorder import Recording
-from scenes.worlds.truth import spread, wanted
+from scenes.worlds.record.recorder import Recording
+from scenes.worlds.truth.perturbations import AXES, Axis
+from scenes.worlds.truth.truth import spread, wanted
 
 RENDERED_KINDS = ("ego", "actor")
 """Kinds of axes that a reconstruction can follow today."""
@@ -22,7 +22,7 @@ REPORTED_SEEDS = (101,)
 """Worlds are reported on these seeds; settings are chosen on seeds below 100."""
 QUICK_WORLDS = ("street", "curve")
 QUICK_AXES = ("lateral=-3,-1,0,1,3", "yaw=-15,15", "detour=2")
-"""A few amounts of a few axes, as `scenes.worlds.truth.wanted` takes them."""
+"""A few amounts of a few axes, as `scenes.worlds.truth.truth.wanted` takes them."""
 SIZE, QUICK_SIZE, FRAMES, QUICK_FRAMES = "320x96", "192x58", 40, 16
 """Pictures are as large as `standard` trains on: light that has converged is what costs."""
 STAGES = ("record", "truth", "reconstruct", "score")
@@ -60,7 +60,7 @@ class WorldPlan:
     recording: Recording
     reconstruct: ReconstructRequest
     axes: tuple[str, ...]
-    """Those that are rendered and scored, as `scenes.worlds.truth.wanted` takes them."""
+    """Those that are rendered and scored, as `scenes.worlds.truth.truth.wanted` takes them."""
     views: int
     """Moments at which each amount of each axis is looked at."""
     workers: int

@@ -19,10 +19,10 @@ from render.prove.metrics import MIN_OBJECT_PX
 from render.prove.target import Target
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.ground import Ground
-from scenes.perturb import resolve
-from scenes.scenario import Scenario
-from scenes.worlds.truth_edits import who_changed
+from scenes.road.ground import Ground
+from scenes.scenario.resolve import resolve
+from scenes.scenario.scenario import Scenario
+from scenes.worlds.truth.truth_edits import who_changed
 
 Region = Literal["all", "seen", "unseen", "movers", "changed", "changed+shadow"]
 STANDING: tuple[Region, ...] = ("all", "seen", "unseen")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from render.prove.scoring import RegionScore
-from scenes.worlds.perturbations import AXES
+from scenes.worlds.truth.perturbations import AXES
 
 Numbers = Mapping[str, float | None]
 

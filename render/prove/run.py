@@ -29,10 +29,10 @@ from render.prove.stages import (
     run_stage,
 )
 from render.prove.summary import edits_summary, summary
-from scenes.files import system_errors_typed, write_json
-from scenes.folders import check_out
-from scenes.manifests import package_version
-from scenes.worlds.perturbations import Axis
+from scenes.storage.files import system_errors_typed, write_json
+from scenes.storage.folders import check_out
+from scenes.storage.manifests import package_version
+from scenes.worlds.truth.perturbations import Axis
 
 LOG = logging.getLogger("otherlane.prove")
 WORLDS, NUMBERS, PAGE = "worlds", "prove.json", "index.html"

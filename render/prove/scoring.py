@@ -5,18 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from recon.comparison import Comparison
-from recon.evidence import select_frames
-from recon.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
+from recon.data.training_data import select_frames
+from recon.evaluation.comparison import Comparison
+from recon.evaluation.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
 from recon.scene import Scene
 from render.prove.marks import RoadGrid, f1, found_paint, road_grid
 from render.prove.metrics import abs_rel_median, gradient_ssim, large_surfaces, normal_error_deg
 from render.prove.objects import Overlap, overlaps
 from render.prove.regions import STANDING, Cast, Region, region_masks
 from render.prove.target import Target
-from render.view import Frame, RenderableScene, render_view
-from scenes.ground import Ground
-from scenes.look import Look
+from render.views.view import Frame, RenderableScene, render_view
+from scenes.road.ground import Ground
+from scenes.scenario.look import Look
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +28,7 @@ class RegionScore:
     """Of the pixels of the picture."""
     psnr_db: float
     psnr_affine_db: float
-    """After a colour fit to the whole picture (`recon.metrics.affine_fit`)."""
+    """After a colour fit to the whole picture (`recon.evaluation.metrics.affine_fit`)."""
     ssim: float
     flip: float
     gradient_ssim: float

@@ -14,27 +14,27 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.comparison import Comparison
-from recon.evaluate import evaluate_scene, result
-from recon.evidence import camera_trajectory, scaled_camera
+from recon.data.training_data import camera_trajectory, scaled_camera
+from recon.evaluation.comparison import Comparison
+from recon.evaluation.evaluate import evaluate_scene, result
 from recon.reconstruct import reconstruct_clip
 from recon.scene import Scene, load_scene
-from render.actors import PeopledScene
 from render.prove.exactness import measured_oracle, write_oracle
 from render.prove.plan import WorldPlan
 from render.prove.regions import cast_of, region_masks
 from render.prove.rows import Row, view_row
 from render.prove.scoring import exposure_ev, render_target, score_view
 from render.prove.target import target_of
-from render.view import RenderableScene
-from scenes.files import read_own, write_json
-from scenes.folders import is_finished, writing
-from scenes.ground import fit_ground
-from scenes.manifests import Recipe, finished, folder_hash, parsed
-from scenes.phases import counted
-from scenes.worlds.recorder import record
-from scenes.worlds.truth import read_truth, write_truth
-from scenes.worlds.truth_files import TruthView
+from render.views.actors import PeopledScene
+from render.views.view import RenderableScene
+from scenes.road.ground import fit_ground
+from scenes.storage.files import read_own, write_json
+from scenes.storage.folders import is_finished, writing
+from scenes.storage.manifests import Recipe, finished, folder_hash, parsed
+from scenes.work.phases import counted
+from scenes.worlds.record.recorder import record
+from scenes.worlds.truth.truth import read_truth, write_truth
+from scenes.worlds.truth.truth_files import TruthView
 
 CLIP, TRUTH, SCENE, SCORES = "clip", "truth", "scene", "scores"
 COSTS, PROCESSOR, ORACLE = "costs.json", "processor.json", "oracle.json"

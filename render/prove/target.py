@@ -11,13 +11,13 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 
 from scenes.actor import Actor
-from scenes.camera import Camera
 from scenes.edits import ActorEdit
 from scenes.errors import OtherlaneError
-from scenes.images import resize_linear, srgb_from_linear
-from scenes.worlds.perturbations import AXES
-from scenes.worlds.truth_files import TruthView
-from scenes.worlds.truth_store import picture_of
+from scenes.sensors.camera import Camera
+from scenes.sensors.images import resize_linear, srgb_from_linear
+from scenes.worlds.truth.perturbations import AXES
+from scenes.worlds.truth.truth_files import TruthView
+from scenes.worlds.truth.truth_store import picture_of
 
 DEPTH_EDGE = 1.2
 """Neighbouring pixels whose ranges differ by more than this factor show different surfaces."""

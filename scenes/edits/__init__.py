@@ -7,7 +7,8 @@ A new edit is one module with its dataclasses and one name in the union; a new f
 - `may_precede_drive`: whether it may start before the first pose;
 - `start_us`: when it begins; it touches nothing earlier. Edits of whole tracks begin long before
   any drive;
-- fields of numbers, lists of numbers and text, annotated with their bounds (`scenes.fields`);
+- fields of numbers, lists of numbers and text, annotated with their bounds
+  (`scenes.storage.validation`);
 - `apply`, a pure function of what it changes: ego edits take and return the ego's trajectory,
   edits of actors the staging (`apply_edit` refuses those of whoever is part of the static scene);
 - `describe()`: itself in words, for messages.
@@ -20,14 +21,14 @@ from typing import get_args
 from scenes.edits.actor_looks import InsertActor, ScaleActor, SwapActor
 from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
 from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeActor
+from scenes.edits.edited_scene import Staging
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath, EgoSpeed
 from scenes.edits.ego_u_turn import EgoUTurn
 from scenes.edits.following import FollowActor
 from scenes.edits.static_scene import refuse_static, static_ids
-from scenes.remember import remembered
-from scenes.staging import Staging
-from scenes.trajectory import Trajectory
+from scenes.motion.trajectory import Trajectory
+from scenes.work.memoize import remembered
 
 EgoEdit = LateralOffset | LaneChange | EgoPath | EgoSpeed | EgoDetour | EgoUTurn
 """Edits of the recording car's path."""

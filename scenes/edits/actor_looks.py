@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float64
 
 from scenes.actor import Actor
-from scenes.assets import find_asset
 from scenes.edits.actors import (
     AHEAD,
     ALWAYS,
@@ -20,15 +19,16 @@ from scenes.edits.actors import (
     SPEED,
     changed,
 )
+from scenes.edits.assets import find_asset
+from scenes.edits.edited_scene import Staging
 from scenes.edits.ego import OFFSET, TIME
+from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.routes import RUN_OUT_M, Route
 from scenes.edits.standing import settled
-from scenes.fields import check
-from scenes.geometry import rigid, translation, yaw_rotation
-from scenes.infeasible import InfeasibleError
-from scenes.remember import remembered
-from scenes.staging import Staging
-from scenes.trajectory import Trajectory
+from scenes.motion.geometry import rigid, translation, yaw_rotation
+from scenes.motion.trajectory import Trajectory
+from scenes.storage.validation import check
+from scenes.work.memoize import remembered
 
 STEP_US = 50_000
 """Spacing of the poses that are made up: at 40 m/s, two metres [µs]."""
@@ -81,7 +81,7 @@ class SwapActor:
     actor: Annotated[int, ID]
     """Track id; it is kept."""
     asset: str
-    """Name of a packaged asset, or folder of another (`scenes.assets`)."""
+    """Name of a packaged asset, or folder of another (`scenes.edits.assets`)."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -130,7 +130,7 @@ class InsertActor:
     actor: Annotated[int, ID]
     """Its track id, which nobody has."""
     asset: str
-    """Name of a packaged asset, or folder of another (`scenes.assets`)."""
+    """Name of a packaged asset, or folder of another (`scenes.edits.assets`)."""
     start_us: Annotated[int, TIME]
     """When it appears [µs]; it stays until the end of the drive."""
     ahead_m: Annotated[float, AHEAD] = 0.0

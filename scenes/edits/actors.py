@@ -11,12 +11,12 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from scenes.actor import Actor
+from scenes.edits.edited_scene import Staging
 from scenes.edits.ego import DURATION, OFFSET
+from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.standing import settled
-from scenes.fields import EXACT, Within, check
-from scenes.geometry import rigid, yaw_rotation
-from scenes.infeasible import InfeasibleError
-from scenes.staging import Staging
+from scenes.motion.geometry import rigid, yaw_rotation
+from scenes.storage.validation import EXACT, Within, check
 
 ID = Within(0, EXACT)
 """Track ids."""

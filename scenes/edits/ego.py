@@ -14,10 +14,10 @@ from typing import Annotated, ClassVar
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from scenes.fields import EXACT, Within, check
-from scenes.geometry import yaw_rotation
-from scenes.infeasible import InfeasibleError
-from scenes.trajectory import Trajectory
+from scenes.edits.infeasible import InfeasibleError
+from scenes.motion.geometry import yaw_rotation
+from scenes.motion.trajectory import Trajectory
+from scenes.storage.validation import EXACT, Within, check
 
 OFFSET = Within(-50.0, 50.0, "m")
 """Offsets that are taken for meant [m]."""

@@ -8,12 +8,12 @@ from jaxtyping import Float64
 
 from scenes.edits.actor_motion import CHANGE
 from scenes.edits.ego import TIME, blend
+from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.routes import Route, ramp_m, speed_at
 from scenes.edits.tracks import since
-from scenes.fields import Within, check
-from scenes.geometry import rigid, yaw_rotation
-from scenes.infeasible import InfeasibleError
-from scenes.trajectory import Trajectory
+from scenes.motion.geometry import rigid, yaw_rotation
+from scenes.motion.trajectory import Trajectory
+from scenes.storage.validation import Within, check
 
 EASING = 0.2
 """Share of a half turn over which the wheel is turned, and again turned back."""

@@ -8,14 +8,14 @@ from jaxtyping import Float64, Int64
 
 from scenes.actor import Actor
 from scenes.edits.actors import ID, SPEED, changed, find_actor
+from scenes.edits.edited_scene import Staging
 from scenes.edits.ego import TIME
+from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.routes import Route, speed_at
 from scenes.edits.tracks import after, on_own_way
-from scenes.fields import Within, check
-from scenes.infeasible import InfeasibleError
-from scenes.smoothing import steady
-from scenes.staging import Staging
-from scenes.trajectory import Trajectory
+from scenes.motion.smoothing import steady
+from scenes.motion.trajectory import Trajectory
+from scenes.storage.validation import Within, check
 
 STEP_US = 20_000
 """Spacing of the times at which a follower decides [µs]."""

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from scenes.fields import Within
-from scenes.spline import Spline, spline
+from scenes.motion.spline import Spline, spline
+from scenes.storage.validation import Within
 
 PLACE = Within(-1e6, 1e6, "m")
 """Coordinates of the world."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from scenes.geometry import interpolate_rigid
-from scenes.remember import remembered
-from scenes.smoothing import STEP_US, steady
-from scenes.spline import Spline, spline
-from scenes.trajectory import Trajectory
+from scenes.motion.geometry import interpolate_rigid
+from scenes.motion.smoothing import STEP_US, steady
+from scenes.motion.spline import Spline, spline
+from scenes.motion.trajectory import Trajectory
+from scenes.work.memoize import remembered
 
 SPACING_M = 0.5
 """Least distance between the poses that a route goes through."""

@@ -8,8 +8,8 @@ is not known at the new place, it keeps its own height and tilt.
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from scenes.geometry import rigid
-from scenes.ground import Ground
+from scenes.motion.geometry import rigid
+from scenes.road.ground import Ground
 
 STEP_M = 1.0
 """Slopes are measured over this much to either side."""

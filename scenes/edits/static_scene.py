@@ -9,12 +9,12 @@ from pathlib import Path
 
 from scenes.actor import Actor
 from scenes.edits.actors import NAMED
+from scenes.edits.edited_scene import Staging
+from scenes.edits.infeasible import InfeasibleError
 from scenes.errors import OtherlaneError
-from scenes.files import json_bytes
-from scenes.infeasible import InfeasibleError
-from scenes.manifests import MANIFEST, finished, folder_hash, parsed
-from scenes.remember import remembered
-from scenes.staging import Staging
+from scenes.storage.files import json_bytes
+from scenes.storage.manifests import MANIFEST, finished, folder_hash, parsed
+from scenes.work.memoize import remembered
 
 OWN_FIELDS = "own_fields"
 """What a scene's manifest says about it: ids of the road users whose fields it has."""

@@ -6,12 +6,12 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from scenes.actor import Actor
+from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.routes import Route
 from scenes.edits.standing import on_plane, settled, yaw_of
-from scenes.ground import Ground
-from scenes.infeasible import InfeasibleError
-from scenes.smoothing import steady
-from scenes.trajectory import Trajectory
+from scenes.motion.smoothing import steady
+from scenes.motion.trajectory import Trajectory
+from scenes.road.ground import Ground
 
 
 def after(actor: Actor, start_us: int, where: str) -> Bool[np.ndarray, "n"]:

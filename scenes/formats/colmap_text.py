@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from jaxtyping import Float64
 
-from scenes.camera import Camera
 from scenes.clip import SparsePoints
 from scenes.errors import DriveError
 from scenes.formats.text_tables import (
@@ -26,7 +25,8 @@ from scenes.formats.text_tables import (
     whole_number,
     whole_numbers,
 )
-from scenes.geometry import invert, rigid, transform_points
+from scenes.motion.geometry import invert, rigid, transform_points
+from scenes.sensors.camera import Camera
 
 FIX = "COLMAP's text model (colmap model_converter --output_type TXT), or no colmap folder"
 

@@ -13,7 +13,6 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from scenes.actor import Actor
-from scenes.camera import Camera
 from scenes.errors import DriveError
 from scenes.formats.kitti_angles import Heading, check_headings, turned_back
 from scenes.formats.text_tables import (
@@ -24,10 +23,11 @@ from scenes.formats.text_tables import (
     finite_numbers,
     whole_number,
 )
-from scenes.geometry import rigid
+from scenes.motion.geometry import rigid
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
-from scenes.unlabelled import Unlabelled
+from scenes.sensors.camera import Camera
+from scenes.sensors.unlabelled import Unlabelled
 
 KINDS: Mapping[str, Semantic] = {
     "Car": Semantic.CAR,

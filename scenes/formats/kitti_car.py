@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from scenes.camera import Camera
 from scenes.clip import ImageStream
 from scenes.formats.kitti_text import Pictures
-from scenes.geometry import invert, rigid, rotation_exp
-from scenes.plausibility.poses import judge_poses
-from scenes.trajectory import Trajectory
+from scenes.importers.plausibility.poses import judge_poses
+from scenes.motion.geometry import invert, rigid, rotation_exp
+from scenes.motion.trajectory import Trajectory
+from scenes.sensors.camera import Camera
 
 LICENCE = "CC BY-NC-SA 3.0 (KITTI; Geiger et al., CVPR 2012)"
 """What KITTI's owners allow: https://www.cvlibs.net/datasets/kitti."""

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64
 
-from scenes.camera import Camera
 from scenes.formats.colmap_text import ColmapImage
-from scenes.geometry import rigid
+from scenes.motion.geometry import rigid
+from scenes.sensors.camera import Camera
 
 SAME_PX = 1e-3
 """Intrinsics nearer than this are the same ones."""

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from scenes.camera import Camera
 from scenes.errors import DriveError
 from scenes.formats.text_tables import Limit, Line, finite_numbers, number_table, read_lines
-from scenes.geometry import rigid, rigid_problem
-from scenes.images import SUFFIXES, check_whole, image_size
-from scenes.plausibility.lens import principal_point_problem
+from scenes.importers.plausibility.lens import principal_point_problem
+from scenes.motion.geometry import rigid, rigid_problem
+from scenes.sensors.camera import Camera
+from scenes.sensors.images import SUFFIXES, check_whole, image_size
 
 MAX_PICTURES = 100_000
 """Longest drive that is read: three hours at 10 Hz."""

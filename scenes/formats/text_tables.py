@@ -15,8 +15,8 @@ from typing import TextIO
 import numpy as np
 from jaxtyping import Float64
 
-from scenes.contents import check_file
 from scenes.errors import DriveError
+from scenes.storage.contents import check_file
 
 MAX_CHARACTERS = 4 * 2**20
 """Longest line that is read; 100,000 points of a picture stand in one of COLMAP's."""

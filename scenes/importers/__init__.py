@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scenes.clip import Clip
 from scenes.errors import DriveError
-from scenes.plausibility import check_clip
+from scenes.importers.plausibility import check_clip
 
 GROUP = "otherlane.importers"
 
@@ -37,7 +37,7 @@ def import_clip(
 
     Raises:
         DriveError: No such importer or folder, a rate that is none or that the format does not
-            take, or a drive that cannot be used as it is (`scenes.plausibility`).
+            take, or a drive that cannot be used as it is (`scenes.importers.plausibility`).
     """
     importers = entry_points(group=GROUP)
     if fmt not in importers.names:

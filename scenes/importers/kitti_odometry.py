@@ -23,7 +23,7 @@ from scenes.formats.kitti_text import (
     read_projection,
 )
 from scenes.formats.text_tables import number_table, read_lines
-from scenes.geometry import invert
+from scenes.motion.geometry import invert
 
 LAYOUT = "the folder that holds sequences and poses"
 CAMERAS = {"image_2": "P2", "image_0": "P0"}

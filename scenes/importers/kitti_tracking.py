@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from scenes.camera import Camera
 from scenes.clip import Clip, SparsePoints
 from scenes.errors import DriveError
 from scenes.formats.colmap_text import (
@@ -37,6 +36,7 @@ from scenes.formats.kitti_text import (
     read_poses,
     read_projection,
 )
+from scenes.sensors.camera import Camera
 
 LAYOUT = "the folder that holds image_02, calib, label_02 and poses"
 MAX_INTRINSICS_GAP_PX = 2.0

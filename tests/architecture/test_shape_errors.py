@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from scenes.geometry import invert, transform_points
+from scenes.motion.geometry import invert, transform_points
 
 
 def test_right_shapes_pass() -> None:

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-import render.demo
+import render.console.demo
 from recon.recipes import RECIPES
 from render.cli import VERBS
 from render.exporters import find_exporter
-from render.selection import parse_frames
+from render.folders.selection import parse_frames
 from scenes.clip import Clip
-from scenes.perturb import resolve
-from scenes.scenario import Request, sample
-from scenes.worlds.sample import sample_path
+from scenes.scenario.resolve import resolve
+from scenes.scenario.scenario import Request, sample
+from scenes.worlds.record.sample import sample_path
 
 EXAMPLE = Path(__file__).parents[2] / "examples/requests/lane_change_left.toml"
 
 
 def request_of_the_demo(folder: Path) -> Request:
     path = folder / "demo.toml"
-    path.write_text(render.demo.REQUEST, encoding="utf-8")
+    path.write_text(render.console.demo.REQUEST, encoding="utf-8")
     return Request.load(path)
 
 
@@ -37,11 +37,11 @@ def test_a_car_can_drive_it_on_the_sample_drive(tmp_path: Path) -> None:
 
 
 def test_its_verbs_recipe_frames_and_formats_exist() -> None:
-    said = re.search(r"sample drive: (.*?), report", render.demo.__doc__ or "")
+    said = re.search(r"sample drive: (.*?), report", render.console.demo.__doc__ or "")
     assert said is not None
     assert set(said[1].split(", ")) <= set(VERBS)
-    assert render.demo.RECIPE in RECIPES
+    assert render.console.demo.RECIPE in RECIPES
     clip = Clip.load(sample_path())
-    assert len(parse_frames(render.demo.FRAMES, np.arange(len(clip.cameras[0])))) == 20
-    for name in render.demo.RenderRequest().formats:
+    assert len(parse_frames(render.console.demo.FRAMES, np.arange(len(clip.cameras[0])))) == 20
+    for name in render.console.demo.RenderRequest().formats:
         assert callable(find_exporter(name).write)

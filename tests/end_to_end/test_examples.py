@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from render.commands import verify
-from render.frames import read_records
-from render.preview import beside_the_drive_m
+from render.folders.frames import read_records
+from render.pictures.preview import beside_the_drive_m
 from scenes.clip import Clip
 from scenes.edits.actor_looks import InsertActor
-from scenes.scenario import Request, Scenario
-from scenes.worlds.sample import sample_path
+from scenes.scenario.scenario import Request, Scenario
+from scenes.worlds.record.sample import sample_path
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NO_TRAFFIC = EXAMPLES / "requests" / "no_traffic.toml"
@@ -105,7 +105,7 @@ def test_a_batch_goes_on_where_it_stopped(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("render.batch.write_preview", killed)
+        patch.setattr("render.jobs.render_job.write_preview", killed)
         with pytest.raises(KeyboardInterrupt):
             script("batch")(words)
     assert not (out / "frames" / "0000").exists()

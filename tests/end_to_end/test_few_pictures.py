@@ -13,7 +13,7 @@ import recon.recipes
 from recon.config import ActorsConfig
 from recon.recipes import STANDING_PX
 from render.cli import main
-from scenes.families import FAMILIES
+from scenes.criticality import FAMILIES
 from tests import kitti_maker as maker
 from tests.scene_maker import tiny_config
 

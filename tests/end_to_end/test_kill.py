@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from recon.checkpoint import header_of
 from recon.reconstruct import CHECKPOINT, REQUEST
 from recon.scene import FIELD
-from scenes.folders import partial_folder
-from scenes.manifests import LOG, MANIFEST
+from recon.training.checkpoint import header_of
+from scenes.storage.folders import partial_folder
+from scenes.storage.manifests import LOG, MANIFEST
 from tests.scene_maker import save_drive
 
 ROOT = Path(__file__).parents[2]
@@ -21,17 +21,17 @@ STEPS = 60
 PATIENCE_S = 60.0
 SCRIPT = f"""
 import sys, time
-import recon.recipes, recon.train
+import recon.recipes, recon.training.loop
 from render.cli import main
 from tests.scene_maker import tiny_config
 
-step = recon.train.train_step
+step = recon.training.loop.train_step
 def slowly(*arguments):
     time.sleep(0.02)  # leaves time to be killed in
     return step(*arguments)
 
-recon.train.train_step = slowly
-recon.train.CHECKPOINT_SECONDS = 0.0
+recon.training.loop.train_step = slowly
+recon.training.loop.CHECKPOINT_SECONDS = 0.0
 recon.recipes.RECIPES["tiny"] = lambda _: tiny_config(steps={STEPS})
 sys.exit(main(sys.argv[1:]))
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from render.interruption import CODE, LINE
+from render.console.interruption import CODE, LINE
 from tests.end_to_end.test_verbs import REQUEST, VERBS
 from tests.kitti_maker import make_tracking
 from tests.scene_maker import save_drive

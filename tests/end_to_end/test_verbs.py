@@ -14,7 +14,7 @@ import pytest
 
 from recon.kernels.backend import choose_backend
 from render.cli import main
-from scenes.manifests import LOG
+from scenes.storage.manifests import LOG
 from tests.kitti_maker import make_tracking
 
 REQUEST = """\

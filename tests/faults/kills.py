@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from recon.reconstruct import CHECKPOINT
-from scenes.folders import partial_folder
+from scenes.storage.folders import partial_folder
 from tests.faults.stage import VERBS, Result, Stage, Verb, left_behind, log_of, result
 from tests.faults.tally import Counted, Tally
 from tests.faults.workbench import WRITING, Fault, Run

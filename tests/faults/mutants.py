@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from scenes.folders import partial_folder
-from scenes.manifests import MANIFEST
+from scenes.storage.folders import partial_folder
+from scenes.storage.manifests import MANIFEST
 from tests.faults.kills import compare
 from tests.faults.mutate_arrays import harms_of
 from tests.faults.mutate_files import Harm

@@ -81,19 +81,15 @@ def _load_all() -> None:
     import flip_evaluator  # noqa: F401
     import imageio.v3  # noqa: F401
 
-    import recon.assets
+    import recon.assets.asset_files
     import recon.kernels.backend
     import recon.recipes
     import recon.reconstruct
-    import recon.train
-    import render.batch
-    import render.evaluation
-    import render.exporting
-    import render.verification  # noqa: F401
+    import recon.training.loop
     from recon.kernels.backend import choose_backend
     from tests.faults.tiny import tiny
 
-    recon.train.CHECKPOINT_SECONDS = 0.0
+    recon.training.loop.CHECKPOINT_SECONDS = 0.0
     recon.recipes.RECIPES["tiny"] = tiny
     choose_backend(None)
 

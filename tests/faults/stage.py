@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scenes.manifests import DRIVE, LOG
+from scenes.storage.manifests import DRIVE, LOG
 from tests.crowd_maker import peopled_drive
 from tests.faults.workbench import Run, Server
 from tests.kitti_maker import make_odometry, make_tracking

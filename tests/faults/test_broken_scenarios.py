@@ -7,7 +7,7 @@ import pytest
 
 from render.cli import main
 from scenes.errors import OtherlaneError
-from scenes.scenario import Scenario
+from scenes.scenario.scenario import Scenario
 from tests.clip_maker import make_clip, ride
 
 GOOD = """

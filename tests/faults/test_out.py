@@ -17,9 +17,9 @@ import scenes.importers
 from render.cli import main
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.files import read_signed
-from scenes.folders import INSIDE, is_finished, writing
-from scenes.manifests import MANIFEST, Recipe, finished
+from scenes.storage.files import read_signed
+from scenes.storage.folders import INSIDE, is_finished, writing
+from scenes.storage.manifests import MANIFEST, Recipe, finished
 from tests.kitti_maker import make_tracking
 
 ROOT = Path(__file__).parents[2]
@@ -223,8 +223,8 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from typing import Any
-from scenes.folders import writing
-from scenes.manifests import Recipe
+from scenes.storage.folders import writing
+from scenes.storage.manifests import Recipe
 with writing(Path(sys.argv[1]), Recipe(kind="clip", inputs={"drive": "abc"}, config={})) as partial:
     print("holding", flush=True)
     sys.stdin.readline()

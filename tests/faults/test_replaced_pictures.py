@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 import recon.recipes
-import recon.train
+import recon.training.loop
 from render.cli import main
 from scenes.errors import OtherlaneError
-from scenes.folders import partial_folder
+from scenes.storage.folders import partial_folder
 from tests.kitti_maker import make_tracking
 from tests.scene_maker import tiny_config
 
@@ -84,7 +84,7 @@ def test_resuming_is_refused(
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(recon.train, "_finish", killed)
+        patch.setattr(recon.training.loop, "_finish", killed)
         with pytest.raises(KilledError):
             run("reconstruct", out="resumed")
     assert partial_folder(Path("resumed")).is_dir()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from render.cli import main
-from scenes.folders import writing
-from scenes.manifests import Recipe
+from scenes.storage.folders import writing
+from scenes.storage.manifests import Recipe
 
 REQUEST = Path(__file__).parents[2] / "examples" / "requests" / "lane_change_left.toml"
 VERBS: dict[str, list[str]] = {

@@ -8,12 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scenes.drawing import Drawer, order_of
+from scenes.criticality.draw import Order, encounter
+from scenes.criticality.request import Criticality
 from scenes.edits.actor_motion import FollowPath
-from scenes.families.draw import Order, encounter
-from scenes.families.request import Criticality
-from scenes.infeasible import InfeasibleError
-from scenes.scenario import Between, Draft, Request
+from scenes.edits.infeasible import InfeasibleError
+from scenes.scenario.sampling import Drawer, order_of
+from scenes.scenario.scenario import Between, Draft, Request
 from tests.clip_maker import make_clip, measured, noisy, ride
 
 FILE = Path(__file__).parent / "encounters.json"

@@ -1,7 +1,7 @@
 import torch
 from torch.testing import assert_close
 
-from recon.adam import BETA1, BETA2, EPSILON, LazyAdam
+from recon.training.adam import BETA1, BETA2, EPSILON, LazyAdam
 
 RATE = 0.02
 

@@ -37,17 +37,17 @@ from recon.adapters.nerfstudio_dataparser import ClipDataParserConfig, ClipSourc
 from recon.adapters.nerfstudio_frames import HostFrame, Pictures, host_cameras, host_frame
 from recon.adapters.nerfstudio_model import backend_on
 from recon.adapters.nerfstudio_pipeline import SCENE
-from recon.checkpoint import model_tensors
-from recon.evaluate import evaluate_scene, result
-from recon.evidence import camera_trajectory, masked_pixels, pixel_angle
+from recon.data.training_data import camera_trajectory, masked_pixels, pixel_angle
+from recon.evaluation.evaluate import evaluate_scene, result
 from recon.kernels.backend import Backend
-from recon.rays import Rays
+from recon.rendering.rays import Rays
 from recon.scene import load_scene
-from recon.train import train
-from scenes.camera import Camera, camera_rays
+from recon.training.checkpoint import model_tensors
+from recon.training.loop import train
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.worlds.sample import sample_path
+from scenes.sensors.camera import Camera, camera_rays
+from scenes.worlds.record.sample import sample_path
 from tests.scene_maker import driving_car, make_drive, save_drive, tiny_config
 
 LENSES = {

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.field import Instance, RadianceField
+from recon.field.field import Instance, RadianceField
 from recon.kernels.native import native_problem
-from recon.march import march, transmittance
-from recon.march_native import NativeScene, march_native
-from recon.rays import Rays
+from recon.rendering.march import march, transmittance
+from recon.rendering.march_native import NativeScene, march_native
+from recon.rendering.rays import Rays
 from tests.moments_maker import RAYS, STEPS, doubled, leaves, rays, scene, total, wide
 
 LOW = 0.4

@@ -8,19 +8,19 @@ import pytest
 import torch
 from PIL import Image
 
-from recon.depth import load_depth
-from recon.evaluate import evaluate_scene
-from recon.evidence import load_data
+from recon.data.depth_rays import load_depth
+from recon.data.opened import hidden_pixels
+from recon.data.training_data import load_data
+from recon.evaluation.evaluate import evaluate_scene
+from recon.evaluation.metrics import psnr_db
 from recon.kernels.backend import Backend
-from recon.metrics import psnr_db
-from recon.observation import BLIND
-from recon.observing import observe
-from recon.opened import hidden_pixels
 from recon.scene import Scene
-from recon.train import train
-from scenes.camera import project_world
+from recon.training.loop import train
+from recon.training.observation import BLIND
+from recon.training.observing import observe
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
+from scenes.sensors.camera import project_world
 from tests.scene_maker import make_drive, tiny_config
 
 BLACK, RED = (0, 0, 0), (255, 0, 0)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from recon.config import ReconstructionConfig
-from recon.evaluate import evaluate_scene, result
-from recon.evidence import load_data, select_frames
+from recon.data.training_data import load_data, select_frames
+from recon.evaluation.evaluate import evaluate_scene, result
 from recon.kernels.backend import Backend
 from recon.scene import Scene
-from recon.train import train
+from recon.training.loop import train
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.geometry import translation
+from scenes.motion.geometry import translation
 from tests.scene_maker import make_drive, tiny_config
 
 BASELINE_M = 0.54

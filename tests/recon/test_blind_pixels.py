@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from recon.actor_scores import box_pixels
-from recon.evaluate import evaluate_scene
-from recon.evidence import blind_pixels, load_data, masked_pixels
+from recon.data.masks import actor_mask
+from recon.data.training_data import blind_pixels, load_data, masked_pixels
+from recon.evaluation.actor_scores import box_pixels
+from recon.evaluation.evaluate import evaluate_scene
 from recon.kernels.backend import Backend, choose_backend
-from recon.masks import actor_mask
 from recon.scene import Scene
-from recon.train import train, train_step
-from recon.training import new_training
+from recon.training.loop import train, train_step
+from recon.training.state import new_training
 from scenes.clip import Clip
 from tests.crowd_maker import PARKED, PARKED_CONFIG
 from tests.scene_maker import driving_car, make_drive, tiny_config

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-import recon.budget
 import recon.recipes
 import recon.reconstruct
-from recon.budget import FEWEST_STEPS, SPARE, finishing_s, measured_step_s, steps_within
-from recon.evidence import load_data
+import recon.training.budget
+from recon.data.training_data import load_data
 from recon.reconstruct import reconstruct_clip
-from scenes.manifests import LOG
+from recon.training.budget import FEWEST_STEPS, SPARE, finishing_s, measured_step_s, steps_within
+from scenes.storage.manifests import LOG
 from tests.scene_maker import TINY, make_drive, save_drive, tiny_config
 
 
@@ -24,8 +24,8 @@ def tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def known_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step takes 0.1 s, and 7 s pass between the last one and the scene."""
-    monkeypatch.setattr(recon.budget, "measured_step_s", lambda *_: 0.1)
-    monkeypatch.setattr(recon.budget, "finishing_s", lambda *_: 7.0)
+    monkeypatch.setattr(recon.training.budget, "measured_step_s", lambda *_: 0.1)
+    monkeypatch.setattr(recon.training.budget, "finishing_s", lambda *_: 7.0)
 
 
 @pytest.mark.usefixtures("known_pace")
@@ -60,7 +60,7 @@ def test_too_little_time_still_trains_a_little_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip, said = make_drive(tmp_path), list[str]()
-    monkeypatch.setattr(recon.budget, "heading", said.append)
+    monkeypatch.setattr(recon.training.budget, "heading", said.append)
     steps = steps_within(clip, tiny_config(), 3.0, load_data(clip, tiny_config()))
     assert steps == FEWEST_STEPS
     assert "too short" in said[0]
@@ -71,4 +71,8 @@ def test_a_step_is_measured_and_the_end_is_reckoned_from_it(tmp_path: Path) -> N
     data = load_data(clip, config)
     assert 0.0 < measured_step_s(clip, config, data, 60.0) < 5.0
     assert 0.0 < measured_step_s(clip, config, data, 0.0) < 5.0
-    assert finishing_s(config, data, 0.2) > finishing_s(config, data, 0.1) > recon.budget.SAVED_S
+    assert (
+        finishing_s(config, data, 0.2)
+        > finishing_s(config, data, 0.1)
+        > recon.training.budget.SAVED_S
+    )

@@ -7,7 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load, load_file, save, save_file
 
-from recon.checkpoint import (
+from recon.data.training_data import Data, load_data
+from recon.field.model import Model, new_model
+from recon.training.checkpoint import (
     DIGEST_BYTES,
     META,
     header_of,
@@ -17,10 +19,8 @@ from recon.checkpoint import (
     save_model,
     save_state,
 )
-from recon.evidence import Data, load_data
-from recon.model import Model, new_model
-from recon.train import train_step
-from recon.training import Training, new_training
+from recon.training.loop import train_step
+from recon.training.state import Training, new_training
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from tests.scene_maker import make_drive, tiny_config
@@ -103,7 +103,7 @@ def test_a_kill_while_saving_leaves_the_old_checkpoint(
         (tmp_path / "training.tmp").write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scenes.files.os.replace", killed)
+    monkeypatch.setattr("scenes.storage.files.os.replace", killed)
     with pytest.raises(KeyboardInterrupt):
         save_state(path, trained, CONFIG, 3, 2.0)
     assert path.read_bytes() == before

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from recon.batch import ACTORS_SHARE, OFTEN, draw_batch
-from recon.crossing import STANDING_WEIGHT, weight_of, with_crossing
-from recon.crowd import GROWN, whereabouts
-from recon.depth import DepthEvidence
-from recon.evidence import Data, load_data
+from recon.actors.actor_fields import GROWN, whereabouts
+from recon.data.actor_rays import STANDING_WEIGHT, weight_of, with_crossing
+from recon.data.depth_rays import DepthEvidence
+from recon.data.training_data import Data, load_data
+from recon.training.ray_batch import ACTORS_SHARE, OFTEN, draw_batch
 from scenes.actor import Actor
-from scenes.geometry import invert, transform_points
+from scenes.motion.geometry import invert, transform_points
 from tests.crowd_maker import ACTORS, crowd_config, peopled_drive, waiting_car
 from tests.scene_maker import driving_car
 

@@ -7,33 +7,33 @@ import numpy as np
 import pytest
 import torch
 
-from recon.actor_scores import actors_summary
-from recon.assets import extract, faces_seen, load_look
-from recon.batch import draw_batch
-from recon.checkpoint import load_model, save_model
+from recon.actors.actor_fields import MIRRORED, OBSERVED, support_of, whereabouts
+from recon.actors.placement import Look, stage
+from recon.assets.asset_files import extract, faces_seen, load_look
 from recon.commands import extract_actor
-from recon.crowd import MIRRORED, OBSERVED, support_of, whereabouts
-from recon.evaluate import evaluate_scene
-from recon.evidence import Data, actors_to_show, load_data
-from recon.field import GridField
+from recon.data.free_space import swept_evidence
+from recon.data.training_data import Data, actors_to_show, load_data
+from recon.evaluation.actor_scores import actors_summary
+from recon.evaluation.evaluate import evaluate_scene
+from recon.field.field import GridField
+from recon.field.model import new_model
 from recon.kernels.backend import Backend, choose_backend
-from recon.model import new_model
-from recon.relight import shadowed
+from recon.lighting.relighting import shadowed
 from recon.scene import Scene, write_scene
-from recon.staged import Look, stage
-from recon.swept import swept_evidence
-from recon.train import train
+from recon.training.checkpoint import load_model, save_model
+from recon.training.loop import train
+from recon.training.ray_batch import draw_batch
+from render.folders.verification import verify_folder
 from render.labels.gate import LabelGate
-from render.verification import verify_folder
-from render.view import render_view
+from render.views.view import render_view
 from scenes.actor import Actor
-from scenes.assets import LOOK_FILE
-from scenes.camera import camera_rays
 from scenes.clip import Clip
+from scenes.edits.assets import LOOK_FILE
 from scenes.errors import OtherlaneError
-from scenes.folders import writing
-from scenes.manifests import Recipe
 from scenes.semantics import Semantic
+from scenes.sensors.camera import camera_rays
+from scenes.storage.folders import writing
+from scenes.storage.manifests import Recipe
 from tests.crowd_maker import ACTORS, RED, crowd_config, meets, peopled_drive, stepped
 from tests.scene_maker import FRAMES, driving_car, tiny_config
 
@@ -195,8 +195,8 @@ def check_shadow(scene: Scene, car: Actor, aside: Actor) -> None:
         shots = []
         for shadow in (shadowed, lambda *given: given[3]):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("recon.relight.shadowed", shadow)
-                patch.setattr("render.view.antialiased", lambda *given: given[-1])
+                patch.setattr("recon.lighting.relighting.shadowed", shadow)
+                patch.setattr("render.views.view.antialiased", lambda *given: given[-1])
                 frame = render_view(scene, camera, pose, time_us=200_000, actors=(actor,))
             shots.append(frame.linear.astype(np.float32))
         assert np.all(shots[0] <= shots[1])

@@ -4,17 +4,17 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-import recon.field
-import recon.model
+import recon.field.field
+import recon.field.model
+from recon.field.model import new_model
 from recon.kernels.backend import Backend
 from recon.kernels.compositing import render_weights
 from recon.kernels.hash_grid import hash_grid_reference
 from recon.kernels.mlp import mlp
 from recon.kernels.primitives import Primitives
-from recon.march import MarchOutput
-from recon.model import new_model
+from recon.rendering.march import MarchOutput
 from recon.scene import Scene
-from recon.train import Progress, train
+from recon.training.loop import Progress, train
 from scenes.clip import Clip
 from tests.pretend_device import DEVICE, Pretend, pretend_device
 from tests.scene_maker import make_drive, tiny_config
@@ -26,8 +26,8 @@ PLAIN = Primitives(hash_grid=hash_grid_reference, mlp=mlp, render_weights=render
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models live on the pretended device."""
-    monkeypatch.setattr(recon.model, "backend_device", lambda _: DEVICE)
-    monkeypatch.setattr(recon.field, "primitives", lambda _: PLAIN)
+    monkeypatch.setattr(recon.field.model, "backend_device", lambda _: DEVICE)
+    monkeypatch.setattr(recon.field.field, "primitives", lambda _: PLAIN)
     # PyTorch has no fused optimizer for this device; it has one for GPUs
     adam = torch.optim.Adam
     monkeypatch.setattr(torch.optim, "Adam", lambda *a, **k: adam(*a, **(k | {"fused": False})))
@@ -53,7 +53,7 @@ def test_a_scene_on_a_device_gives_tensors_of_the_cpu(drive: Clip) -> None:
         assert isinstance(model.field.static.table, Pretend)
         there = rendered(Scene(clip=drive, config=config, model=model, backend=Backend.TORCH))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recon.model, "backend_device", lambda _: torch.device("cpu"))
+        patch.setattr(recon.field.model, "backend_device", lambda _: torch.device("cpu"))
         model = new_model(drive, config)
     here = rendered(Scene(clip=drive, config=config, model=model, backend=Backend.TORCH))
     for name in MarchOutput.__dataclass_fields__:
@@ -69,7 +69,7 @@ def test_a_training_on_a_device_has_the_losses_of_one_on_the_cpu(drive: Clip) ->
     assert isinstance(model.field.static.table, Pretend)
     assert isinstance(model.support.hits, Pretend)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recon.model, "backend_device", lambda _: torch.device("cpu"))
+        patch.setattr(recon.field.model, "backend_device", lambda _: torch.device("cpu"))
         train(drive, config, report=here.append)
     assert len(there) == config.steps
     for mine, true in zip(there, here, strict=True):

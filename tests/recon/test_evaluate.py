@@ -6,7 +6,14 @@ import pytest
 import torch
 from PIL import Image
 
-from recon.evaluate import FrameScore, compare, evaluate_scene, result, summary, write_pictures
+from recon.evaluation.evaluate import (
+    FrameScore,
+    compare,
+    evaluate_scene,
+    result,
+    summary,
+    write_pictures,
+)
 from recon.kernels.backend import choose_backend
 from recon.scene import Scene, load_scene
 

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from recon.batch import draw_batch
-from recon.evidence import (
+from recon.data.training_data import (
     MASK_MARGIN_PX,
     camera_trajectory,
     load_data,
@@ -15,11 +14,12 @@ from recon.evidence import (
     pixel_angle,
     select_frames,
 )
-from scenes.camera import Camera, camera_rays, project_world
+from recon.training.ray_batch import draw_batch
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.geometry import rigid
-from scenes.trajectory import Trajectory
+from scenes.motion.geometry import rigid
+from scenes.motion.trajectory import Trajectory
+from scenes.sensors.camera import Camera, camera_rays, project_world
 from tests.scene_maker import (
     EGO_FROM_CAMERA,
     FRAMES,

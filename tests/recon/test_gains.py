@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import recon.recipes
-from recon.actor_scores import box_pixels, road_users
-from recon.evaluate import compare, evaluate_scene, result
-from recon.evidence import load_data, scaled_camera
-from recon.gains import (
+from recon.data.training_data import load_data, scaled_camera
+from recon.evaluation.actor_scores import box_pixels, road_users
+from recon.evaluation.evaluate import compare, evaluate_scene, result
+from recon.evaluation.gains import (
     GAINS,
     LEAST_GAIN_DB,
     MOST_THROUGH,
@@ -21,18 +21,18 @@ from recon.gains import (
     doubts,
     read_gains,
 )
+from recon.evaluation.measured_gains import measure_gains
+from recon.evaluation.metrics import psnr_db
 from recon.kernels.backend import choose_backend
-from recon.measured_gains import measure_gains
-from recon.metrics import psnr_db
 from recon.reconstruct import reconstruct_clip
 from recon.scene import Scene, load_scene
-from recon.train import train
+from recon.training.loop import train
 from render.labels.gate import LabelGate
-from render.view import render_view
-from scenes.camera import camera_rays
+from render.views.view import render_view
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.manifests import finished
+from scenes.sensors.camera import camera_rays
+from scenes.storage.manifests import finished
 from tests.crowd_maker import crowd_config, meets, peopled_drive
 from tests.scene_maker import TINY
 

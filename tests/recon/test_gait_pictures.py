@@ -6,11 +6,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from scenes.assets import LIBRARY, LIBRARY_SEED
-from scenes.geometry import translation
-from scenes.trajectory import Trajectory
-from scenes.worlds.procedural import procedural
-from scenes.worlds.world import World
+from scenes.edits.assets import LIBRARY, LIBRARY_SEED
+from scenes.motion.geometry import translation
+from scenes.motion.trajectory import Trajectory
+from scenes.worlds.models.procedural import procedural
+from scenes.worlds.models.world import World
 from tests.asset_pictures import Mask, camera_of, masks, shared
 
 pytest.importorskip("mitsuba", reason="the extra `worlds` is not installed")
@@ -24,7 +24,7 @@ SHIN_M = 0.3, 0.45
 @cache
 def walking(name: str) -> tuple[World, int]:
     """Somebody who goes ahead on an empty street as fast as his legs swing by the clock."""
-    from recon import shots
+    from recon.assets import multiview_capture as shots
 
     world, actor, _ = shots.stage(name)
     mesh, limbs, size_m = procedural(LIBRARY[name], LIBRARY_SEED)

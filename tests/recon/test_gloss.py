@@ -6,9 +6,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.field import GridField, Instance
-from recon.gloss import DULL, STEEPEST, Sight, sight_of
-from recon.rays import Rays
+from recon.field.field import GridField, Instance
+from recon.lighting.specular import DULL, STEEPEST, Sight, sight_of
+from recon.rendering.rays import Rays
 from tests.scene_maker import tiny_config
 
 COLOUR = torch.tensor([0.3, 0.1, 0.2])

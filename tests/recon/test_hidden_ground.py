@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from recon.batch import LENT_SHARE, draw_batch
-from recon.border import SOFT_M, blended, border, border_colours, under
-from recon.crowd import GROWN
-from recon.depth import DepthEvidence
-from recon.evidence import Data, load_data
-from recon.hidden import RISE_M
-from recon.model import new_model
-from recon.road import crossing
+from recon.actors.actor_fields import GROWN
+from recon.data.depth_rays import DepthEvidence
+from recon.data.ground_inpainting import SOFT_M, blended, border, border_colours, under
+from recon.data.occluded_ground import RISE_M
+from recon.data.road_prior import crossing
+from recon.data.training_data import Data, load_data
+from recon.field.model import new_model
+from recon.training.ray_batch import LENT_SHARE, draw_batch
 from scenes.clip import Clip
-from scenes.ground import fit_ground
-from scenes.images import srgb_from_linear
-from scenes.standers import in_place
+from scenes.edits.parked_vehicles import in_place
+from scenes.road.ground import fit_ground
+from scenes.sensors.images import srgb_from_linear
 from tests.crowd_maker import (
     EDGES_US,
     PARKED,

@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from recon.config import SamplingConfig
-from recon.field import Instance, RadianceField
+from recon.field.field import Instance, RadianceField
 from recon.kernels.native import native_problem
-from recon.march import MarchOutput, march
-from recon.march_native import NativeScene, march_native
-from recon.rays import Rays
+from recon.rendering.march import MarchOutput, march
+from recon.rendering.march_native import NativeScene, march_native
+from recon.rendering.rays import Rays
 from tests.march_maker import at, boxed, bundle
 from tests.scene_maker import tiny_field
 

@@ -8,13 +8,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from recon.assets import PACKAGED, is_packed, load_look, write_asset
+from recon.actors.actor_fields import GROWN
+from recon.actors.placement import Baked, Look
+from recon.assets.asset_files import PACKAGED, is_packed, load_look, write_asset
 from recon.config import ActorsConfig
-from recon.crowd import GROWN
-from recon.field import GridField
+from recon.field.field import GridField
 from recon.kernels.backend import Backend
-from recon.staged import Baked, Look
-from scenes.assets import LIBRARY, LOOK_FILE, library, load_asset
+from scenes.edits.assets import LIBRARY, LOOK_FILE, library, load_asset
 
 NAMES = [name for name in LIBRARY if is_packed(name)]
 

@@ -12,7 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.light import (
+from recon.actors.placement import Staged
+from recon.lighting.daylight import Daylight, glow, gradation, hemisphere
+from recon.lighting.light_estimation import (
     DIFFUSE,
     LAMP_M,
     ROAD_ALBEDO,
@@ -20,11 +22,9 @@ from recon.light import (
     daylight,
     headlamp,
 )
-from recon.march import MarchOutput
+from recon.lighting.light_probes import shown_surface, sun_share
+from recon.rendering.march import MarchOutput
 from recon.scene import Scene
-from recon.sightlines import shown_surface, sun_share
-from recon.sky import Daylight, glow, gradation, hemisphere
-from recon.staged import Staged
 from tests.light_maker import TO_SUN, Plain, drive, even, plain
 
 BRIGHT = ROAD_ALBEDO * torch.tensor([2.4, 2.2, 1.9])

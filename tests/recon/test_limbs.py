@@ -11,18 +11,18 @@ from numpy.testing import assert_allclose
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from recon.assets import load_look, write_asset
+from recon.actors.actor_fields import GROWN
+from recon.actors.limbs import Hinge, Limbs
+from recon.actors.placement import Look, stage
+from recon.assets.asset_files import load_look, write_asset
 from recon.config import FieldConfig
-from recon.crowd import GROWN
-from recon.field import GridField
+from recon.field.field import GridField
 from recon.kernels.backend import Backend
 from recon.kernels.hash_grid import HashGridSpec
-from recon.limbs import Hinge, Limbs
-from recon.staged import Look, stage
 from scenes.actor import Actor
-from scenes.assets import LOOK_FILE, library
+from scenes.edits.assets import LOOK_FILE, library
 from scenes.errors import OtherlaneError
-from scenes.geometry import invert, transform_points
+from scenes.motion.geometry import invert, transform_points
 from scenes.semantics import Semantic
 from tests.clip_maker import ride
 

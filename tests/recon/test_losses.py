@@ -1,9 +1,9 @@
 import torch
 from torch.testing import assert_close
 
-from recon.losses import depth_evidence, photometric, sky_opacity, spread
-from recon.march import Looks, Samples
-from recon.photometry import srgb
+from recon.field.photometry import srgb
+from recon.rendering.march import Looks, Samples
+from recon.training.losses import depth_evidence, photometric, sky_opacity, spread
 
 
 def samples_of(weights: torch.Tensor, edges_m: torch.Tensor) -> Samples:

@@ -5,11 +5,11 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.field import GridField, RadianceField
-from recon.march import MarchOutput, march
-from recon.occupancy import OccupancyGrid
-from recon.rays import Rays
-from scenes.geometry import invert
+from recon.field.field import GridField, RadianceField
+from recon.field.occupancy import OccupancyGrid
+from recon.rendering.march import MarchOutput, march
+from recon.rendering.rays import Rays
+from scenes.motion.geometry import invert
 from tests.march_maker import GROWTH, SAMPLING, at, boxed, bundle, look
 from tests.scene_maker import tiny_field
 
@@ -188,7 +188,7 @@ def test_rays_may_start_inside_a_box() -> None:
 def test_looking_no_further_than_light_gets_hardly_changes_the_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("recon.parts.STRETCH", 4)
+    monkeypatch.setattr("recon.rendering.ray_samples.STRETCH", 4)
     field, rays = tiny_field(strength=3e4), bundle()
     with torch.no_grad():
         field.static.log_initial += 3.0

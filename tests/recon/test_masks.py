@@ -5,10 +5,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recon.masks import NEAR_M, actor_mask, box_extent, sky_mask
-from scenes.camera import Camera
-from scenes.geometry import invert, rigid, rotation_exp, transform_points, translation
-from scenes.worlds.rigs import fisheye
+from recon.data.masks import NEAR_M, actor_mask, box_extent, sky_mask
+from scenes.motion.geometry import invert, rigid, rotation_exp, transform_points, translation
+from scenes.sensors.camera import Camera
+from scenes.worlds.record.rigs import fisheye
 from tests.clip_maker import parked_car
 from tests.scene_maker import driving_car
 from tests.strategies import arrays, rotvecs

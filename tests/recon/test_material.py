@@ -11,16 +11,16 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
-import recon.relight
+import recon.lighting.relighting
+from recon.actors.actor_fields import unit_from_box
+from recon.actors.placement import Staged
 from recon.config import FieldConfig
-from recon.crowd import unit_from_box
-from recon.field import GridField, Instance, RadianceField
-from recon.gloss import Sight, sight_of
-from recon.material import POLISHED, Material, material_of
-from recon.rays import Rays
-from recon.relight import OFF_M, relit
-from recon.space import Block
-from recon.staged import Staged
+from recon.field.field import GridField, Instance, RadianceField
+from recon.field.material import POLISHED, Material, material_of
+from recon.field.space import Block
+from recon.lighting.relighting import OFF_M, relit
+from recon.lighting.specular import Sight, sight_of
+from recon.rendering.rays import Rays
 from tests.light_maker import NUMBER, TO_SUN, Plain, box, dim, lit_by, plain, seen
 
 ALBEDO = torch.tensor([0.5, 0.3, 0.1])
@@ -99,7 +99,7 @@ def real_sights(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
     def use(light: object) -> None:
         lit_by(monkeypatch, light)  # pyright: ignore[reportArgumentType]
-        monkeypatch.setattr(recon.relight, "sight_of", sight_of)
+        monkeypatch.setattr(recon.lighting.relighting, "sight_of", sight_of)
 
     return use  # pyright: ignore[reportReturnType]
 
@@ -143,7 +143,7 @@ def test_its_own_shadow_is_looked_for_from_as_far_off_as_it_is_known(
         starts.append(points)
         return torch.ones(len(points))
 
-    monkeypatch.setattr(recon.relight, "sun_past", sun_past)
+    monkeypatch.setattr(recon.lighting.relighting, "sun_past", sun_past)
     lit(plain(GREY, GREY), SLANTED)
     roof_m = HIGH_M + 0.5 * 1.5
     assert float(starts[0][0, 2]) == pytest.approx(roof_m + 0.6 * (OFF_M + 3e-3), abs=1e-3)

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
+from recon.evaluation.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
 
 FULL_DB = 58.9226
 """Of equal pictures: as near as 8 bits tell."""

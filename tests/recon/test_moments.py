@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from recon.kernels.native import native_problem
-from recon.march import march
-from recon.march_native import NativeScene, march_native
+from recon.rendering.march import march
+from recon.rendering.march_native import NativeScene, march_native
 from tests.moments_maker import MOMENTS, RAYS, STEPS, doubled, leaves, rays, scene, total, wide
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from recon.field import RadianceField
-from recon.march import march
-from recon.march_native import NativeScene, march_native
-from recon.rays import Rays
+from recon.field.field import RadianceField
+from recon.rendering.march import march
+from recon.rendering.march_native import NativeScene, march_native
+from recon.rendering.rays import Rays
 from tests.native_maker import (
     GROWTH,
     RAYS,

@@ -1,4 +1,4 @@
-"""The native engine against the definition: `recon.march` in float64, on the same rounded table."""
+"""The native engine against the definition: `march` in float64, on the same rounded table."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from recon.config import FieldConfig
-from recon.field import GridField
-from recon.march import march, query, transmittance
-from recon.march_native import NativeScene, march_native
-from recon.rays import Rays
+from recon.field.field import GridField
+from recon.rendering.march import march, query, transmittance
+from recon.rendering.march_native import NativeScene, march_native
+from recon.rendering.rays import Rays
 from tests.field_strategies import field_configs
 from tests.native_maker import (
     DIFFERENTIABLE,

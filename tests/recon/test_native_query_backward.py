@@ -9,11 +9,11 @@ from hypothesis import given
 from torch import Tensor
 
 from recon.config import FieldConfig
-from recon.field import GridField, RadianceField
+from recon.field.field import GridField, RadianceField
+from recon.field.space import Block
 from recon.kernels.hash_grid import HashGridSpec
 from recon.kernels.native import native_module, native_problem
-from recon.march_native import NativeScene, field_parameters
-from recon.space import Block
+from recon.rendering.march_native import NativeScene, field_parameters
 from tests.field_strategies import field_configs
 
 pytestmark = pytest.mark.skipif(

@@ -1,4 +1,4 @@
-"""A step of training on the native engine against `recon.step.torch_step`, its definition."""
+"""A step of training on the native engine against `torch_step`, its definition."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch import Tensor
 
-import recon.step_native
-from recon.batch import Batch, draw_batch
-from recon.checkpoint import model_tensors
+import recon.training.step_native
 from recon.config import LossConfig, ReconstructionConfig
-from recon.evidence import Data, load_data
+from recon.data.training_data import Data, load_data
 from recon.kernels.native import native_problem
-from recon.march_native import NativeScene, field_parameters, read_gradients
-from recon.step import StepPlan, torch_step
-from recon.step_native import NativeTraining, native_step
-from recon.train import train
-from recon.training import Training, new_training
+from recon.rendering.march_native import NativeScene, field_parameters, read_gradients
+from recon.training.checkpoint import model_tensors
+from recon.training.loop import train
+from recon.training.ray_batch import Batch, draw_batch
+from recon.training.state import Training, new_training
+from recon.training.step import StepPlan, torch_step
+from recon.training.step_native import NativeTraining, native_step
 from scenes.clip import Clip
 from tests.scene_maker import make_drive, tiny_config
 
@@ -86,7 +86,7 @@ def one_step(
         ):
             parameter.grad = gradient
 
-    monkeypatch.setattr(recon.step_native, "_move", keep)
+    monkeypatch.setattr(recon.training.step_native, "_move", keep)
     training.native = NativeTraining(training.model)  # with the strong table
     return training, native_step(training, batch, config, plan)[0], batch
 
@@ -116,7 +116,7 @@ def test_losses_gradients_and_memories_are_the_definitions(
 
 
 def test_the_table_moves_as_lazy_adam_says() -> None:
-    from recon.adam import LazyAdam
+    from recon.training.adam import LazyAdam
     from tests.scene_maker import tiny_field
 
     field = tiny_field().float()
@@ -166,7 +166,7 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_been(
 ) -> None:
     config, checkpoint = native_config(), tmp_path / "state.safetensors"
     straight = model_tensors(train(drive[0], config, data=drive[1]))
-    monkeypatch.setattr("recon.train.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("recon.training.loop.CHECKPOINT_SECONDS", 0.0)
 
     class Killed(Exception):  # noqa: N818
         pass

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from recon.observation import Eye, Observation, Surfaces
-from scenes.camera import camera_rays
-from scenes.geometry import rigid
+from recon.training.observation import Eye, Observation, Surfaces
+from scenes.motion.geometry import rigid
+from scenes.sensors.camera import camera_rays
 from tests.scene_maker import EGO_FROM_CAMERA, make_drive, tiny_config
 
 WALL_M = 20.0
@@ -103,5 +103,5 @@ def test_a_picture_that_says_nothing_shows_nothing(seen) -> None:
 
 def test_long_drives_keep_every_second_or_third_picture(monkeypatch, tmp_path) -> None:
     clip, config = make_drive(tmp_path / "drive"), replace(tiny_config(), holdout=0)
-    monkeypatch.setattr("recon.observation.MOST_PIXELS", 2 * 12 * 8)
+    monkeypatch.setattr("recon.training.observation.MOST_PIXELS", 2 * 12 * 8)
     assert Observation(clip, config).frames[0].tolist() == [0, 3]

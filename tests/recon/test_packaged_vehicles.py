@@ -23,7 +23,7 @@ def with_neighbours(mask: Mask) -> Mask:
 
 @pytest.mark.parametrize("azimuth", [0.0, 2.6, np.pi])
 def test_there_is_nothing_beside_or_below_it(azimuth: float) -> None:
-    from recon import shots
+    from recon.assets import multiview_capture as shots
 
     world, actor, _ = shots.stage("car")
     camera = camera_of(160, 120, 480.0)

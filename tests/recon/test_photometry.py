@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from recon.photometry import Photometry, srgb
-from scenes.images import srgb_from_linear
+from recon.field.photometry import Photometry, srgb
+from scenes.sensors.images import srgb_from_linear
 
 TIMES = [torch.tensor([0, 100, 300]), torch.tensor([50])]
 

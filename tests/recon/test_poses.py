@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from recon.batch import draw_batch
-from recon.evidence import load_data
+from recon.data.training_data import load_data
+from recon.field.poses import PoseCorrection
 from recon.kernels.backend import choose_backend, usable_backends
-from recon.poses import PoseCorrection
-from recon.step import StepPlan, torch_step
-from recon.step_native import native_step
-from recon.train import train
-from recon.training import new_training
+from recon.training.loop import train
+from recon.training.ray_batch import draw_batch
+from recon.training.state import new_training
+from recon.training.step import StepPlan, torch_step
+from recon.training.step_native import native_step
 from scenes.clip import Clip
 from tests.scene_maker import FRAMES, make_drive, tiny_config
 

@@ -2,9 +2,9 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.field import RadianceField
-from recon.march import march, query, transmittance
-from recon.rays import Rays
+from recon.field.field import RadianceField
+from recon.rendering.march import march, query, transmittance
+from recon.rendering.rays import Rays
 from tests.march_maker import GROWTH, SAMPLING, bundle, look
 from tests.scene_maker import tiny_field
 

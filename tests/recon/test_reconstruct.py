@@ -8,18 +8,18 @@ import torch
 
 import recon.recipes
 import recon.reconstruct
-import recon.train
+import recon.training.loop
 from recon.commands import reconstruct
-from recon.evaluate import evaluate_scene
+from recon.evaluation.evaluate import evaluate_scene
+from recon.field.model import drive_block
 from recon.kernels.backend import choose_backend
-from recon.model import drive_block
-from recon.progress import last_seconds
 from recon.recipes import FINEST_CELL_M, recipe
 from recon.reconstruct import ReconstructRequest, parse_budget, reconstruct_clip, resolve
 from recon.scene import load_scene
+from recon.training.progress import last_seconds
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.manifests import LOG, MANIFEST, finished
+from scenes.storage.manifests import LOG, MANIFEST, finished
 from tests.scene_maker import TINY, save_drive, tiny_config
 
 
@@ -92,7 +92,7 @@ def test_interrupted_it_leaves_nothing_and_resumes(
     made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, steps = tmp_path / "scene", []
-    step = recon.train.train_step
+    step = recon.training.loop.train_step
 
     def until(training, data, config, number, last=5):
         if number == last:
@@ -100,8 +100,8 @@ def test_interrupted_it_leaves_nothing_and_resumes(
         steps.append(number)
         return step(training, data, config, number)
 
-    monkeypatch.setattr(recon.train, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(recon.train, "train_step", until)
+    monkeypatch.setattr(recon.training.loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(recon.training.loop, "train_step", until)
     with pytest.raises(Killed):
         reconstruct_clip(made[0], out, TINY)
     assert not out.exists()
@@ -139,7 +139,7 @@ def test_a_damaged_request_of_unfinished_work_is_named(
 def test_killed_at_its_very_end_it_is_the_same_bytes(
     made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    import scenes.folders
+    import scenes.storage.folders
 
     class KilledError(Exception):
         pass
@@ -149,9 +149,9 @@ def test_killed_at_its_very_end_it_is_the_same_bytes(
             write_signed(*arguments)  # type: ignore[arg-type]  # the manifest is there
         raise KilledError
 
-    write_signed = scenes.folders.write_signed
+    write_signed = scenes.storage.folders.write_signed
     with monkeypatch.context() as patch:
-        patch.setattr(scenes.folders, "write_signed", killed)
+        patch.setattr(scenes.storage.folders, "write_signed", killed)
         with pytest.raises(KilledError):
             reconstruct_clip(made[0], tmp_path / "scene", TINY)
     out = reconstruct_clip(made[0], tmp_path / "scene", TINY)

@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from recon.checkpoint import load_model, save_model
 from recon.config import SamplingConfig
-from recon.model import new_model
-from recon.occupancy import FineOccupancy, OccupancyGrid, is_occupied
-from recon.refine import ABSORBED, refine
-from recon.space import Block, cell_index
+from recon.field.model import new_model
+from recon.field.occupancy import FineOccupancy, OccupancyGrid, is_occupied
+from recon.field.space import Block, cell_index
+from recon.training.checkpoint import load_model, save_model
+from recon.training.occupancy_refinement import ABSORBED, refine
 from tests.scene_maker import make_drive, tiny_config
 
 SIDE = 16

@@ -10,13 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
+from recon.actors.placement import Baked
+from recon.field.model import new_model
 from recon.kernels.backend import Backend
-from recon.light import LAMP_M, ROAD_ALBEDO, headlamp
-from recon.model import new_model
-from recon.relight import MOST, baked, relit
+from recon.lighting.irradiance import Cube
+from recon.lighting.light_estimation import LAMP_M, ROAD_ALBEDO, headlamp
+from recon.lighting.relighting import MOST, baked, relit
 from recon.scene import Scene
-from recon.staged import Baked
-from recon.surroundings import Cube
 from tests.light_maker import (
     NUMBER,
     TO_SUN,

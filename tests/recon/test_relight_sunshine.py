@@ -9,23 +9,23 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from recon.assets import load_look
+from recon.actors.placement import Staged, stage
+from recon.assets.asset_files import load_look
+from recon.field.model import new_model
 from recon.kernels.backend import Backend
-from recon.march import MarchOutput
-from recon.model import new_model
-from recon.relight import relit
+from recon.lighting.box_shadows import Box
+from recon.lighting.daylight import Daylight
+from recon.lighting.relighting import relit
+from recon.rendering.march import MarchOutput
 from recon.scene import Scene
-from recon.shadow import Box
-from recon.sky import Daylight
-from recon.staged import Staged, stage
 from scenes.actor import Actor
-from scenes.camera import Camera, camera_rays
-from scenes.worlds.world import World
+from scenes.sensors.camera import Camera, camera_rays
+from scenes.worlds.models.world import World
 from tests.light_maker import LIT, drive
 from tests.scene_maker import tiny_config
 
 if TYPE_CHECKING:
-    from scenes.worlds.light import Light
+    from scenes.worlds.light.light import Light
 
 SIDE_PX = 24
 Camera4 = tuple[Camera, Float64[np.ndarray, "4 4"]]
@@ -40,7 +40,7 @@ class Sunshine(Daylight):
     def sky_at(
         self, directions: Float[Tensor, "n 3"], glowing: bool = True
     ) -> Float[Tensor, "n 3"]:
-        from scenes.worlds.sky import sky_radiance
+        from scenes.worlds.light.sky import sky_radiance
 
         lighting, world = self.world.lighting, self.world
         if not glowing:
@@ -78,8 +78,8 @@ class Street(Scene):
 
 
 def empty_street(world: World) -> Street:
-    from scenes.worlds.light import Light
-    from scenes.worlds.tracer import Tracer
+    from scenes.worlds.light.light import Light
+    from scenes.worlds.trace.tracer import Tracer
 
     # light is exact here, of what the road is made is not known: it is not asked
     clip = drive()
@@ -94,7 +94,7 @@ def empty_street(world: World) -> Street:
 
 
 def sunshine(world: World) -> Sunshine:
-    from scenes.worlds.sky import sun_irradiance
+    from scenes.worlds.light.sky import sun_irradiance
 
     none = torch.zeros(3)
     return Sunshine(
@@ -108,7 +108,7 @@ def pictures(
     scene: Street, sunny: "Light", actor: Actor, view: Camera4
 ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
     """Pixels of the car, lit, and as it would be photographed."""
-    from scenes.worlds.view import photograph, true_view
+    from scenes.worlds.trace.view import photograph, true_view
 
     camera, box_from_camera = view
     pose = actor.trajectory.world_from_body[0]
@@ -135,9 +135,9 @@ def pictures(
 @pytest.mark.slow
 def test_in_sunshine_it_looks_as_it_would_there(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mitsuba", reason="the extra `worlds` is not installed")
-    from recon import shots
-    from scenes.worlds.light import Light
-    from scenes.worlds.tracer import Tracer
+    from recon.assets import multiview_capture as shots
+    from scenes.worlds.light.light import Light
+    from scenes.worlds.trace.tracer import Tracer
 
     world, actor, _ = shots.stage("car")
     other = replace(world, lighting=replace(world.lighting, overcast=0.0))

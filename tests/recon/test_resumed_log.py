@@ -7,9 +7,9 @@ import pytest
 import recon.recipes
 import recon.reconstruct
 from recon.reconstruct import reconstruct_clip
-from scenes.claims import partial_folder
 from scenes.errors import OtherlaneError
-from scenes.manifests import LOG
+from scenes.storage.claims import partial_folder
+from scenes.storage.manifests import LOG
 from tests.scene_maker import TINY, save_drive, tiny_config
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.depth import DepthEvidence, load_depth
-from recon.road import REACH_M, RISE_M, only_trained, road_evidence
+from recon.data.depth_rays import DepthEvidence, load_depth
+from recon.data.road_prior import REACH_M, RISE_M, only_trained, road_evidence
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.geometry import translation
+from scenes.motion.geometry import translation
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
 from tests.scene_maker import CAMERA_HEIGHT_M, FRAMES, make_drive
 
 ALL = np.ones(FRAMES, dtype=bool)

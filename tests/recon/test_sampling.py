@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from recon.config import SamplingConfig
-from recon.occupancy import OccupancyGrid, is_occupied
-from recon.rays import Rays
-from recon.sampling import choose_steps, step_edges
-from recon.space import Block
+from recon.field.occupancy import OccupancyGrid, is_occupied
+from recon.field.space import Block
+from recon.rendering.rays import Rays
+from recon.rendering.sampling import choose_steps, step_edges
 
 BLOCK = Block(centre_m=(0.0, 0.0, 0.0), half_size_m=20.0)
 SAMPLING = SamplingConfig(far_m=500.0)

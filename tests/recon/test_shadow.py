@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from recon.shadow import CLEARANCE, REACH, box_shadows, in_shadow, sky_covered
+from recon.lighting.box_shadows import CLEARANCE, REACH, box_shadows, in_shadow, sky_covered
 
 CAR = torch.tensor([4.2, 1.8, 1.5], dtype=torch.float64)
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from recon.lighting.light_probes import NEARBY_M, around
 from recon.scene import Scene
-from recon.sightlines import NEARBY_M, around
 from tests.light_maker import plain
 
 SKY, GROUND = torch.tensor([0.3, 0.4, 0.8]), torch.tensor([0.1, 0.1, 0.1])

@@ -5,11 +5,11 @@ import pytest
 import torch
 from jaxtyping import Float64
 
-from recon import shots
-from recon.crowd import unit_from_box
-from recon.solid import in_view, open_places, thickness_m
-from scenes.worlds.light import Light
-from scenes.worlds.tracer import Tracer
+from recon.actors.actor_fields import unit_from_box
+from recon.assets import multiview_capture as shots
+from recon.assets.thickness import in_view, open_places, thickness_m
+from scenes.worlds.light.light import Light
+from scenes.worlds.trace.tracer import Tracer
 
 pytest.importorskip("mitsuba", reason="the extra `worlds` is not installed")
 

@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from recon.batch import SOLID_SHARE, draw_batch
+from recon.actors.actor_fields import GROWN, core_in_cube
+from recon.actors.cores import core_of
 from recon.config import ReconstructionConfig
-from recon.cores import core_of
-from recon.crowd import GROWN, core_in_cube
-from recon.depth import DepthEvidence
-from recon.evidence import Data, load_data
+from recon.data.core_rays import NEARER_M, SHALLOW, solid_rays
+from recon.data.depth_rays import DepthEvidence
+from recon.data.training_data import Data, load_data
 from recon.kernels.backend import choose_backend
 from recon.scene import Scene
-from recon.solid_rays import NEARER_M, SHALLOW, solid_rays
-from recon.train import train
+from recon.training.loop import train
+from recon.training.ray_batch import SOLID_SHARE, draw_batch
 from scenes.actor import Actor
-from scenes.camera import camera_rays
 from scenes.clip import Clip
-from scenes.geometry import invert, translation
+from scenes.motion.geometry import invert, translation
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
+from scenes.sensors.camera import camera_rays
 from tests.crowd_maker import ACTORS, crowd_config, meets, peopled_drive
 from tests.scene_maker import FRAMES, STEP_US
 

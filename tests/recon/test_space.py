@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from recon.space import Block
+from recon.field.space import Block
 from tests.strategies import arrays
 
 BLOCK = Block(centre_m=(10.0, -5.0, 2.0), half_size_m=40.0)

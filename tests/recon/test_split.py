@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.split import SHARES, training_frames
+from recon.data.holdout import SHARES, training_frames
 from scenes.errors import OtherlaneError
 
 

@@ -8,29 +8,29 @@ import numpy as np
 import pytest
 import torch
 
-from recon.checkpoint import load_model, load_state, save_model, save_state
+from recon.actors.placement import Look, stage
 from recon.config import ActorsConfig, ReconstructionConfig
-from recon.crossing import STANDING_WEIGHT
-from recon.emptied import emptied_cells
-from recon.evidence import Data, actors_to_show, load_data, load_pixels
-from recon.field import ABSENT, GridField
-from recon.hidden import hidden_by
+from recon.data.actor_rays import STANDING_WEIGHT
+from recon.data.occluded_ground import hidden_by
+from recon.data.training_data import Data, actors_to_show, load_data, load_pixels
+from recon.field.field import ABSENT, GridField
+from recon.field.model import new_model
 from recon.kernels.backend import Backend, choose_backend
-from recon.model import new_model
 from recon.recipes import STANDING_PX, standard
 from recon.scene import Scene
-from recon.staged import Look, stage
-from recon.train import train, train_step, wanted_samples
-from recon.training import new_training
+from recon.training.checkpoint import load_model, load_state, save_model, save_state
+from recon.training.loop import train, train_step, wanted_samples
+from recon.training.occupancy_carving import emptied_cells
+from recon.training.state import new_training
 from render.labels.cuboids import boxes_in_view
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.edits.actors import MoveActor, RemoveActor
-from scenes.perturb import resolve
-from scenes.scenario import Scenario
+from scenes.edits.parked_vehicles import for_good, in_place, parked
+from scenes.motion.trajectory import Trajectory
+from scenes.scenario.resolve import resolve
+from scenes.scenario.scenario import Scenario
 from scenes.semantics import Semantic
-from scenes.standers import for_good, in_place, parked
-from scenes.trajectory import Trajectory
 from tests.crowd_maker import (
     ACTORS,
     EDGES_US,

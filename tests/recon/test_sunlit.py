@@ -9,15 +9,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.field import GridField
-from recon.light import ROAD_ALBEDO
+from recon.actors.placement import Look
+from recon.field.field import GridField
+from recon.lighting.light_estimation import ROAD_ALBEDO
+from recon.lighting.light_probes import sun_share
+from recon.lighting.sun_visibility import UNSURE, _believed, sun_reaching
 from recon.scene import Scene
-from recon.sightlines import sun_share
-from recon.staged import Look
-from recon.sunlit import UNSURE, _believed, sun_reaching
 from scenes.actor import Actor
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
 from tests.light_maker import TO_SUN, Ground, dim, lit_by, plain
 from tests.scene_maker import tiny_config
 

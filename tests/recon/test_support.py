@@ -4,12 +4,12 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from recon.config import SamplingConfig
-from recon.field import GridField, RadianceField
-from recon.march import march
-from recon.occupancy import OccupancyGrid
-from recon.rays import Rays
-from recon.space import Block
-from recon.support import Support
+from recon.field.field import GridField, RadianceField
+from recon.field.occupancy import OccupancyGrid
+from recon.field.space import Block
+from recon.rendering.march import march
+from recon.rendering.rays import Rays
+from recon.training.observation_grid import Support
 from tests.scene_maker import tiny_field_config
 
 BLOCK = Block(centre_m=(0.0, 0.0, 0.0), half_size_m=16.0)

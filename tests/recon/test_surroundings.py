@@ -7,9 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.light import ROAD_ALBEDO
-from recon.sky import Daylight
-from recon.surroundings import (
+from recon.lighting.daylight import Daylight
+from recon.lighting.irradiance import (
     PER_FACE,
     cube_on,
     face_rays,
@@ -17,6 +16,7 @@ from recon.surroundings import (
     shade,
     surroundings,
 )
+from recon.lighting.light_estimation import ROAD_ALBEDO
 from tests.light_maker import TO_SUN, Plain, box, dim, lit_by, plain
 
 GREY = torch.tensor([0.30, 0.25, 0.20])

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-import recon.surroundings
-from recon.march import MarchOutput
-from recon.relight import shadowed
+import recon.lighting.irradiance
+from recon.lighting.relighting import shadowed
+from recon.rendering.march import MarchOutput
 from recon.scene import Scene
 from tests.light_maker import NUMBER, TO_SUN, WHITE, box, dim, lit_by, plain, seen, staged_with
 
@@ -88,7 +88,7 @@ def test_fields_hide_the_sun_from_where_rays_meet_the_road_they_stand_on(
         starts.append(points)
         return torch.zeros(len(points))
 
-    monkeypatch.setattr(recon.surroundings, "sun_past", sun_past)
+    monkeypatch.setattr(recon.lighting.irradiance, "sun_past", sun_past)
     eye, places = torch.tensor([2.0, -1.6, 1.5]), torch.tensor([[12.0, -1.6, 0.0]])
     along = torch.nn.functional.normalize(places - eye, dim=1)
     for rough_m in (0.0, 0.05, -0.06):

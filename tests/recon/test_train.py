@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 import torch
 
-import recon.train
-from recon.checkpoint import model_tensors
-from recon.evidence import Data, load_data
-from recon.model import Model, drive_block
-from recon.train import Progress, train
+import recon.training.loop
+from recon.data.training_data import Data, load_data
+from recon.field.model import Model, drive_block
+from recon.training.checkpoint import model_tensors
+from recon.training.loop import Progress, train
 from scenes.clip import Clip
 from tests.scene_maker import make_drive, tiny_config
 
@@ -50,7 +50,7 @@ def test_killed_and_resumed_gives_the_same_bytes(
     monkeypatch: pytest.MonkeyPatch,
     after: int,
 ) -> None:
-    monkeypatch.setattr(recon.train, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(recon.training.loop, "CHECKPOINT_SECONDS", 0.0)
     clip, data = drive
     checkpoint = tmp_path / "training.safetensors"
     seen: list[Progress] = []

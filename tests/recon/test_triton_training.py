@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from recon.checkpoint import load_model, save_model
 from recon.config import FieldConfig, ReconstructionConfig, SamplingConfig
-from recon.evidence import Data, load_data
+from recon.data.training_data import Data, load_data
+from recon.field.model import Model, new_model
 from recon.kernels.backend import Backend
 from recon.kernels.hash_grid import HashGridSpec
-from recon.model import Model, new_model
 from recon.scene import Scene
-from recon.train import Progress, train
+from recon.training.checkpoint import load_model, save_model
+from recon.training.loop import Progress, train
 from scenes.clip import Clip
-from scenes.worlds.sample import sample_path
+from scenes.worlds.record.sample import sample_path
 from tests.triton_maker import assert_parity, triton_device
 
 DEVICE = triton_device()

@@ -6,14 +6,14 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from recon.actors.placement import Look, stage
+from recon.actors.underbody import AXLE, BUMPER, SLACK_M, TYRE_M, under_vehicle
 from recon.config import FieldConfig
-from recon.field import GridField
-from recon.shadow import CLEARANCE
-from recon.staged import Look, stage
-from recon.underneath import AXLE, BUMPER, SLACK_M, TYRE_M, under_vehicle
+from recon.field.field import GridField
+from recon.lighting.box_shadows import CLEARANCE
 from scenes.actor import Actor
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
 from tests.light_maker import NUMBER, box
 
 SIZE_M = (4.0, 1.8, 1.5)

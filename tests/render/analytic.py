@@ -9,12 +9,12 @@ from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
 from scenes.actor import Actor
-from scenes.camera import Camera
 from scenes.clip import Clip, ImageStream
-from scenes.geometry import invert, rigid, transform_points, yaw_rotation
-from scenes.images import srgb_from_linear
+from scenes.motion.geometry import invert, rigid, transform_points, yaw_rotation
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
+from scenes.sensors.camera import Camera
+from scenes.sensors.images import srgb_from_linear
 
 FRAMES = 4
 STEP_US = 100_000

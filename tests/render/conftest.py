@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from render.batch import Batch, write_batch
 from render.jobs.job import RenderJob, Shot
-from scenes.ground import fit_ground
-from scenes.look import Look
+from render.jobs.render_job import Batch, write_batch
+from scenes.road.ground import fit_ground
+from scenes.scenario.look import Look
 from tests.render.analytic import CAMERA, EGO_FROM_CAMERA, FRAMES, LICENCE, STEP_US, street
 
 

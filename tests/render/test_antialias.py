@@ -11,13 +11,13 @@ from jaxtyping import Bool, Float, Float32, Int64, UInt8
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.march import MarchOutput
-from render.antialias import ACROSS, antialiased
+from recon.rendering.march import MarchOutput
+from render.views.antialias import ACROSS, antialiased
 from scenes.actor import Actor
-from scenes.camera import Camera, camera_rays
 from scenes.clip import Clip
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
+from scenes.sensors.camera import Camera, camera_rays
 from tests.light_maker import NUMBER, drive
 from tests.scene_maker import EGO_FROM_CAMERA
 

@@ -16,10 +16,10 @@ from render.labels.cuboids import (
     outline_px,
     truncation,
 )
-from scenes.camera import Camera, project_world
-from scenes.encounters import standing_pose
-from scenes.geometry import box_corners, invert, rigid, transform_points, yaw_rotation
-from scenes.trajectory import Trajectory
+from scenes.motion.geometry import box_corners, invert, rigid, transform_points, yaw_rotation
+from scenes.motion.trajectory import Trajectory
+from scenes.safety.encounters import standing_pose
+from scenes.sensors.camera import Camera, project_world
 from tests.render.analytic import EGO_FROM_CAMERA, box_actor, street
 
 CAMERA = Camera(width=200, height=100, fx=120.0, fy=120.0, cx=100.0, cy=50.0)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import recon.kernels.native
-import render.doctor
+import render.console.doctor
 from render.cli import main
-from render.doctor import native_backend, native_notice, owners, torchvision_trap
+from render.console.doctor import native_backend, native_notice, owners, torchvision_trap
 
 
 def test_our_packages_are_ours_alone() -> None:
@@ -55,7 +55,7 @@ def test_a_native_backend_that_was_not_compiled(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compiler: str | None
 ) -> None:
     monkeypatch.setattr(recon.kernels.native, "native_problem", lambda: "No module named '_native'")
-    monkeypatch.setattr(render.doctor, "find_spec", lambda _: None)
+    monkeypatch.setattr(render.console.doctor, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     if compiler is not None:
@@ -77,7 +77,7 @@ def test_a_native_backend_that_was_not_compiled(
 def test_a_native_backend_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = "undefined symbol: PyType_FromMetaclass"
     monkeypatch.setattr(recon.kernels.native, "native_problem", lambda: problem)
-    monkeypatch.setattr(render.doctor, "find_spec", lambda _: object())
+    monkeypatch.setattr(render.console.doctor, "find_spec", lambda _: object())
     assert native_backend().found == f"does not load: {problem}"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from render.labels.gating import is_ignored, is_labelled
-from render.view import Frame, render_view
+from render.views.view import Frame, render_view
 from tests.render.analytic import CAMERA, AnalyticScene, box_actor, street
 
 WHY = "its field explains its pixels only 0.30 dB better than the static scene"

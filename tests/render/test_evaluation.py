@@ -5,7 +5,7 @@ import pytest
 
 import recon.recipes
 from recon.reconstruct import reconstruct_clip
-from render.evaluation import evaluate_folder
+from render.evaluation.evaluate import evaluate_folder
 from scenes.errors import OtherlaneError
 from tests.scene_maker import TINY, save_drive, tiny_config
 

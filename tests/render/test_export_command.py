@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from render.batch import Batch, write_batch
 from render.commands import export, verify
 from render.exporters import find_exporter, pictures_of
 from render.exporters.coco import ANNOTATIONS, IMAGES
-from render.frames import read_pixels, read_records
+from render.folders.frames import read_pixels, read_records
+from render.jobs.render_job import Batch, write_batch
 from render.labels.gating import is_ignored, is_labelled
 from scenes.errors import OtherlaneError
 from tests.render.analytic import FRAMES, LICENCE, street

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from render.frames import encode_frame
+from render.folders.frames import encode_frame
+from render.folders.verification import frame_problems
 from render.labels.cuboids import faces_px
-from render.verification import frame_problems
-from render.view import Frame, render_view
+from render.views.view import Frame, render_view
 from scenes.actor import Actor
-from scenes.camera import Camera, camera_rays, project_world
-from scenes.geometry import invert, rigid, transform_points, yaw_rotation
+from scenes.motion.geometry import invert, rigid, transform_points, yaw_rotation
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
-from scenes.worlds.rigs import fisheye
+from scenes.sensors.camera import Camera, camera_rays, project_world
+from scenes.worlds.record.rigs import fisheye
 from tests.render.analytic import EGO_FROM_CAMERA, AnalyticScene, box_actor, enter_box_m, street
 
 WIDE = fisheye(144, 96, 0, np.deg2rad(210.0))

@@ -8,10 +8,10 @@ import numpy as np
 
 from recon.kernels.backend import Backend
 from recon.scene import Scene
-from recon.train import train
-from render.frames import encode_frame
-from render.verification import frame_problems
-from render.view import render_view
+from recon.training.loop import train
+from render.folders.frames import encode_frame
+from render.folders.verification import frame_problems
+from render.views.view import render_view
 from scenes.semantics import Semantic
 from tests.scene_maker import make_drive, tiny_config
 

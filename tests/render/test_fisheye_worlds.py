@@ -9,16 +9,16 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from render.view import Frame, render_view
-from scenes.camera import camera_rays
+from render.views.view import Frame, render_view
 from scenes.clip import Clip, ImageStream
-from scenes.geometry import invert, transform_points
+from scenes.motion.geometry import invert, transform_points
 from scenes.semantics import ACTOR_KINDS, Semantic
-from scenes.worlds.rigs import Mount, mounts
-from scenes.worlds.tracer import Tracer
-from scenes.worlds.truth_objects import ObjectTruth, objects_in_view
-from scenes.worlds.view import View, true_view
-from scenes.worlds.world import World, street
+from scenes.sensors.camera import camera_rays
+from scenes.worlds.models.world import World, street
+from scenes.worlds.record.rigs import Mount, mounts
+from scenes.worlds.trace.tracer import Tracer
+from scenes.worlds.trace.view import View, true_view
+from scenes.worlds.truth.truth_objects import ObjectTruth, objects_in_view
 from tests.render.analytic import AnalyticMarch
 
 TIME_US = 1_500_000

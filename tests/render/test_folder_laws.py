@@ -15,9 +15,9 @@ import pytest
 import render.commands
 from render.cli import main
 from render.exporters.coco import ANNOTATIONS
-from render.frames_laws import Settings, unchecked_exports
-from scenes.files import read_signed, write_signed
-from scenes.manifests import MANIFEST
+from render.folders.frames_laws import Settings, unchecked_exports
+from scenes.storage.files import read_signed, write_signed
+from scenes.storage.manifests import MANIFEST
 from tests.clip_maker import make_clip, ride
 from tests.harm import sign_again
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from render.frames import encode_frame, npz_bytes, read_pixels
+from render.folders.frames import encode_frame, npz_bytes, read_pixels
 from render.labels.pixel_labels import PIXEL_LABELS
 from scenes.semantics import COLOURS
 

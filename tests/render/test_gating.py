@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from render.exporters.coco import ANNOTATIONS
-from render.frames import read_records
+from render.folders.frames import read_records
 from render.labels.gate import LabelGate
 from render.labels.gating import is_ignored, is_labelled
-from render.view import Frame, render_view
+from render.views.view import Frame, render_view
 from tests.render.analytic import CAMERA, street
 
 

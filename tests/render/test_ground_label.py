@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from render.view import render_view
+from render.views.view import render_view
 from scenes.semantics import Semantic
 from tests.render.analytic import CAMERA, AnalyticScene, street
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from render.exporters import coco, kitti, pictures_of
-from render.frames import RECORDS, encode_frame, read_records, write_records
+from render.folders.frames import RECORDS, encode_frame, read_records, write_records
+from render.folders.verification import frame_problems
 from render.labels.unlabelled import BY_BOX, BY_DEPTH, NOT_LABELLED, ignore_regions
-from render.verification import frame_problems
-from render.view import Frame, render_view
-from scenes.camera import Camera, camera_rays, project_world
-from scenes.geometry import box_corners, invert, rigid, transform_points, yaw_rotation
+from render.views.view import Frame, render_view
 from scenes.importers import import_clip
-from scenes.unlabelled import Unlabelled
+from scenes.motion.geometry import box_corners, invert, rigid, transform_points, yaw_rotation
+from scenes.sensors.camera import Camera, camera_rays, project_world
+from scenes.sensors.unlabelled import Unlabelled
 from tests.render.analytic import CAMERA, EGO_FROM_CAMERA, AnalyticScene, street
 
 RECTANGLES = np.array([[20.25, 18.5, 31.0, 26.75], [60.0, 24.0, 96.0, 40.0], [5.0, 5.0, 9.0, 9.0]])

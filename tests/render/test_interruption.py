@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from render.interruption import CODE, LINE, interruptible
+from render.console.interruption import CODE, LINE, interruptible
 
 
 def press() -> None:
@@ -42,7 +42,7 @@ def test_who_swallows_it_does_not_get_away_with_it() -> None:
 
 
 def ended(code: str) -> subprocess.CompletedProcess[str]:
-    start = "import contextlib, os, signal, sys, time\nimport render.interruption as i\n"
+    start = "import contextlib, os, signal, sys, time\nimport render.console.interruption as i\n"
     press = "def press(): os.kill(os.getpid(), signal.SIGINT)\n"
     return subprocess.run(
         [sys.executable, "-c", start + press + code], capture_output=True, text=True, check=False

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from render.frames import read_pixels, read_records
+from render.folders.frames import read_pixels, read_records
 from render.jobs.job import RenderJob, random_of
 from render.jobs.pool import run_job, tidy
-from render.view import RenderableScene
+from render.views.view import RenderableScene
 from scenes.errors import OtherlaneError
-from scenes.files import ASIDE, remove_asides
+from scenes.storage.files import ASIDE, remove_asides
 from tests.conftest import ROOT
 from tests.render.analytic import CAMERA, FRAMES, LICENCE
 from tests.render.conftest import analytic_job
@@ -88,7 +88,7 @@ def test_goes_on_after_an_interruption(
     files_each = 5  # three pictures, one archive, one record
     assert run_job(analytic_job(), tmp_path) == FRAMES - writes // files_each
     tidy(tmp_path)
-    remove_asides(tmp_path)  # as `scenes.folders.writing` does
+    remove_asides(tmp_path)  # as `scenes.storage.folders.writing` does
     assert tree(tmp_path) == once
 
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from render.labels.gate import LabelGate
 from render.labels.table import FRAME_LABELS, OBJECT_LABELS, PAGE, PIXEL_LABELS, page
-from render.view import Frame, RenderableScene, render_view
+from render.views.view import Frame, RenderableScene, render_view
 from scenes.actor import Actor
-from scenes.camera import Camera, camera_rays, project_world
-from scenes.geometry import box_corners, rigid, rotation_exp, transform_points
-from scenes.look import Look
+from scenes.motion.geometry import box_corners, rigid, rotation_exp, transform_points
+from scenes.motion.trajectory import Trajectory
+from scenes.scenario.look import Look
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
+from scenes.sensors.camera import Camera, camera_rays, project_world
 from tests.conftest import ROOT
 from tests.render.analytic import EGO_FROM_CAMERA, AnalyticScene, box_actor, enter_box_m, street
 

@@ -5,7 +5,7 @@ import torch
 
 from render.labels.normals import surface_normals
 from render.labels.planes import BAND_ROWS
-from scenes.camera import Camera, camera_rays
+from scenes.sensors.camera import Camera, camera_rays
 
 CAMERA = Camera(width=64, height=40, fx=60.0, fy=60.0, cx=32.0, cy=20.0)
 

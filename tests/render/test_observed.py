@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from jaxtyping import Bool, Float64
 
-from render.batch import Batch, write_batch
 from render.exporters.coco import ANNOTATIONS
-from render.frames import read_records
+from render.folders.frames import read_records
+from render.folders.verification import verify_folder
+from render.jobs.render_job import Batch, write_batch
 from render.labels.gate import LabelGate
 from render.labels.gating import is_ignored, is_labelled
-from render.verification import verify_folder
-from render.view import Frame, render_view
+from render.views.view import Frame, render_view
 from tests.render.analytic import CAMERA, AnalyticScene, box_actor, enter_box_m, street
 from tests.render.conftest import analytic_job
 from tests.render.test_fisheye_labels import CAMERAS

@@ -11,12 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from render import overlay
-from render.demo_report import beside_each_other, telling_record, truth_rows
-from render.frames import read_pixels, read_records
-from render.panels import grid, panels
-from render.preview import beside_the_drive_m, preview_picture, recorded_picture, write_video
-from render.report import Link, Picture, Report, Step, report_html, write_report
+from render.console.demo_report import beside_each_other, telling_record, truth_rows
+from render.folders.frames import read_pixels, read_records
+from render.pictures import overlay
+from render.pictures.panels import grid, panels
+from render.pictures.preview import (
+    beside_the_drive_m,
+    preview_picture,
+    recorded_picture,
+    write_video,
+)
+from render.pictures.report import Link, Picture, Report, Step, report_html, write_report
 from scenes.semantics import COLOURS
 from tests.render.analytic import FRAMES, street
 
@@ -43,7 +48,7 @@ VIDEO = """
 import sys
 from pathlib import Path
 import numpy as np
-from render.preview import write_video
+from render.pictures.preview import write_video
 random = np.random.default_rng(0)
 scene = random.integers(0, 255, (240, 420, 3), dtype=np.uint8)
 write_video(Path(sys.argv[1]), (np.roll(scene, 3 * i, axis=1)[:, :404] for i in range(8)))

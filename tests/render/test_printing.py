@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from render.printing import JsonLines, as_json, as_text
-from render.spoken import verification_text
+from render.console.printing import JsonLines, as_json, as_text
+from render.console.spoken import verification_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

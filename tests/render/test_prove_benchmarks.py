@@ -9,12 +9,12 @@ import pytest
 
 import recon.recipes
 from benchmarks import exact_depth, lateral_truth, world_light
-from recon.metrics import psnr_db
+from recon.evaluation.metrics import psnr_db
 from render.prove.target import Target
-from scenes.camera import Camera, camera_rays
 from scenes.errors import OtherlaneError
-from scenes.geometry import invert, translation
-from scenes.images import srgb_from_linear
+from scenes.motion.geometry import invert, translation
+from scenes.sensors.camera import Camera, camera_rays
+from scenes.sensors.images import srgb_from_linear
 from tests.scene_maker import EGO_FROM_CAMERA, drive_path, make_drive, radiance, tiny_config
 
 BASELINE_M = 0.54

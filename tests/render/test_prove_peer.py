@@ -16,7 +16,7 @@ from benchmarks.prove_peer import Settings, measure_world, write_scores
 from render.prove.peers import read_peer
 from render.prove.run import prove_folder
 from scenes.errors import OtherlaneError
-from scenes.images import srgb_from_linear
+from scenes.sensors.images import srgb_from_linear
 from tests.render.test_prove_run import REQUEST, counted  # noqa: F401
 from tests.scene_maker import CAMERA_HEIGHT_M, radiance
 

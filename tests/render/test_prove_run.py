@@ -14,23 +14,23 @@ import pytest
 
 import recon.recipes
 import render.prove.stages as stages
-from recon.split import training_frames
+from recon.data.holdout import training_frames
 from render.prove.plan import GUESS_S, STAGES, Clock, ProveRequest, make_plan
 from render.prove.run import prove_folder
 from render.prove.target import target_of
-from scenes.camera import Camera, camera_rays
 from scenes.clip import Clip
 from scenes.edits.actor_looks import InsertActor
 from scenes.errors import OtherlaneError
-from scenes.geometry import translation
-from scenes.images import srgb_from_linear
+from scenes.motion.geometry import translation
 from scenes.semantics import Semantic
-from scenes.worlds.oracle import OracleReport
-from scenes.worlds.perturbations import AXES
+from scenes.sensors.camera import Camera, camera_rays
+from scenes.sensors.images import srgb_from_linear
 from scenes.worlds.recipes import RECIPES
-from scenes.worlds.recorder import Recording
-from scenes.worlds.truth import wanted
-from scenes.worlds.truth_files import TruthView
+from scenes.worlds.record.recorder import Recording
+from scenes.worlds.truth.oracle import OracleReport
+from scenes.worlds.truth.perturbations import AXES
+from scenes.worlds.truth.truth import wanted
+from scenes.worlds.truth.truth_files import TruthView
 from tests.scene_maker import EGO_FROM_CAMERA, drive_path, radiance, save_drive, tiny_config
 
 CAMERA = Camera(width=24, height=16, fx=20.0, fy=20.0, cx=12.0, cy=7.0)

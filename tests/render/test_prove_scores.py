@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recon.comparison import Comparison
+from recon.evaluation.comparison import Comparison
 from render.labels.cuboids import instance_numbers
 from render.prove.marks import f1, found_paint, road_grid
 from render.prove.metrics import abs_rel_median, gradient_ssim, large_surfaces, normal_error_deg
@@ -13,13 +13,13 @@ from render.prove.objects import overlaps
 from render.prove.regions import Cast, cast_of
 from render.prove.scoring import RegionScore, score_view
 from render.prove.target import Target
-from render.view import Frame, render_view
-from scenes.camera import Camera, camera_rays
+from render.views.view import Frame, render_view
 from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actors import MoveActor, RemoveActor
-from scenes.geometry import rigid
-from scenes.ground import fit_ground
+from scenes.motion.geometry import rigid
+from scenes.road.ground import fit_ground
 from scenes.semantics import Semantic
+from scenes.sensors.camera import Camera, camera_rays
 from tests.render.analytic import AnalyticScene, box_actor, street
 
 CAMERA = Camera(width=240, height=120, fx=160.0, fy=160.0, cx=120.0, cy=40.0)

@@ -8,21 +8,21 @@ import pytest
 from torch import Tensor
 
 from recon.config import FieldConfig, ReconstructionConfig, SamplingConfig
+from recon.field.model import new_model
 from recon.kernels.hash_grid import HashGridSpec
-from recon.model import new_model
 from recon.scene import load_scene, write_scene
-from render import batch
 from render.commands import render, verify
-from render.frames import frame_files, read_dataset, read_pixels, read_records
+from render.folders.frames import frame_files, read_dataset, read_pixels, read_records
+from render.jobs import render_job as batch
 from render.labels import table
 from render.labels.entry import Done, PixelLabel
 from render.labels.moment import Moment
 from render.labels.pixel_labels import PIXEL_LABELS
-from render.view import RenderableScene, render_view
+from render.views.view import RenderableScene, render_view
+from scenes.edits.infeasible import InfeasibleError
 from scenes.errors import OtherlaneError
-from scenes.folders import writing
-from scenes.infeasible import InfeasibleError
-from scenes.manifests import Recipe, finished
+from scenes.storage.folders import writing
+from scenes.storage.manifests import Recipe, finished
 from tests.render.analytic import CAMERA, LICENCE, street
 
 GRID = HashGridSpec(levels=2, features=2, log2_table=8, base_resolution=4, per_level_scale=2.0)

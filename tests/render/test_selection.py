@@ -2,9 +2,9 @@
 
 import pytest
 
-from render.selection import parse_frames, parse_size, sized
-from scenes.camera import Camera
+from render.folders.selection import parse_frames, parse_size, sized
 from scenes.errors import OtherlaneError
+from scenes.sensors.camera import Camera
 
 KNOWN = list(range(5, 25))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from render.printing import as_json
-from scenes.phases import say
-from scenes.phases import write as write_words
+from render.console.printing import as_json
+from scenes.work.phases import say
+from scenes.work.phases import write as write_words
 
 OTHERLANE = [sys.executable, "-c", "import sys; from render.cli import main; sys.exit(main())"]
 LATIN = os.fsdecode(b"caf\xe9")

@@ -10,9 +10,9 @@ from render.labels.cuboids import instance_numbers
 from render.prove.objects import overlaps
 from render.prove.target import grown, target_of
 from scenes.actor import Actor
-from scenes.camera import Camera
-from scenes.trajectory import Trajectory
-from scenes.worlds.truth_files import TruthView
+from scenes.motion.trajectory import Trajectory
+from scenes.sensors.camera import Camera
+from scenes.worlds.truth.truth_files import TruthView
 from tests.scene_maker import driving_car
 
 CAMERA = Camera(width=64, height=32, fx=40.0, fy=40.0, cx=32.0, cy=8.0)

@@ -10,9 +10,9 @@ import pytest
 
 import render.commands
 from render.exporters.coco import ANNOTATIONS
-from render.frames import encode_frame, read_pixels, read_records
+from render.folders.frames import encode_frame, read_pixels, read_records
+from render.folders.verification import frame_problems
 from render.labels.gate import LabelGate
-from render.verification import frame_problems
 from scenes.errors import OtherlaneError
 from tests.render.analytic import street
 

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from scenes.actor import Actor
-from scenes.geometry import rigid
+from scenes.motion.geometry import rigid
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import ACTOR_KINDS, COLOURS, Semantic
-from scenes.trajectory import Trajectory
 from tests.strategies import actors
 
 

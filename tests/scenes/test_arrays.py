@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scenes.arrays import DAMAGE, read_arrays
 from scenes.clip import Clip
-from scenes.contents import check_file
 from scenes.errors import DriveError, OtherlaneError
+from scenes.storage.arrays import DAMAGE, read_arrays
+from scenes.storage.contents import check_file
 from tests.crowd_maker import peopled_drive
 from tests.harm import sign_again
 

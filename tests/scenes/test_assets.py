@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scenes.assets import (
+from scenes.edits.assets import (
     ASSET_FILE,
     FACES,
     LIBRARY,
@@ -15,10 +15,10 @@ from scenes.assets import (
     library,
     load_asset,
 )
+from scenes.edits.infeasible import InfeasibleError
 from scenes.errors import OtherlaneError
-from scenes.infeasible import InfeasibleError
 from scenes.semantics import Semantic
-from scenes.worlds.procedural import KINDS, procedural
+from scenes.worlds.models.procedural import KINDS, procedural
 
 MINE = Asset(
     name="taxi",

@@ -6,10 +6,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from scenes.camera import Camera, camera_rays, project_world
-from scenes.fisheye import widest_rad
-from scenes.geometry import invert, rigid, transform_points
-from scenes.trajectory import Trajectory
+from scenes.motion.geometry import invert, rigid, transform_points
+from scenes.motion.trajectory import Trajectory
+from scenes.sensors.camera import Camera, camera_rays, project_world
+from scenes.sensors.fisheye import widest_rad
 from tests.strategies import arrays, cameras, pixels, rides, transforms
 
 VGA = Camera(width=640, height=480, fx=500.0, fy=510.0, cx=320.0, cy=240.0)

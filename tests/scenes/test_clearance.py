@@ -13,17 +13,25 @@ from hypothesis import strategies as st
 from benchmarks.crossings_clear import in_the_way, tall_points
 from scenes.clip import Clip
 from scenes.commands import perturb
-from scenes.drawing import Drawer, Drawn
+from scenes.criticality.request import Criticality
 from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actor_motion import FollowPath
 from scenes.edits.ego import LaneChange
+from scenes.edits.infeasible import InfeasibleError
 from scenes.errors import OtherlaneError
-from scenes.families.request import Criticality
-from scenes.geometry import rigid, yaw_rotation
-from scenes.infeasible import InfeasibleError
-from scenes.obstacles import BESIDE_M, LEAST_POINTS, LOW_M, SPARE_M, Found, Obstacles, obstacles
-from scenes.perturb import check_clip, resolve
-from scenes.scenario import Draft, Request, Scenario
+from scenes.motion.geometry import rigid, yaw_rotation
+from scenes.road.obstacles import (
+    BESIDE_M,
+    LEAST_POINTS,
+    LOW_M,
+    SPARE_M,
+    Found,
+    Obstacles,
+    obstacles,
+)
+from scenes.scenario.resolve import check_clip, resolve
+from scenes.scenario.sampling import Drawer, Drawn
+from scenes.scenario.scenario import Draft, Request, Scenario
 from tests.clip_maker import make_clip, measured, parked_car, ride, wall
 
 CAR_M = np.array([4.5, 1.8, 1.5])

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from scenes.camera import Camera
 from scenes.clip import Clip, ImageStream, LidarStream, SparsePoints
 from scenes.errors import DriveError, OtherlaneError
-from scenes.files import sha256
-from scenes.lidar import Lidar
-from scenes.manifests import MANIFEST, Finished
-from scenes.trajectory import Trajectory
+from scenes.motion.trajectory import Trajectory
+from scenes.sensors.camera import Camera
+from scenes.sensors.lidar import Lidar
+from scenes.storage.files import sha256
+from scenes.storage.manifests import MANIFEST, Finished
 from tests.harm import sign_again
 from tests.strategies import clips
 
@@ -123,7 +123,7 @@ def test_pixels_and_sweeps_are_read_when_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_clip_with_its_pictures_inside_can_be_moved(tmp_path: Path) -> None:
-    from scenes.clip_files import read_clip, write_clip
+    from scenes.formats.clip_files import read_clip, write_clip
 
     clip = small_clip(tmp_path / "here" / "pictures")
     write_clip(clip, tmp_path / "here", tmp_path / "here")
@@ -157,7 +157,7 @@ def test_interrupted_in_the_middle_there_is_nothing_at_out(
         raise KeyboardInterrupt
 
     clip = small_clip(tmp_path / "drive")
-    target = where if "." in where else f"scenes.clip_files.{where}"
+    target = where if "." in where else f"scenes.formats.clip_files.{where}"
     monkeypatch.setattr(target, interrupted)
     with pytest.raises(KeyboardInterrupt):
         clip.save(tmp_path / "clips" / "clip")

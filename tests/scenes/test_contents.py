@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-import scenes.contents
-from scenes.contents import check_contents, content_of, contents_of, read_content
+import scenes.storage.contents
 from scenes.errors import DriveError
+from scenes.storage.contents import check_contents, content_of, contents_of, read_content
 
 
 @pytest.fixture
 def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A memory of its own, in which also what was just written is remembered."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(scenes.contents, "SETTLED_NS", -1)
-    return tmp_path / "cache" / "otherlane" / scenes.contents.MEMORY
+    monkeypatch.setattr(scenes.storage.contents, "SETTLED_NS", -1)
+    return tmp_path / "cache" / "otherlane" / scenes.storage.contents.MEMORY
 
 
 def pictures(folder: Path, count: int = 5) -> list[Path]:
@@ -30,13 +30,13 @@ def pictures(folder: Path, count: int = 5) -> list[Path]:
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Files that were really read."""
-    real, found = scenes.contents._hash, []
+    real, found = scenes.storage.contents._hash, []
 
     def counted(path: Path) -> str:
         found.append(path)
         return real(path)
 
-    monkeypatch.setattr(scenes.contents, "_hash", counted)
+    monkeypatch.setattr(scenes.storage.contents, "_hash", counted)
     return found
 
 
@@ -78,7 +78,7 @@ def test_a_replaced_file_is_read_whatever_its_times_say(tmp_path: Path, hashed: 
 def test_what_was_written_a_moment_ago_is_not_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hashed: list[Path]
 ) -> None:
-    monkeypatch.setattr(scenes.contents, "SETTLED_NS", 60_000_000_000)
+    monkeypatch.setattr(scenes.storage.contents, "SETTLED_NS", 60_000_000_000)
     paths = pictures(tmp_path / "drive")
     contents_of(paths)
     contents_of(paths)

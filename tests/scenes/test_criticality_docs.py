@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from scenes.clip import Clip
-from scenes.drawing import Drawer, Drawn
-from scenes.scenario import Request
-from scenes.worlds.sample import sample_path
+from scenes.scenario.sampling import Drawer, Drawn
+from scenes.scenario.scenario import Request
+from scenes.worlds.record.sample import sample_path
 
 PAGE = Path(__file__).parents[2] / "docs" / "criticality.md"
 BLOCKS = re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from scenes.clip import Clip, LidarStream, SparsePoints
-from scenes.drivable import Answer, DrivableSurface, drivable_surface
-from scenes.ground import Ground, fit_ground
-from scenes.worlds.sample import sample_path
-from scenes.worlds.world import ROAD_M, bend_y_m
+from scenes.road.drivable import Answer, DrivableSurface, drivable_surface
+from scenes.road.ground import Ground, fit_ground
+from scenes.worlds.models.world import ROAD_M, bend_y_m
+from scenes.worlds.record.sample import sample_path
 from tests.clip_maker import make_clip, parked_car, ride
 
 RIGHT_M, LEFT_M = -3.0, 4.5
@@ -100,7 +100,7 @@ def test_worlds_are_found_as_they_are(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("mitsuba")
-    from scenes.drivable import inside_polygon
+    from scenes.road.drivable import inside_polygon
     from scenes.worlds.recipes import make_world
 
     world = make_world(name, 21)
@@ -115,9 +115,9 @@ def test_worlds_are_found_as_they_are(
 
 
 def _scanned(name: str, folder: Path) -> LidarStream:
-    from scenes.worlds.recording import Recording, ego_from_lidar
-    from scenes.worlds.scanner import scan
-    from scenes.worlds.tracer import Tracer
+    from scenes.worlds.record.recording import Recording, ego_from_lidar
+    from scenes.worlds.trace.scanner import scan
+    from scenes.worlds.trace.tracer import Tracer
 
     recording = Recording(recipe=name, seed=21, frames=12, azimuth_steps=240)
     tracer, times = Tracer(recording.world()), recording.time_us() * 3

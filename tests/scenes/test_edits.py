@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from scenes.edits import EDIT_KINDS, Edit, EgoEdit, apply_edit
+from scenes.edits.edited_scene import Staging
 from scenes.edits.ego import LaneChange, LateralOffset
-from scenes.geometry import invert, rigid, rotation_exp
-from scenes.infeasible import InfeasibleError
-from scenes.look import Look
-from scenes.staging import Staging
-from scenes.trajectory import Trajectory
+from scenes.edits.infeasible import InfeasibleError
+from scenes.motion.geometry import invert, rigid, rotation_exp
+from scenes.motion.trajectory import Trajectory
+from scenes.scenario.look import Look
 from tests.clip_maker import make_clip, noisy, parked_car, ride
 
 LEFT = LaneChange(offset_m=3.0, start_us=500_000, duration_us=3_000_000)

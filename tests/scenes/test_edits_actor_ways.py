@@ -12,10 +12,10 @@ from scenes.edits import apply_edit
 from scenes.edits.actor_looks import ScaleActor
 from scenes.edits.actor_motion import RerouteActor, SpeedProfile
 from scenes.edits.actors import MoveActor
+from scenes.edits.edited_scene import Staging
 from scenes.edits.following import FollowActor
 from scenes.edits.routes import RUN_OUT_M
-from scenes.staging import Staging
-from scenes.trajectory import Trajectory
+from scenes.motion.trajectory import Trajectory
 from tests.clip_maker import noisy, parked_car
 from tests.edit_maker import DRIVING, PARKED, WALKING, actor_of, driving_car, make_staging, speeds
 

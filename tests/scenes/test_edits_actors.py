@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from scenes.actor import Actor
-from scenes.assets import library
 from scenes.edits import Edit, apply_edit
 from scenes.edits.actor_looks import InsertActor, ScaleActor, SwapActor
 from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
 from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic
+from scenes.edits.assets import library
+from scenes.edits.edited_scene import Staging
 from scenes.edits.following import FollowActor
+from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.routes import Route
-from scenes.geometry import rigid, rotation_exp
-from scenes.ground import Ground, fit_ground
-from scenes.infeasible import InfeasibleError
-from scenes.staging import Staging
-from scenes.trajectory import Trajectory
+from scenes.motion.geometry import rigid, rotation_exp
+from scenes.motion.trajectory import Trajectory
+from scenes.road.ground import Ground, fit_ground
 from tests.clip_maker import make_clip, ride
 from tests.edit_maker import DRIVING, PARKED, WALKING, actor_of, make_staging, speeds
 

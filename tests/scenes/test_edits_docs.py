@@ -6,10 +6,10 @@ from pathlib import Path
 
 from scenes.clip import Clip
 from scenes.edits import EDIT_KINDS
-from scenes.ground import fit_ground
-from scenes.perturb import resolve
-from scenes.scenario import Scenario
-from scenes.worlds.sample import sample_path
+from scenes.road.ground import fit_ground
+from scenes.scenario.resolve import resolve
+from scenes.scenario.scenario import Scenario
+from scenes.worlds.record.sample import sample_path
 
 PAGE = Path(__file__).parents[2] / "docs" / "editing.md"
 BLOCKS = re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)

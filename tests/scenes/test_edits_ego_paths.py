@@ -9,12 +9,12 @@ from numpy.testing import assert_allclose
 from scenes.edits.ego import LaneChange
 from scenes.edits.ego_paths import EgoDetour, EgoPath, EgoSpeed
 from scenes.edits.ego_u_turn import EgoUTurn
-from scenes.geometry import rigid, rotation_exp
-from scenes.infeasible import InfeasibleError
-from scenes.limits import check_limits
-from scenes.motion import exact_motion
-from scenes.smoothing import steady
-from scenes.trajectory import Trajectory
+from scenes.edits.infeasible import InfeasibleError
+from scenes.motion.geometry import rigid, rotation_exp
+from scenes.motion.kinematics import exact_motion
+from scenes.motion.limits import check_limits
+from scenes.motion.smoothing import steady
+from scenes.motion.trajectory import Trajectory
 from tests.clip_maker import noisy, ride
 
 

@@ -15,13 +15,13 @@ from scenes.edits import EDIT_KINDS, Edit, apply_edit
 from scenes.edits.actor_looks import InsertActor, ScaleActor
 from scenes.edits.actor_motion import FollowPath
 from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeActor
+from scenes.edits.edited_scene import Staging
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath
+from scenes.edits.infeasible import InfeasibleError
 from scenes.errors import OtherlaneError
-from scenes.infeasible import InfeasibleError
-from scenes.perturb import resolve
-from scenes.scenario import Request, Scenario, sample
-from scenes.staging import Staging
+from scenes.scenario.resolve import resolve
+from scenes.scenario.scenario import Request, Scenario, sample
 from tests.clip_maker import make_clip
 from tests.edit_maker import DRIVING, ONE_OF_EACH, PARKED, WALKING, actor_of, make_staging
 

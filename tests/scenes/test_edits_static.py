@@ -12,15 +12,15 @@ from scenes.edits.actor_looks import InsertActor, ScaleActor, SwapActor
 from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
 from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeActor
 from scenes.edits.following import FollowActor
+from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.static_scene import OWN_FIELDS, own_fields
-from scenes.encounters import standing_pose
 from scenes.errors import OtherlaneError
-from scenes.folders import writing
-from scenes.infeasible import InfeasibleError
-from scenes.manifests import Recipe, folder_hash
-from scenes.perturb import resolve
-from scenes.perturb_folder import perturb_clip
-from scenes.scenario import Scenario
+from scenes.safety.encounters import standing_pose
+from scenes.scenario.folder import perturb_clip
+from scenes.scenario.resolve import resolve
+from scenes.scenario.scenario import Scenario
+from scenes.storage.folders import writing
+from scenes.storage.manifests import Recipe, folder_hash
 from tests.clip_maker import make_clip
 from tests.edit_maker import DRIVING, PARKED, WALKING, actor_of, make_staging
 

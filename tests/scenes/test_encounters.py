@@ -1,5 +1,5 @@
-"""What `scenes.encounters` tells of a window agrees with closed forms, however short a meeting is,
-and invents no motion that nobody knows.
+"""What `scenes.safety.encounters` tells of a window agrees with closed forms, however short a
+meeting is, and invents no motion that nobody knows.
 """
 
 from dataclasses import replace
@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from scenes.actor import Actor
-from scenes.closest import (
+from scenes.criticality.drive import ego_boxes, windowed
+from scenes.edits.edited_scene import Staging
+from scenes.motion.geometry import rigid, yaw_rotation
+from scenes.motion.trajectory import Trajectory
+from scenes.safety.definitions import distance_m, moving, post_encroachment_s
+from scenes.safety.encounters import Ego, Encounter, encounter_at
+from scenes.safety.min_distance import (
     TOLERANCE_M,
     TOLERANCE_US,
     least_distance_m,
     least_encroachment_s,
     plan_path,
 )
-from scenes.encounters import Ego, Encounter, encounter_at
-from scenes.families.drive import ego_boxes, windowed
-from scenes.geometry import rigid, yaw_rotation
-from scenes.look import Look
-from scenes.safety import distance_m, moving, post_encroachment_s
+from scenes.scenario.look import Look
 from scenes.semantics import Semantic
-from scenes.staging import Staging
-from scenes.trajectory import Trajectory
 from tests.clip_maker import make_clip, noisy, parked_car, ride
 
 BOX = np.array([4.0, 2.0, 1.5])

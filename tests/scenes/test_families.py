@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from scenes.commands import perturb
-from scenes.coverage import report
-from scenes.drawing import Drawer, Drawn, Refused, order_of
+from scenes.criticality import FAMILIES
+from scenes.criticality.request import Criticality, cell_of, cells
 from scenes.edits.actor_looks import InsertActor
-from scenes.encounters import Ego, encounter_at
+from scenes.edits.infeasible import InfeasibleError
 from scenes.errors import OtherlaneError
-from scenes.families import FAMILIES
-from scenes.families.request import Criticality, cell_of, cells
-from scenes.geometry import translation
-from scenes.infeasible import InfeasibleError
-from scenes.perturb import resolve
-from scenes.scenario import Between, Draft, OneOf, Request, Scenario
+from scenes.motion.geometry import translation
+from scenes.safety.encounters import Ego, encounter_at
+from scenes.scenario.coverage import report
+from scenes.scenario.resolve import resolve
+from scenes.scenario.sampling import Drawer, Drawn, Refused, order_of
+from scenes.scenario.scenario import Between, Draft, OneOf, Request, Scenario
 from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
 from tests.clip_maker import make_clip, measured, noisy, parked_car, ride
 

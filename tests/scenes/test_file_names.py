@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenes.clip import Clip
-from scenes.file_names import path_text, text_of
+from scenes.storage.file_names import path_text, text_of
 from tests.scene_maker import make_drive
 
 names = st.binary(min_size=1, max_size=20).filter(lambda name: b"\0" not in name)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from scenes.errors import OtherlaneError
-from scenes.folders import is_finished, partial_folder, writing
-from scenes.manifests import MANIFEST, Recipe, finished, folder_hash
+from scenes.storage.folders import is_finished, partial_folder, writing
+from scenes.storage.manifests import MANIFEST, Recipe, finished, folder_hash
 
 RECIPE = Recipe(kind="clip", inputs={"drive": "abc"}, config={"seed": 1, "sizes": (1, 2)})
 
@@ -81,8 +81,8 @@ def test_killed_in_the_middle_there_is_nothing_at_out(tmp_path: Path) -> None:
     program = f"""
 import os, signal
 from pathlib import Path
-from scenes.folders import writing
-from scenes.manifests import Recipe
+from scenes.storage.folders import writing
+from scenes.storage.manifests import Recipe
 with writing(Path({str(out)!r}), Recipe(kind="clip", inputs={{}}, config={{}})) as partial:
     (partial / "half.txt").write_text("hal")
     os.kill(os.getpid(), signal.SIGKILL)

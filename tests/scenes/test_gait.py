@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from scenes.assets import LIBRARY_SEED
 from scenes.edits.actor_looks import InsertActor
-from scenes.gait import SLOW_MPS, strides, swung
-from scenes.geometry import transform_points, translation
+from scenes.edits.assets import LIBRARY_SEED
+from scenes.motion.gait import SLOW_MPS, strides, swung
+from scenes.motion.geometry import transform_points, translation
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
-from scenes.worlds.people import pedestrian
-from scenes.worlds.perturbed_actors import edited
-from scenes.worlds.procedural import procedural
-from scenes.worlds.world import street
+from scenes.worlds.models.people import pedestrian
+from scenes.worlds.models.procedural import procedural
+from scenes.worlds.models.world import street
+from scenes.worlds.truth.perturbed_actors import edited
 from tests.clip_maker import ride
 
 SECONDS = 4.0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from scenes.geometry import (
+from scenes.motion.geometry import (
     box_corners,
     inside_box,
     interpolate_rigid,

@@ -12,13 +12,13 @@ from numpy.testing import assert_array_equal
 
 from scenes.actor import Actor
 from scenes.clip import Clip, LidarStream, SparsePoints
-from scenes.geometry import invert, translation
-from scenes.ground import Ground, fit_ground
 from scenes.importers import import_clip
-from scenes.lidar import Lidar
-from scenes.measured import measured_points
+from scenes.motion.geometry import invert, translation
+from scenes.motion.trajectory import Trajectory
+from scenes.road.ground import Ground, fit_ground
+from scenes.road.static_points import measured_points
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
+from scenes.sensors.lidar import Lidar
 from tests.clip_maker import make_clip, ride
 
 Lift = Callable[[np.ndarray, np.ndarray], np.ndarray]

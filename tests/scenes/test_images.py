@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from scenes.errors import DriveError
-from scenes.images import (
+from scenes.sensors.images import (
     check_whole,
     image_size,
     linear_from_srgb,

@@ -14,8 +14,8 @@ from scenes.commands import import_
 from scenes.errors import DriveError
 from scenes.formats.colmap_text import MAX_ERROR_PX, MIN_TRACK
 from scenes.formats.kitti_car import CAMERA_HEIGHT_M
-from scenes.geometry import box_corners, invert, rotation_exp, transform_points
 from scenes.importers import import_clip, kitti_odometry, kitti_tracking
+from scenes.motion.geometry import box_corners, invert, rotation_exp, transform_points
 from scenes.semantics import Semantic
 from tests import kitti_maker as maker
 
@@ -181,7 +181,7 @@ def test_an_unknown_format_names_the_nearest_and_all(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("make", [maker.make_tracking, maker.make_odometry])
 def test_importers_decode_no_picture(tmp_path: Path, make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is imported is checked by a few pictures, but by `scenes.plausibility` alone."""
+    """What is imported is checked by a few pictures, but by `importers.plausibility` alone."""
 
     def decoded(*_: object) -> None:
         raise AssertionError("a picture was decoded")

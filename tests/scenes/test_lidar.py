@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from numpy.testing import assert_allclose
 
-from scenes.lidar import Lidar, Sweep
+from scenes.sensors.lidar import Lidar, Sweep
 from tests.strategies import lidars
 
 FOUR = Lidar(elevation_rad=(0.0, 0.5), azimuth_steps=4, period_us=100_000, max_range_m=100.0)

@@ -5,10 +5,10 @@ import pytest
 
 from scenes.edits import EgoEdit
 from scenes.edits.ego import LaneChange
-from scenes.geometry import rotation_exp, translation
-from scenes.infeasible import InfeasibleError
-from scenes.limits import check_limits
-from scenes.trajectory import Trajectory
+from scenes.edits.infeasible import InfeasibleError
+from scenes.motion.geometry import rotation_exp, translation
+from scenes.motion.limits import check_limits
+from scenes.motion.trajectory import Trajectory
 from tests.clip_maker import ride
 
 SEEDS = range(8)

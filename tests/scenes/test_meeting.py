@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenes.actor import Actor
-from scenes.families.drive import EVERY, Others
-from scenes.families.meeting import met
-from scenes.families.setting import STEP_US
-from scenes.geometry import rigid, yaw_rotation
-from scenes.safety import Moving, boxes_overlap, moving, separation_m
+from scenes.criticality.drive import EVERY, Others
+from scenes.criticality.meeting import met
+from scenes.criticality.setting import STEP_US
+from scenes.motion.geometry import rigid, yaw_rotation
+from scenes.motion.trajectory import Trajectory
+from scenes.safety.definitions import Moving, boxes_overlap, moving, separation_m
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
 
 TIME_US = np.arange(0, 2_000_001 + STEP_US, STEP_US)
 """Not a multiple of `EVERY` steps: the last moments come after the last that is compared."""

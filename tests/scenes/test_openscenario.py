@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from scenes.actor import Actor
-from scenes.drawing import Drawer, Drawn
-from scenes.families.drive import windowed
-from scenes.families.request import Criticality
-from scenes.look import Look
-from scenes.openscenario import as_openscenario
-from scenes.scenario import Draft, Request
+from scenes.criticality.drive import windowed
+from scenes.criticality.request import Criticality
+from scenes.edits.edited_scene import Staging
+from scenes.scenario.look import Look
+from scenes.scenario.openscenario import as_openscenario
+from scenes.scenario.sampling import Drawer, Drawn
+from scenes.scenario.scenario import Draft, Request
 from scenes.semantics import ACTOR_KINDS
-from scenes.staging import Staging
 from tests.clip_maker import make_clip, parked_car, ride
 
 NUMBER, NAME = r"-?\d+(\.\d+)?(e[+-]?\d+)?", r"[^$].*"

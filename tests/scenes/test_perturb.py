@@ -8,16 +8,16 @@ from numpy.testing import assert_allclose
 
 from scenes.clip import Clip
 from scenes.commands import perturb
+from scenes.criticality.drive import ego_box
 from scenes.edits.ego import LaneChange, LateralOffset
+from scenes.edits.infeasible import InfeasibleError
 from scenes.errors import OtherlaneError
-from scenes.families.drive import ego_box
-from scenes.geometry import invert
-from scenes.infeasible import InfeasibleError
-from scenes.limits import check_limits
-from scenes.look import Look
-from scenes.manifests import finished
-from scenes.perturb import resolve
-from scenes.scenario import Request, Scenario
+from scenes.motion.geometry import invert
+from scenes.motion.limits import check_limits
+from scenes.scenario.look import Look
+from scenes.scenario.resolve import resolve
+from scenes.scenario.scenario import Request, Scenario
+from scenes.storage.manifests import finished
 from tests.clip_maker import EGO_FRONT_M, EGO_SIZE_M, make_clip, noisy, parked_car, ride
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "requests"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import scenes.phases as phases
-from scenes.phase_lines import duration, finished_line, fitted, left_s, live_line, wrapped
-from scenes.phases import counted, heading, phase, say
+import scenes.work.phases as phases
+from scenes.work.phase_lines import duration, finished_line, fitted, left_s, live_line, wrapped
+from scenes.work.phases import counted, heading, phase, say
 
 text = st.text(st.characters(codec="ascii", exclude_categories=["C"]), max_size=60)
 

@@ -10,13 +10,13 @@ from PIL import Image
 
 from scenes.clip import Clip, ImageStream
 from scenes.errors import DriveError
-from scenes.geometry import invert, rigid, rotation_exp
 from scenes.importers import import_clip
-from scenes.plausibility import check_clip
-from scenes.plausibility.conventions import CAR_AXES, OPENGL_AXES
-from scenes.plausibility.seen_motion import Fit, fit_of, see_motion
-from scenes.worlds.recorder import Recording, _clip
-from scenes.worlds.sample import sample_path
+from scenes.importers.plausibility import check_clip
+from scenes.importers.plausibility.conventions import CAR_AXES, OPENGL_AXES
+from scenes.importers.plausibility.seen_motion import Fit, fit_of, see_motion
+from scenes.motion.geometry import invert, rigid, rotation_exp
+from scenes.worlds.record.recorder import Recording, _clip
+from scenes.worlds.record.sample import sample_path
 from tests import kitti_maker as maker
 from tests import street_maker as street
 

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenes.camera import Camera
 from scenes.clip import Clip, ImageStream
 from scenes.errors import DriveError
-from scenes.geometry import invert, rotation_exp
-from scenes.images import Decoded
 from scenes.importers import import_clip
-from scenes.plausibility import check_clip
-from scenes.plausibility.lens import principal_point_problem
-from scenes.plausibility.matching import find_corners, match
-from scenes.plausibility.seen_motion import PAIRS, Fit, Pair, fit_of, see_motion
-from scenes.trajectory import Trajectory
-from scenes.worlds.rigs import RIGS, mounts
+from scenes.importers.plausibility import check_clip
+from scenes.importers.plausibility.lens import principal_point_problem
+from scenes.importers.plausibility.matching import find_corners, match
+from scenes.importers.plausibility.seen_motion import PAIRS, Fit, Pair, fit_of, see_motion
+from scenes.motion.geometry import invert, rotation_exp
+from scenes.motion.trajectory import Trajectory
+from scenes.sensors.camera import Camera
+from scenes.sensors.images import Decoded
+from scenes.worlds.record.rigs import RIGS, mounts
 from tests import kitti_maker as maker
 from tests import street_maker as street
 

@@ -10,9 +10,8 @@ from numpy.testing import assert_allclose
 
 from scenes.clip import Clip
 from scenes.errors import DriveError
-from scenes.geometry import interpolate_rigid, invert, rigid, rotation_exp
 from scenes.importers import import_clip
-from scenes.plausibility.conventions import (
+from scenes.importers.plausibility.conventions import (
     CAR_AXES,
     DOWN_AXES,
     FORWARD,
@@ -21,7 +20,8 @@ from scenes.plausibility.conventions import (
     likely_conventions,
     pitch_of,
 )
-from scenes.plausibility.travel import STEP_M, travel_of
+from scenes.importers.plausibility.travel import STEP_M, travel_of
+from scenes.motion.geometry import interpolate_rigid, invert, rigid, rotation_exp
 from tests import street_maker as street
 
 BEND_RAD = 0.4

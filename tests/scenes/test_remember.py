@@ -1,8 +1,8 @@
 import numpy as np
 
 from scenes.edits.ego import LaneChange
-from scenes.remember import remembered
-from scenes.trajectory import Trajectory
+from scenes.motion.trajectory import Trajectory
+from scenes.work.memoize import remembered
 from tests.clip_maker import ride
 
 

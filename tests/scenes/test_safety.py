@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from scenes.edits.ego import LaneChange, LateralOffset
-from scenes.geometry import rigid, yaw_rotation
-from scenes.infeasible import InfeasibleError
-from scenes.limits import PASSENGER_CAR, VehicleLimits, breach, check_limits
-from scenes.motion import Motion, exact_motion, motion
-from scenes.safety import boxes_overlap
-from scenes.smoothing import steady
-from scenes.trajectory import Trajectory
+from scenes.edits.infeasible import InfeasibleError
+from scenes.motion.geometry import rigid, yaw_rotation
+from scenes.motion.kinematics import Motion, exact_motion, motion
+from scenes.motion.limits import PASSENGER_CAR, VehicleLimits, breach, check_limits
+from scenes.motion.smoothing import steady
+from scenes.motion.trajectory import Trajectory
+from scenes.safety.definitions import boxes_overlap
 from tests.clip_maker import noisy, ride
 
 LEFT = LaneChange(offset_m=3.0, start_us=500_000, duration_us=3_000_000)

@@ -1,4 +1,4 @@
-"""Laws of `scenes.safety` and `scenes.sweep`: closed forms, symmetry, what never happens."""
+"""Laws of `scenes.safety`: closed forms, symmetry, what never happens."""
 
 import json
 from dataclasses import replace
@@ -9,11 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from scenes.encounters import Ego, encounter_at
-from scenes.limits import limits_of
-from scenes.look import Look
-from scenes.resolved import resolved
-from scenes.safety import (
+from scenes.edits.edited_scene import Staging
+from scenes.motion.limits import limits_of
+from scenes.safety.definitions import (
     Moving,
     contact_point_m,
     distance_m,
@@ -23,9 +21,11 @@ from scenes.safety import (
     required_deceleration_mps2,
     separation_m,
 )
+from scenes.safety.encounters import Ego, encounter_at
+from scenes.safety.time_to_collision import least_time_to_collision_s, time_to_collision_s
+from scenes.scenario.look import Look
+from scenes.scenario.report import resolved
 from scenes.semantics import Semantic
-from scenes.staging import Staging
-from scenes.sweep import least_time_to_collision_s, time_to_collision_s
 from tests.brute_force import ahead, corners, overlapping
 from tests.clip_maker import make_clip, parked_car, ride
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.errors import OtherlaneError
-from scenes.look import Look
-from scenes.scenario import Between, Draft, OneOf, Request, Scenario, sample
+from scenes.scenario.look import Look
+from scenes.scenario.scenario import Between, Draft, OneOf, Request, Scenario, sample
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "requests"
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from scenes.clip import Clip
-from scenes.short import short_repr
-from scenes.worlds.sample import sample_path, truth_views
+from scenes.work.short_repr import short_repr
+from scenes.worlds.record.sample import sample_path, truth_views
 
 LONGEST = 600
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from scenes.spline import spline
+from scenes.motion.spline import spline
 
 uneven = st.lists(st.floats(0.1, 3.0), min_size=0, max_size=30).map(
     lambda steps: np.concatenate([[0.0], np.cumsum(steps)])

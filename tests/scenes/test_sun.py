@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scenes.errors import OtherlaneError
-from scenes.sun import sun_direction
+from scenes.sensors.sun import sun_direction
 from tests.clip_maker import ride
 
 

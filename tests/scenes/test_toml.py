@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scenes.errors import OtherlaneError
-from scenes.toml import read_toml
+from scenes.storage.toml import read_toml
 
 
 def test_a_byte_order_mark_is_no_letter(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from jaxtyping import TypeCheckError
 from numpy.testing import assert_allclose, assert_array_equal
 
-from scenes.geometry import invert, rigid, rigid_problem, yaw_rotation
-from scenes.trajectory import Trajectory
+from scenes.motion.geometry import invert, rigid, rigid_problem, yaw_rotation
+from scenes.motion.trajectory import Trajectory
 from tests.strategies import arrays, trajectories, transforms
 
 

@@ -11,7 +11,7 @@ from scenes.clip import Clip
 from scenes.errors import DriveError
 from scenes.formats.kitti_car import CAMERA_HEIGHT_M
 from scenes.importers import import_clip
-from scenes.unlabelled import Unlabelled
+from scenes.sensors.unlabelled import Unlabelled
 from tests import kitti_maker as maker
 
 NOWHERE = "-1000 -1000 -1000 -10 -1 -1 -1"

@@ -6,7 +6,7 @@ import pytest
 
 from scenes.edits import EDIT_KINDS
 from scenes.errors import OtherlaneError
-from scenes.scenario import Request
+from scenes.scenario.scenario import Request
 
 
 def refused(text: str, tmp_path: Path) -> OtherlaneError:

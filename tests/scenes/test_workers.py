@@ -8,7 +8,7 @@ import time
 import pytest
 
 from scenes.errors import OtherlaneError
-from scenes.workers import working
+from scenes.work.workers import working
 
 
 def nothing() -> None:

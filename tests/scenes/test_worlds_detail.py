@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenes.images import linear_from_srgb, srgb_from_linear
-from scenes.worlds.light import Light
-from scenes.worlds.recorder import Recording, camera_pose
-from scenes.worlds.sample import sample_path
-from scenes.worlds.tracer import Tracer
-from scenes.worlds.view import developed, photograph
+from scenes.sensors.images import linear_from_srgb, srgb_from_linear
+from scenes.worlds.light.light import Light
+from scenes.worlds.record.recorder import Recording, camera_pose
+from scenes.worlds.record.sample import sample_path
+from scenes.worlds.trace.tracer import Tracer
+from scenes.worlds.trace.view import developed, photograph
 
 SIZE = (256, 77)
 QUALITY = 90

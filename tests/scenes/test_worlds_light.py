@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
-from scenes.worlds.converged import agreement
-from scenes.worlds.light import Light
-from scenes.worlds.lighting import EGO, Lamp, Lighting
-from scenes.worlds.mesh import Mesh, Surface, boxes, join, quads
+from scenes.worlds.light.light import Light
+from scenes.worlds.light.lighting import EGO, Lamp, Lighting
+from scenes.worlds.light.sky import airlight, sky_radiance, sun_irradiance
+from scenes.worlds.models.mesh import Mesh, Surface, boxes, join, quads
+from scenes.worlds.models.roads import road_details
+from scenes.worlds.models.world import World, street
 from scenes.worlds.recipes.sun import night
-from scenes.worlds.recorder import Recording
-from scenes.worlds.roads import road_details
-from scenes.worlds.sky import airlight, sky_radiance, sun_irradiance
-from scenes.worlds.tracer import Tracer
-from scenes.worlds.world import World, street
+from scenes.worlds.record.recorder import Recording
+from scenes.worlds.trace.tracer import Tracer
+from scenes.worlds.truth.converged import agreement
 
 DAY = Lighting(
     to_sun=np.array([0.6, 0.0, 0.8]),

@@ -5,19 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scenes.camera import project_world
-from scenes.geometry import transform_points
-from scenes.worlds.light import Light
-from scenes.worlds.material import NOBODY, SurfacePoints, surface_points
-from scenes.worlds.oracle import box_fits_m, oracle_report
-from scenes.worlds.perturbations import AXES
-from scenes.worlds.recording import Recording
-from scenes.worlds.seen import seen_points, seen_sky
-from scenes.worlds.tracer import Tracer, pick_hits
-from scenes.worlds.truth import rig_of
-from scenes.worlds.truth_view import Rays, Rig, Stage, seen_pixels, stage_of, traced
-from scenes.worlds.view import rays_at
-from scenes.worlds.world import street
+from scenes.motion.geometry import transform_points
+from scenes.sensors.camera import project_world
+from scenes.worlds.light.light import Light
+from scenes.worlds.models.surface_points import NOBODY, SurfacePoints, surface_points
+from scenes.worlds.models.world import street
+from scenes.worlds.record.recording import Recording
+from scenes.worlds.trace.tracer import Tracer, pick_hits
+from scenes.worlds.trace.view import rays_at
+from scenes.worlds.trace.visibility import seen_points, seen_sky
+from scenes.worlds.truth.oracle import box_fits_m, oracle_report
+from scenes.worlds.truth.perturbations import AXES
+from scenes.worlds.truth.truth import rig_of
+from scenes.worlds.truth.truth_view import Rays, Rig, Stage, seen_pixels, stage_of, traced
 
 TIME_US = 2_000_000
 

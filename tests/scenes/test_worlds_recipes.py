@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from scenes.errors import OtherlaneError
-from scenes.geometry import invert, transform_points
+from scenes.motion.geometry import invert, transform_points
 from scenes.semantics import Semantic
-from scenes.worlds.markings import paint_coverage
-from scenes.worlds.mesh import Mesh, Surface
-from scenes.worlds.procedural import KINDS, procedural
+from scenes.worlds.models.markings import paint_coverage
+from scenes.worlds.models.mesh import Mesh, Surface
+from scenes.worlds.models.procedural import KINDS, procedural
+from scenes.worlds.models.world import Body, World
 from scenes.worlds.recipes import RECIPES, make_world
 from scenes.worlds.recipes.centre_line import from_curvature
 from scenes.worlds.recipes.plan import ASPHALT, cut, grid, ground, lawn, smooth_union
 from scenes.worlds.recipes.sun import sun_direction
-from scenes.worlds.world import Body, World
 
 PARTS = ("vertices_m", "rest_m", "faces", "surface", "colour", "semantic", "instance")
 EGO_M = ((-0.9, -0.91), (3.6, 0.91))

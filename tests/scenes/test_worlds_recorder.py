@@ -7,10 +7,10 @@ import pytest
 
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.worlds.recorder import Recording, record
-from scenes.worlds.sample import truth_views
-from scenes.worlds.truth_files import instance_boxes, read_instances, write_instances
-from scenes.worlds.view import developed
+from scenes.worlds.record.recorder import Recording, record
+from scenes.worlds.record.sample import truth_views
+from scenes.worlds.trace.view import developed
+from scenes.worlds.truth.truth_files import instance_boxes, read_instances, write_instances
 
 TINY = Recording(
     frames=1, width=32, height=8, azimuth_steps=12, view_frames=(0,), view_shifts_m=(0.0,)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from scenes.camera import project_world
 from scenes.clip import Clip
-from scenes.geometry import box_corners, transform_points
-from scenes.manifests import finished
+from scenes.motion.geometry import box_corners, transform_points
 from scenes.semantics import Semantic
-from scenes.worlds.sample import SAMPLE_SEED, VIEWS, sample_path, truth_views
-from scenes.worlds.truth_files import TruthView, instance_boxes, read_instances
-from scenes.worlds.world import street
+from scenes.sensors.camera import project_world
+from scenes.storage.manifests import finished
+from scenes.worlds.models.world import street
+from scenes.worlds.record.sample import SAMPLE_SEED, VIEWS, sample_path, truth_views
+from scenes.worlds.truth.truth_files import TruthView, instance_boxes, read_instances
 
 FRAME = 12
 
@@ -115,10 +115,10 @@ def _psnr_db(one: np.ndarray, other: np.ndarray) -> float:
 
 def test_it_is_what_this_code_records(clip: Clip, views: tuple[TruthView, ...]) -> None:
     pytest.importorskip("mitsuba", reason="the extra worlds is not installed")
-    from scenes.worlds.light import Light
-    from scenes.worlds.recorder import camera_pose
-    from scenes.worlds.tracer import Tracer
-    from scenes.worlds.view import developed, photograph
+    from scenes.worlds.light.light import Light
+    from scenes.worlds.record.recorder import camera_pose
+    from scenes.worlds.trace.tracer import Tracer
+    from scenes.worlds.trace.view import developed, photograph
 
     stream, tracer = clip.cameras[0], Tracer(street(SAMPLE_SEED))
     time_us = int(stream.time_us[FRAME])

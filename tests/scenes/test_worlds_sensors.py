@@ -12,13 +12,21 @@ from hypothesis import strategies as st
 
 from scenes.clip import Clip, ImageStream
 from scenes.errors import OtherlaneError
-from scenes.folders import partial_folder
-from scenes.trajectory import Trajectory
-from scenes.worlds import taking
-from scenes.worlds.recorder import Recording, _prepare, ego_from_camera, record
-from scenes.worlds.rigs import BASELINE_M, RIGS, mounts
-from scenes.worlds.sensors import PLAIN, REALISTIC, RESPONSES, Sensor, responded, taken, vignette
-from scenes.worlds.view import developed
+from scenes.motion.trajectory import Trajectory
+from scenes.storage.folders import partial_folder
+from scenes.worlds.record import capture as taking
+from scenes.worlds.record.recorder import Recording, _prepare, ego_from_camera, record
+from scenes.worlds.record.rigs import BASELINE_M, RIGS, mounts
+from scenes.worlds.trace.sensors import (
+    PLAIN,
+    REALISTIC,
+    RESPONSES,
+    Sensor,
+    responded,
+    taken,
+    vignette,
+)
+from scenes.worlds.trace.view import developed
 from tests.scenes.test_worlds_light import DAY, plain_world
 
 GREY = np.full((40, 60, 3), 0.3)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from scenes.geometry import invert, transform_points
-from scenes.worlds.mesh import Mesh
-from scenes.worlds.noise import band, repeated, stripe
-from scenes.worlds.plants import hills
-from scenes.worlds.roads import FREE_M, ROAD_M
-from scenes.worlds.vehicles import SHAPES, car
-from scenes.worlds.world import World, bend_y_m, cars, ego_drive, street
+from scenes.motion.geometry import invert, transform_points
+from scenes.worlds.models.mesh import Mesh
+from scenes.worlds.models.noise import band, repeated, stripe
+from scenes.worlds.models.plants import hills
+from scenes.worlds.models.roads import FREE_M, ROAD_M
+from scenes.worlds.models.vehicles import SHAPES, car
+from scenes.worlds.models.world import World, bend_y_m, cars, ego_drive, street
 
 
 @pytest.fixture(scope="module")

@@ -9,23 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scenes.camera import Camera, camera_rays, project_world
 from scenes.errors import OtherlaneError
-from scenes.geometry import transform_points
+from scenes.motion.geometry import transform_points
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
-from scenes.worlds import mitsuba_door
-from scenes.worlds.gathering import cosine_directions, frames_about
-from scenes.worlds.light import Light
-from scenes.worlds.mesh import Surface, boxes
+from scenes.sensors.camera import Camera, camera_rays, project_world
+from scenes.worlds.light.irradiance_cache import cosine_directions, frames_about
+from scenes.worlds.light.light import Light
+from scenes.worlds.models.mesh import Surface, boxes
+from scenes.worlds.models.world import street
 from scenes.worlds.recipes.centre_line import straight
 from scenes.worlds.recipes.traffic import body, steady
-from scenes.worlds.recorder import Recording, camera_pose, ego_from_camera, ego_from_lidar
-from scenes.worlds.scanner import scan
-from scenes.worlds.tracer import Tracer
-from scenes.worlds.truth_files import instance_boxes
-from scenes.worlds.view import photograph, true_view
-from scenes.worlds.world import street
+from scenes.worlds.record.recorder import Recording, camera_pose, ego_from_camera, ego_from_lidar
+from scenes.worlds.trace import mitsuba_door
+from scenes.worlds.trace.scanner import scan
+from scenes.worlds.trace.tracer import Tracer
+from scenes.worlds.trace.view import photograph, true_view
+from scenes.worlds.truth.truth_files import instance_boxes
 
 CAMERA = Recording(width=640, height=192).camera()
 
@@ -78,8 +78,8 @@ def test_every_ray_ends_on_its_own_triangle(light: Light) -> None:
 
 ONE_BY_ONE = """
 import numpy as np
-from scenes.worlds.mesh import Surface, boxes
-from scenes.worlds.mitsuba_door import Triangles, load_mitsuba
+from scenes.worlds.models.mesh import Surface, boxes
+from scenes.worlds.trace.mitsuba_door import Triangles, load_mitsuba
 rng = np.random.default_rng(1)
 low = rng.uniform(-9.0, 9.0, (60, 3))
 triangles = Triangles(boxes(low, low + 1.5, Surface.PLAIN, (0.5, 0.5, 0.5)))

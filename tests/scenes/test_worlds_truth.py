@@ -5,24 +5,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scenes.assets import LIBRARY_SEED, find_asset
 from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actors import RemoveTraffic
+from scenes.edits.assets import LIBRARY_SEED, find_asset
+from scenes.edits.infeasible import InfeasibleError
 from scenes.errors import OtherlaneError
-from scenes.geometry import rigid_problem
-from scenes.infeasible import InfeasibleError
-from scenes.scenario import Scenario
-from scenes.trajectory import Trajectory
-from scenes.worlds.perturbations import AXES
-from scenes.worlds.perturbed_paths import detour, raised, shifted, turned, u_turn
-from scenes.worlds.procedural import procedural
-from scenes.worlds.recording import Recording
-from scenes.worlds.sample import sample_path
-from scenes.worlds.truth import read_truth, wanted, write_truth
-from scenes.worlds.truth_edits import who_changed
-from scenes.worlds.truth_files import TruthView
-from scenes.worlds.truth_store import picture_of
-from scenes.worlds.world import World, street
+from scenes.motion.geometry import rigid_problem
+from scenes.motion.trajectory import Trajectory
+from scenes.scenario.scenario import Scenario
+from scenes.worlds.models.procedural import procedural
+from scenes.worlds.models.world import World, street
+from scenes.worlds.record.recording import Recording
+from scenes.worlds.record.sample import sample_path
+from scenes.worlds.truth.perturbations import AXES
+from scenes.worlds.truth.perturbed_paths import detour, raised, shifted, turned, u_turn
+from scenes.worlds.truth.truth import read_truth, wanted, write_truth
+from scenes.worlds.truth.truth_edits import who_changed
+from scenes.worlds.truth.truth_files import TruthView
+from scenes.worlds.truth.truth_store import picture_of
 
 TINY = Recording(seed=7, frames=12, width=64, height=20, azimuth_steps=12)
 AXES_MADE = ["lateral=0,3", "actor-inserted=12"]

@@ -1,4 +1,4 @@
-// recon.adam.LazyAdam: moves the rows of the table whose gradient is not zero, and clears it.
+// recon.training.adam.LazyAdam: moves the rows of the table whose gradient is not zero, and clears it.
 #pragma once
 
 #include <cmath>

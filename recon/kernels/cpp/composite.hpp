@@ -1,5 +1,5 @@
 // One ray at a time: from densities to weights and what they add up to, and the way back.
-// recon.kernels.compositing and recon.march define it.
+// recon.kernels.compositing and recon.rendering.march define it.
 #pragma once
 
 #include <cmath>
@@ -10,7 +10,7 @@
 namespace otherlane {
 namespace OTHERLANE_ISA {
 
-constexpr float kOpaque = 0.5f; // recon.march.OPAQUE
+constexpr float kOpaque = 0.5f; // recon.rendering.march.OPAQUE
 
 // The samples of one ray, nearest first.
 struct RaySamples {

@@ -1,7 +1,7 @@
 // What the engine is given and what it gives back; the same for every instruction set.
 //
 // Arrays are borrowed, row-major and float unless said otherwise. Their meaning, and the
-// mathematics, are defined by the Python modules of recon.kernels and recon.march.
+// mathematics, are defined by the Python modules of recon.kernels and recon.rendering.march.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct Layer { // weight [outputs, inputs]
     std::vector<float> gradient; // of the last call that was asked for one
 };
 
-struct Field { // recon.field.GridField
+struct Field { // recon.field.field.GridField
     std::vector<Level> levels;
     int features, geometry, channels;
     int look; // harmonics of direction that colour depends on
@@ -34,7 +34,7 @@ struct Field { // recon.field.GridField
     std::vector<Layer> density, colour;
 };
 
-struct Instance { // recon.field.Instance
+struct Instance { // recon.field.field.Instance
     Field *field;
     const float *unit_from_world; // [moments, 3, 4]
     const float *latent;          // [moments, latents], or null: all 0
@@ -72,7 +72,7 @@ struct RayGradients { // by rays and by what they meet; any pointer may be null
     float *latents;              // [count, instances, most latents of any]
 };
 
-struct Outputs { // recon.march.MarchOutput
+struct Outputs { // recon.rendering.march.MarchOutput
     float *linear, *opacity, *range_m, *expected_range_m; // [count, channels], [count] ...
     int64_t *instance;                                    // [count]
     float *instance_weights;                              // [count, 1 + instances]
@@ -82,7 +82,7 @@ struct OutputGradients { // of the same
     const float *linear, *opacity, *range_m, *expected_range_m, *instance_weights;
 };
 
-struct Targets { // of one step of training: recon.losses
+struct Targets { // of one step of training: recon.training.losses
     long pixels;                    // the first so many rays are pixels; the others have depth
     const float *exposure, *srgb;   // [pixels, 3]
     const uint8_t *sky;             // [pixels]
@@ -94,7 +94,7 @@ struct Targets { // of one step of training: recon.losses
 struct Memory { // what training remembers; any pointer may be null
     float *density;          // [side^3], raised to what was seen
     int support_side;
-    float *hits, *seen_through, *octants, *finest_footprint_m; // recon.support.Support
+    float *hits, *seen_through, *octants, *finest_footprint_m; // recon.training.observation_grid.Support
 };
 
 struct Losses {
@@ -111,7 +111,7 @@ struct Engine {
                              const OutputGradients &, const RayGradients &, int threads);
     Losses (*train)(const Scene &, const Sampling &, const Rays &, const Targets &, const Memory &,
                     float *grad_exposure, const RayGradients &, int threads);
-    // Light that gets as far as `until_m` through the static scene (recon.march.transmittance).
+    // Light that gets as far as `until_m` through the static scene (recon.rendering.march.transmittance).
     void (*transmittance)(const Scene &, const Sampling &, const Rays &, const float *until_m,
                           float *light, int threads);
     // Density, and where asked for radiance and the density's derivative, at points of the cube.
@@ -123,7 +123,7 @@ struct Engine {
                            const float *directions, const float *of_density,
                            const float *of_linear, int threads);
     void (*to_half)(const float *from, uint16_t *to, long count, int threads);
-    // Lazy Adam (recon.adam): moves the touched rows of `table`, clears the gradient.
+    // Lazy Adam (recon.training.adam): moves the touched rows of `table`, clears the gradient.
     void (*adam)(Field &, float *table, float *first, float *second, int32_t *count, float rate,
                  int threads);
 };

@@ -1,4 +1,4 @@
-// The losses of one ray and their gradients by its weights and its radiance. recon.losses defines
+// The losses of one ray and their gradients by its weights and its radiance. recon.training.losses defines
 // them; means over rays become factors here.
 #pragma once
 

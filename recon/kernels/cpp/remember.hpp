@@ -1,5 +1,5 @@
-// What training keeps beside the gradients: occupancy and support, as recon.occupancy and
-// recon.support define them; and the field at single points.
+// What training keeps beside the gradients: occupancy and support, as recon.field.occupancy and
+// recon.training.observation_grid define them; and the field at single points.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// Where samples lie: steps along rays, the contraction, the occupancy. recon.sampling, recon.space
-// and recon.occupancy define them.
+// Where samples lie: steps along rays, the contraction, the occupancy. recon.rendering.sampling, recon.field.space
+// and recon.field.occupancy define them.
 #pragma once
 
 #include <algorithm>

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from scenes.errors import OtherlaneError
+from scenes.worlds.models.world import World, street
 from scenes.worlds.recipes.junctions import crossing
 from scenes.worlds.recipes.open_road import motorway, roadworks, slip_road
 from scenes.worlds.recipes.roundabout import roundabout
 from scenes.worlds.recipes.town import curve, night_street, parking_row, tree_avenue, wet_street
 from scenes.worlds.recipes.tunnel_mouth import tunnel_mouth
-from scenes.worlds.world import World, street
 
 RECIPES: dict[str, Callable[[int], World]] = {
     "street": street,

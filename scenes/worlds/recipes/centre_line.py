@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Float64
 
-from scenes.geometry import rigid, yaw_rotation
-from scenes.worlds.mesh import Mesh
+from scenes.motion.geometry import rigid, yaw_rotation
+from scenes.worlds.models.mesh import Mesh
 
 STEP_M = 0.25
 """Between two knots of the table; at a radius of 12 m the chord is off by 0.7 mm."""

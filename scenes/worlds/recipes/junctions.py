@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from scenes.semantics import Semantic
-from scenes.worlds.mesh import Mesh, join
+from scenes.worlds.models.mesh import Mesh, join
+from scenes.worlds.models.world import Body, World
 from scenes.worlds.recipes.centre_line import CentreLine, straight
 from scenes.worlds.recipes.plan import (
     ASPHALT,
@@ -37,7 +38,6 @@ from scenes.worlds.recipes.roadside import horizon, house_row, lamp_row, sign_ro
 from scenes.worlds.recipes.sun import daylight
 from scenes.worlds.recipes.traffic import body, ego_drive, steady, walker
 from scenes.worlds.recipes.works import traffic_light
-from scenes.worlds.world import Body, World
 
 EDGE_M = (-2.1, 5.6)
 """Kerbs of the main road; the oncoming lane is in the middle of what is left."""

@@ -10,8 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from scenes.semantics import Semantic
-from scenes.worlds.lighting import Lamp
-from scenes.worlds.mesh import Mesh, join
+from scenes.worlds.light.lighting import Lamp
+from scenes.worlds.models.mesh import Mesh, join
+from scenes.worlds.models.roads import Mark
+from scenes.worlds.models.world import Body, World
 from scenes.worlds.recipes.centre_line import CentreLine, from_curvature
 from scenes.worlds.recipes.plan import ASPHALT, Plan, lawn, strip_distance
 from scenes.worlds.recipes.road import Road, details, lane_lines, line_mark, outline
@@ -26,8 +28,6 @@ from scenes.worlds.recipes.works import (
     gantry,
     guard_rail,
 )
-from scenes.worlds.roads import Mark
-from scenes.worlds.world import Body, World
 
 LANE_M = 3.7
 NEAR_M = (-4.6, 6.3)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from scenes.semantics import Semantic
-from scenes.worlds.mesh import Mesh, Surface, join, quads, triangles
+from scenes.worlds.models.mesh import Mesh, Surface, join, quads, triangles
 
 Plan = Callable[[np.ndarray], np.ndarray]
 """[n, 2] points -> [n] signed distances to the edge of the carriageway."""

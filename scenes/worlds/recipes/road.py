@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float64
 
+from scenes.worlds.models.roads import Mark, RoadDetails
+from scenes.worlds.models.world import LaneLine
 from scenes.worlds.recipes.centre_line import CentreLine
-from scenes.worlds.roads import Mark, RoadDetails
-from scenes.worlds.world import LaneLine
 
 LINE_M = 0.13
 """Width of a line."""

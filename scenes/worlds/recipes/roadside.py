@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scenes.geometry import translation
+from scenes.motion.geometry import translation
 from scenes.semantics import Semantic
-from scenes.worlds.buildings import house
-from scenes.worlds.furniture import lamp_post, sign_faces
-from scenes.worlds.lighting import Lamp
-from scenes.worlds.mesh import Mesh, Surface, join, patch, triangles, tube
-from scenes.worlds.plants import hedge, hills, tree
+from scenes.worlds.light.lighting import Lamp
+from scenes.worlds.models.buildings import house
+from scenes.worlds.models.furniture import lamp_post, sign_faces
+from scenes.worlds.models.mesh import Mesh, Surface, join, patch, triangles, tube
+from scenes.worlds.models.plants import hedge, hills, tree
 from scenes.worlds.recipes.centre_line import CentreLine
 from scenes.worlds.recipes.plan import KERB_M, Band, Plan, grid, ground
 

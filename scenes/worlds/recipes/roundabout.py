@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float64
 
-from scenes.geometry import translation
+from scenes.motion.geometry import translation
 from scenes.semantics import Semantic
-from scenes.worlds.mesh import Mesh, join
-from scenes.worlds.plants import tree
+from scenes.worlds.models.mesh import Mesh, join
+from scenes.worlds.models.plants import tree
+from scenes.worlds.models.roads import Mark
+from scenes.worlds.models.world import Body, World
 from scenes.worlds.recipes.centre_line import CentreLine, from_curvature, straight
 from scenes.worlds.recipes.junctions import (
     BANDS,
@@ -43,8 +45,6 @@ from scenes.worlds.recipes.roadside import tufts
 from scenes.worlds.recipes.sun import daylight
 from scenes.worlds.recipes.surroundings import houses_between, trees_around
 from scenes.worlds.recipes.traffic import body, ego_drive, steady
-from scenes.worlds.roads import Mark
-from scenes.worlds.world import Body, World
 
 RING_OFFSET_M = 10000.0
 """Where the ring is painted."""

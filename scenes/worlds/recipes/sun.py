@@ -8,7 +8,7 @@ fractional year), good to about half a degree.
 import numpy as np
 from jaxtyping import Float64
 
-from scenes.worlds.lighting import Lamp, Lighting
+from scenes.worlds.light.lighting import Lamp, Lighting
 
 _SUN = np.array([7.2, 6.6, 5.6])
 _SKY = np.array([0.30, 0.50, 0.92])

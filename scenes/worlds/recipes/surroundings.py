@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from scenes.geometry import translation
+from scenes.motion.geometry import translation
 from scenes.semantics import Semantic
-from scenes.worlds.mesh import Mesh
-from scenes.worlds.plants import tree
+from scenes.worlds.models.mesh import Mesh
+from scenes.worlds.models.plants import tree
 from scenes.worlds.recipes.centre_line import from_curvature
 from scenes.worlds.recipes.plan import Plan
 from scenes.worlds.recipes.roadside import house_row

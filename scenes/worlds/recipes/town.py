@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scenes.semantics import Semantic
-from scenes.worlds.lighting import Lamp
-from scenes.worlds.mesh import Mesh, join
+from scenes.worlds.light.lighting import Lamp
+from scenes.worlds.models.mesh import Mesh, join
+from scenes.worlds.models.roads import Mark
+from scenes.worlds.models.world import Body, World
 from scenes.worlds.recipes.centre_line import CentreLine, from_curvature
 from scenes.worlds.recipes.plan import ASPHALT, STONES, lawn, pavement, strip_distance
 from scenes.worlds.recipes.road import Road, broken, details, lane_lines, line_mark, outline, zebra
@@ -33,8 +35,6 @@ from scenes.worlds.recipes.traffic import (
     steady,
     walker,
 )
-from scenes.worlds.roads import Mark
-from scenes.worlds.world import Body, World
 
 ONCOMING_M = 3.4
 """Middle of the lane that leads the other way, in d."""

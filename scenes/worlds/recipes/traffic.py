@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Float, Float64, Int64
 
 from scenes.actor import Actor
-from scenes.geometry import yaw_rotation
+from scenes.motion.geometry import yaw_rotation
+from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.trajectory import Trajectory
-from scenes.worlds.lighting import EGO, Lamp
-from scenes.worlds.procedural import procedural
+from scenes.worlds.light.lighting import EGO, Lamp
+from scenes.worlds.models.procedural import procedural
+from scenes.worlds.models.world import Body
 from scenes.worlds.recipes.centre_line import CentreLine
-from scenes.worlds.world import Body
 
 STEP_US = 100_000
 """Between poses."""

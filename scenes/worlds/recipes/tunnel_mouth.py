@@ -3,9 +3,10 @@
 import numpy as np
 
 from scenes.semantics import Semantic
-from scenes.worlds.lighting import Lamp
-from scenes.worlds.mesh import Mesh, Surface, quads, triangles
-from scenes.worlds.plants import tree
+from scenes.worlds.light.lighting import Lamp
+from scenes.worlds.models.mesh import Mesh, Surface, quads, triangles
+from scenes.worlds.models.plants import tree
+from scenes.worlds.models.world import World
 from scenes.worlds.recipes.centre_line import CentreLine
 from scenes.worlds.recipes.open_road import BEHIND_M, LANE_M, flow, open_world, winding
 from scenes.worlds.recipes.plan import ASPHALT, grid, lawn, strip_distance
@@ -15,7 +16,6 @@ from scenes.worlds.recipes.works import (
     guard_rail,
     tunnel,
 )
-from scenes.worlds.world import World
 
 EDGE_M = (-2.5, 6.2)
 """Right and left edge of the carriageway, in d."""

@@ -6,7 +6,7 @@ Built in rest coordinates of a centre line, or about their own origin, x along t
 import numpy as np
 
 from scenes.semantics import Semantic
-from scenes.worlds.mesh import Mesh, Surface, boxes, join, patch, quads, tube
+from scenes.worlds.models.mesh import Mesh, Surface, boxes, join, patch, quads, tube
 from scenes.worlds.recipes.centre_line import CentreLine
 
 _ZINC, _CONCRETE = (0.36, 0.37, 0.38), (0.40, 0.39, 0.37)

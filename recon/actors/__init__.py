@@ -1,0 +1,1 @@
+"""Road users with fields of their own."""

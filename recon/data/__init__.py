@@ -1,0 +1,1 @@
+"""What a recorded drive says: pixels with rays, masks, depth evidence."""

@@ -1,0 +1,1 @@
+"""How well a scene shows what it was not trained on."""

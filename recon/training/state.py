@@ -1,0 +1,123 @@
+"""The state of a training between two steps: all that a checkpoint must hold."""
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from recon.actors.actor_fields import Whereabouts
+from recon.config import ReconstructionConfig
+from recon.data.training_data import Data
+from recon.field.field import GridField, Instance
+from recon.field.model import Model, new_model
+from recon.field.occupancy import OccupancyGrid
+from recon.field.space import cell_index
+from recon.kernels.backend import Backend
+from recon.rendering.rays import Rays
+from recon.training.adam import BETA1, BETA2, LazyAdam
+from scenes.clip import Clip
+
+if TYPE_CHECKING:
+    from recon.training.step_native import NativeTraining
+
+FIRST_RAYS = 256
+
+
+@dataclass(kw_only=True, slots=True)
+class Training:
+    """A training between two steps."""
+
+    model: Model
+    table: LazyAdam
+    """Of the hash table."""
+    networks: torch.optim.Optimizer
+    """Of everything else."""
+    rays: int
+    """Rays of the next step: adapted so that the samples stay the same in number."""
+    known_cells: Int64[Tensor, "cells"]
+    """Cells of the occupancy in which depth evidence ends: something is there."""
+    actor_tables: list[LazyAdam] = field(default_factory=list)
+    """Of the hash tables of road users that move."""
+    where: Whereabouts | None = None
+    """Those road users, at every moment of the drive's pictures and depth evidence."""
+    native: "NativeTraining | None" = None
+    """The engine's copy of the parameters, where the native backend trains; not saved."""
+
+    def instances(self, rays: Rays) -> tuple[list[Instance], Rays]:
+        """What moves, at the moments of some rays alone, and the rays numbered by those."""
+        crowd, where = self.model.crowd, self.where
+        if crowd is None or where is None or rays.moment is None:
+            return [], rays
+        count = len(where.time_us)
+        rows, row = torch.unique(rays.moment.clamp_min(0) % count, return_inverse=True)
+        row = row + (rays.moment >= count) * len(rows)
+        row = torch.where(rays.moment < 0, rays.moment, row)
+        return crowd.instances(where.at(rows), mirrored=True), replace(rays, moment=row)
+
+    @property
+    def occupancy(self) -> OccupancyGrid:
+        """The static scene's, which training keeps up to date."""
+        grid = self.model.field.occupancy
+        assert isinstance(grid, OccupancyGrid)
+        return grid
+
+    def take_up(self) -> None:
+        """Tell the engine that the parameters were changed by others."""
+        if self.native is not None:
+            self.native.scene.fill()
+
+
+def new_training(clip: Clip, config: ReconstructionConfig, data: Data) -> Training:
+    """A training before its first step."""
+    model = new_model(clip, config)
+    ends = data.depth.ends_m().to(model.field.device)
+    native = None
+    if config.backend == Backend.NATIVE:
+        from recon.training.step_native import NativeTraining
+
+        native = NativeTraining(model)
+    return Training(
+        native=native,
+        model=model,
+        table=LazyAdam(model.field.static.table),
+        actor_tables=[LazyAdam(field.table) for field in actor_fields(model)],
+        where=None if data.where is None else data.where.to(model.field.device),
+        networks=_networks(model, config),
+        rays=FIRST_RAYS,
+        known_cells=torch.unique(
+            cell_index(model.field.block.unit(ends), config.field.occupancy_resolution)
+        ),
+    )
+
+
+def actor_fields(model: Model) -> list[GridField]:
+    """The fields of road users that move."""
+    return [] if model.crowd is None else [model.crowd.field_of(i) for i in model.crowd.ids]
+
+
+def _networks(model: Model, config: ReconstructionConfig) -> torch.optim.Optimizer:
+    field = model.field
+    of_actors = [
+        weight
+        for part in actor_fields(model)
+        for weight in (*part.density_layers, *part.colour_layers)
+    ]
+    layers = [
+        *field.static.density_layers,
+        *field.static.colour_layers,
+        *field.sky.parameters(),
+    ]
+    groups = [
+        {"params": layers, "base": config.network_rate},
+        {"params": list(model.photometry.parameters()), "base": config.exposure_rate},
+        {"params": list(model.poses.parameters()), "base": config.pose_rate},
+    ]
+    if model.crowd is not None and config.actors is not None:
+        groups += [
+            {"params": of_actors, "base": config.network_rate},
+            {"params": [model.crowd.latent], "base": config.network_rate},
+            {"params": [model.crowd.corrections], "base": config.actors.pose_rate},
+        ]
+    return torch.optim.Adam(groups, betas=(BETA1, BETA2), eps=1e-8, fused=True)

@@ -1,0 +1,1 @@
+"""Scores of a scene on held-out pictures and off the recorded path."""

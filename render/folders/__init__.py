@@ -1,0 +1,1 @@
+"""Folders of frames: written, read, and checked against laws."""

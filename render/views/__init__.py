@@ -1,0 +1,1 @@
+"""From a scene and a camera to a frame with all its labels."""

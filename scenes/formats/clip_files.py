@@ -1,0 +1,165 @@
+"""Clips on disk: clip.json (structure, checked against its types), arrays.npz (numbers).
+
+Pictures and sweeps are named as they lie in the drive's folder, and by what they hold: a clip is
+the same wherever its drive lies. `drive.json` beside says where that is on this machine; where it
+is missing, the pictures lie in the clip's own folder.
+"""
+
+import hashlib
+import io
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from scenes.clip import Clip
+from scenes.errors import OtherlaneError
+from scenes.formats.clip_layout import VERSION, Header, drive_of, pack, unpack
+from scenes.storage.arrays import DAMAGE, read_arrays
+from scenes.storage.contents import contents_of
+from scenes.storage.file_names import path_text, text_of
+from scenes.storage.files import json_bytes, read_own, write_json, write_whole
+from scenes.storage.folders import is_finished, writing
+from scenes.storage.manifests import DRIVE, Finished, Recipe, finished, parsed
+
+HEADER, ARRAYS = "clip.json", "arrays.npz"
+
+
+def save_clip(clip: Clip, folder: Path) -> Path:
+    """See `Clip.save`. Saving the same clip again returns at once; another one is refused.
+
+    Raises:
+        OtherlaneError: See `Clip.save`.
+    """
+    clip = _with_contents(clip)
+    recipe = Recipe(kind="clip", inputs={"clip": _content_hash(clip)}, config={})
+    try:
+        there = is_finished(folder, recipe)
+    except OtherlaneError as error:
+        raise _replaced_since(clip, folder) or error from error
+    if there:
+        _say_where(clip, folder, folder)  # it may have moved
+        return folder
+    with writing(folder, recipe) as partial:
+        write_clip(clip, partial, folder)
+    return folder
+
+
+def _with_contents(clip: Clip) -> Clip:
+    def known(stream: Any) -> Any:
+        if stream.contents:
+            return stream
+        # one that is not there yet is refused whenever it is read
+        found = contents_of(stream.files, absent=True)
+        return replace(stream, contents=tuple(content or "" for content in found))
+
+    cameras, lidars = tuple(map(known, clip.cameras)), tuple(map(known, clip.lidars))
+    return replace(clip, cameras=cameras, lidars=lidars)
+
+
+def _replaced_since(clip: Clip, folder: Path) -> OtherlaneError | None:
+    """That a file of the drive is another one than when it was imported, if that is all."""
+    try:
+        before = load_clip(folder)
+    except OtherlaneError:
+        return None
+    pairs = zip((*clip.cameras, *clip.lidars), (*before.cameras, *before.lidars), strict=False)
+    for now, then in pairs:
+        if now.name != then.name or len(now) != len(then):
+            return None
+        for path, content, other in zip(now.files, now.contents, then.contents, strict=True):
+            if content != other:
+                wrong = f"is not the file that {folder} was imported from: its content is another"
+                return OtherlaneError(path, wrong, "restore it; or another --out")
+    return None
+
+
+def write_clip(clip: Clip, into: Path, folder: Path) -> None:
+    """Write a clip's files into `into`, which will later be called `folder`."""
+    clip = _with_contents(clip)
+    root = _say_where(clip, into, folder)
+    header, arrays = pack(clip, root)
+    write_json(into / HEADER, _plain(header))
+    write_whole(into / ARRAYS, _npz(arrays))
+
+
+def _say_where(clip: Clip, into: Path, folder: Path) -> Path:
+    """Write where the drive of a clip lies, if that is not its own folder; returns where."""
+    files = [path.absolute() for stream in (*clip.cameras, *clip.lidars) for path in stream.files]
+    for own in (into.absolute(), folder.absolute()):
+        if all(path.is_relative_to(own) for path in files):
+            return own
+    root = drive_of(clip)
+    said = json_bytes({"drive": text_of(root)})
+    if not (into / DRIVE).is_file() or (into / DRIVE).read_bytes() != said:
+        write_whole(into / DRIVE, said)
+    return root
+
+
+def _plain(header: Header) -> dict[str, Any]:
+    """JSON values; what most cameras are not is left out."""
+    plain = msgspec.to_builtins(header)
+    for stream in plain["cameras"]:
+        if not stream["camera"]["fisheye"]:
+            del stream["camera"]["fisheye"]
+    return plain
+
+
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    values: dict[str, Any] = dict(arrays)
+    np.savez_compressed(buffer, **values)
+    return buffer.getvalue()
+
+
+def _content_hash(clip: Clip) -> str:
+    header, arrays = pack(clip)
+    digest = hashlib.sha256(json_bytes(_plain(header)))
+    for name in sorted(arrays):
+        digest.update(name.encode() + arrays[name].tobytes())
+    return digest.hexdigest()
+
+
+def load_clip(folder: Path, drive: Path | None = None) -> Clip:
+    """See `Clip.load`."""
+    return read_clip(finished(folder, "clip"), drive)
+
+
+def read_clip(held: Finished, drive: Path | None = None) -> Clip:
+    """The clip in a finished folder: that of a clip, or of a scene.
+
+    Args:
+        held: The folder.
+        drive: Where the recording lies now, if it has moved.
+
+    Raises:
+        OtherlaneError: It is damaged, or the drive is not there.
+    """
+    folder, fix = held.folder, "import the drive again"
+    header = held.parsed(HEADER, Header)
+    if header.version != VERSION:
+        raise OtherlaneError(folder / HEADER, f"is of version {header.version}", fix)
+    root = _root(held, drive)
+    try:
+        return unpack(header, read_arrays(held.read(ARRAYS)), root)
+    except DAMAGE as error:
+        raise OtherlaneError(folder, f"is not a clip ({error})", fix) from error
+
+
+class _Place(msgspec.Struct):
+    drive: str
+
+
+def _root(held: Finished, drive: Path | None) -> Path:
+    """Where the files of a clip lie."""
+    if drive is not None:
+        if not drive.is_dir():
+            raise OtherlaneError(drive, "is no folder", "--drive FOLDER, where the drive lies now")
+        return drive.resolve()
+    path, fix = held.folder / DRIVE, "--drive FOLDER, where the drive lies"
+    if not os.path.lexists(path):
+        return held.folder.absolute()
+    return Path(path_text(parsed(read_own(path, fix), path, _Place, fix).drive))

@@ -1,0 +1,1 @@
+"""Rigid transforms, trajectories, and what bodies can do."""

@@ -1,0 +1,1 @@
+"""The ground, where one can drive, and what stands in the way."""

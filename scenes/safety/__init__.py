@@ -1,0 +1,1 @@
+"""How near road users came to each other: definitions and measures."""

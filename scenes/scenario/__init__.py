@@ -1,0 +1,1 @@
+"""Scenarios and requests: as files, as values, and resolved against a clip."""

@@ -1,0 +1,1 @@
+"""Cameras, lenses, lidars, and the pictures and sweeps that they recorded."""

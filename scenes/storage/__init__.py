@@ -1,0 +1,1 @@
+"""Files and folders of our own, which are whole or not there, and how they are checked."""

@@ -1,0 +1,1 @@
+"""What long work needs: phases to show, processes, remembered results, short texts."""

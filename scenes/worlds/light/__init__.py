@@ -1,0 +1,1 @@
+"""What lights a procedural world."""

@@ -1,0 +1,1 @@
+"""Recording a drive through a procedural world."""

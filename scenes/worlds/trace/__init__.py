@@ -1,0 +1,1 @@
+"""What rays, cameras and lidars see of a procedural world."""

@@ -1,0 +1,1 @@
+"""Exact truth off the recorded path, and how exact it is."""
