@@ -113,7 +113,7 @@ def _work(
             gains = measure_gains(scene_of(clip, config, model, Backend(config.backend), {}))
         with phase("saving the scene"):
             write_scene(partial, out, clip, config, model, gains)
-        fields = () if model.crowd is None else model.crowd.ids
+        fields = () if model.actor_fields is None else model.actor_fields.ids
         about |= {OWN_FIELDS: list(fields)}
         about |= {"resolved": msgspec.to_builtins(config), **_machine()}
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from recon.actors.placement import Look, Staged, looks_of, stage
+from recon.actors.placement import Look, PlacedActors, models_of, stage
 from recon.config import ReconstructionConfig
 from recon.data.occluded_ground import hidden_by
 from recon.evaluation.gains import ActorGain, doubts, read_gains, write_gains
@@ -68,7 +68,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         if not self.looks:
-            object.__setattr__(self, "looks", looks_of(self.model.crowd))
+            object.__setattr__(self, "looks", models_of(self.model.actor_fields))
         if self.backend is Backend.NATIVE and self.native is None:
             from recon.rendering.march_native import NativeScene
 
@@ -80,7 +80,7 @@ class Scene:
         origins: Float[Tensor, "rays 3"],
         directions: Float[Tensor, "rays 3"],
         pixel_angle: Float[Tensor, "rays"],
-        staged: Staged | None = None,
+        placed: PlacedActors | None = None,
     ) -> MarchOutput:
         """What rays of the world see (`march.march`), in chunks, without gradients.
 
@@ -88,7 +88,7 @@ class Scene:
             origins: Start points [m].
             directions: Unit vectors.
             pixel_angle: Angle that each ray's pixel spans [rad].
-            staged: What moves, from `staged`; nothing when left out.
+            placed: What moves, from `placed`; nothing when left out.
         """
         field, sampling = self.model.field, self.config.sampling
         native = self.native
@@ -102,9 +102,9 @@ class Scene:
                 origins_m=origins[part].to(field.device),
                 directions=directions[part].to(field.device),
                 pixel_angle=pixel_angle[part].to(field.device),
-                moment=None if staged is None else staged.moment[part].to(field.device),
+                moment=None if placed is None else placed.moment[part].to(field.device),
             )
-            there = () if staged is None else staged.instances
+            there = () if placed is None else placed.instances
             steps = {
                 "sampling": sampling,
                 "growth": sampling.render_growth,
@@ -115,17 +115,17 @@ class Scene:
             else:
                 out = native.march(rays, there, **steps)
             # what a lens does not show is black
-            out = replace(out, linear=torch.where(rays.somewhere[:, None], out.linear, 0.0))
+            out = replace(out, linear=torch.where(rays.is_valid[:, None], out.linear, 0.0))
             for name, parts in chunks.items():
                 parts.append(getattr(out, name).cpu())
         return MarchOutput(**{name: torch.cat(parts) for name, parts in chunks.items()})
 
-    def staged(
+    def placed(
         self,
         actors: Sequence[Actor],
         time_us: Int64[Tensor, "rays"],
         assets: Mapping[int, str] | None = None,
-    ) -> Staged | None:
+    ) -> PlacedActors | None:
         """Those actors who have a field, where they are when rays are seen; None for nobody.
 
         Args:
@@ -137,11 +137,11 @@ class Scene:
         Raises:
             OtherlaneError: An asset has no field, or a damaged one.
         """
-        from recon.assets.asset_files import is_packed, load_look
+        from recon.assets.asset_files import is_packed, load_actor_model
 
         names = assets or {}
         borrowed = {
-            actor.id: load_look(name, self.backend)
+            actor.id: load_actor_model(name, self.backend)
             for actor in actors
             if (name := names.get(actor.id)) is not None and is_packed(name)
         }
@@ -154,7 +154,7 @@ class Scene:
         rays: tuple[Tensor, ...],
         out: MarchOutput,
         normals: Float[Tensor, "rays 3"],
-        staged: Staged,
+        placed: PlacedActors,
         boxes: Mapping[int, Box],
         moved: Collection[int],
     ) -> Float[Tensor, "rays 3"]:
@@ -164,15 +164,15 @@ class Scene:
             rays: Origins [m], unit directions, and angles that their pixels span [rad].
             out: What the rays meet.
             normals: Of the surfaces there (world); NaN where there is none.
-            staged: Who is there.
+            placed: Who is there.
             boxes: Where each is, by id.
             moved: Who throws a shadow that no picture showed.
         """
         from recon.lighting.relighting import relit, shadowed
 
-        linear = relit(self, rays, out, normals, staged, boxes)
+        linear = relit(self, rays, out, normals, placed, boxes)
         throwing = {number: box for number, box in boxes.items() if number in moved}
-        return shadowed(self, (rays[0], rays[1]), out, linear, staged, throwing)
+        return shadowed(self, (rays[0], rays[1]), out, linear, placed, throwing)
 
     def observed(self, points_m: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n"]:
         """Whether training rays met or passed the static scene at world points.

@@ -15,14 +15,14 @@ from torch import Tensor
 from recon.actors.actor_fields import (
     GROWN,
     OBSERVED,
-    Crowd,
+    ActorFields,
     box_correction,
+    box_poses,
     in_time,
     low_share,
     square,
     support_of,
     unit_from_box,
-    whereabouts,
 )
 from recon.actors.limbs import Limbs
 from recon.actors.underbody import under_vehicle
@@ -34,7 +34,7 @@ from scenes.safety.encounters import fixtures
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Baked:
+class CapturedLight:
     """The light that somebody was in when its look was learnt."""
 
     cube: Float[Tensor, "6 3"]
@@ -57,7 +57,7 @@ class Look:
     knot_us: Int64[Tensor, "knots"] | None = None
     hits: Float[Tensor, "cells"] | None = None
     """Where training pictures showed its surface; None knows all of it."""
-    light: Baked | None = None
+    light: CapturedLight | None = None
     """None does not know, or is at home."""
     alone: bool = False
     """Whether the static scene has nothing where it is (see `Instance.alone_above`)."""
@@ -68,7 +68,7 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Staged:
+class PlacedActors:
     """What moves, for some rays."""
 
     instances: tuple[Instance, ...]
@@ -77,7 +77,7 @@ class Staged:
     """Which of the instances' moments each ray sees."""
     hits: tuple[Float[Tensor, "cells"] | None, ...]
     """Where each instance's surface was seen (see `Look.hits`)."""
-    lights: tuple[Baked | None, ...]
+    lights: tuple[CapturedLight | None, ...]
     """What light each instance brings along (see `Look.light`)."""
     looks: frozenset[int]
     """Track ids of all who have a look, also of those who are not there at any of the moments."""
@@ -90,14 +90,14 @@ class Staged:
         return tuple(item.id for item in self.instances)
 
     @property
-    def strangers(self) -> frozenset[int]:
+    def foreign_ids(self) -> frozenset[int]:
         """Track ids of those who bring the light of elsewhere along, or none at all."""
         pairs = zip(self.instances, self.lights, strict=True)
         return frozenset(
             item.id for item, light in pairs if light is not None or item.field.has_material
         )
 
-    def only(self, ids: Collection[int]) -> "Staged":
+    def only(self, ids: Collection[int]) -> "PlacedActors":
         """Some of them alone."""
         kept = [k for k, item in enumerate(self.instances) if item.id in ids]
         return replace(
@@ -107,7 +107,7 @@ class Staged:
             lights=tuple(self.lights[k] for k in kept),
         )
 
-    def underneath(
+    def is_underbody(
         self,
         points_m: Float[Tensor, "rays 3"],
         directions: Float[Tensor, "rays 3"],
@@ -156,21 +156,21 @@ class Staged:
         return found
 
 
-def looks_of(crowd: Crowd | None) -> dict[int, Look]:
+def models_of(actor_fields: ActorFields | None) -> dict[int, Look]:
     """What each of a crowd looks like, by id."""
-    if crowd is None:
+    if actor_fields is None:
         return {}
     return {
         number: Look(
-            field=crowd.field_of(number),
-            key_us=crowd.key_us,
-            latent=crowd.latent[k] if crowd.limbed(k) else None,
-            corrections=crowd.corrections[k],
-            knot_us=crowd.knot_us,
-            hits=crowd.hits[k],
-            alone=crowd.alone_above[k] < 1.0,
+            field=actor_fields.field_of(number),
+            key_us=actor_fields.key_us,
+            latent=actor_fields.latent[k] if actor_fields.limbed(k) else None,
+            corrections=actor_fields.corrections[k],
+            knot_us=actor_fields.knot_us,
+            hits=actor_fields.hits[k],
+            alone=actor_fields.alone_above[k] < 1.0,
         )
-        for k, number in enumerate(crowd.ids)
+        for k, number in enumerate(actor_fields.ids)
     }
 
 
@@ -180,7 +180,7 @@ def stage(
     recorded: Sequence[Actor],
     actors: Sequence[Actor],
     time_us: Int64[Tensor, "rays"],
-) -> Staged:
+) -> PlacedActors:
     """Those of the actors who have a look, at the times of rays.
 
     Args:
@@ -202,7 +202,7 @@ def stage(
         # of limbs all is known
         hits += [look.hits if k == 0 else None for k in range(len(parts))]
         lights += [look.light] * len(parts)
-    return Staged(
+    return PlacedActors(
         instances=tuple(found), moment=moment, hits=tuple(hits), lights=tuple(lights),
         looks=frozenset(actor.id for actor, _ in shown),
         wheeled=frozenset(
@@ -224,7 +224,7 @@ def _instances(
     look: Look, actor: Actor, times: Int64[Tensor, "moments"], corrected: bool
 ) -> list[Instance]:
     """One actor at some times, then its limbs; nothing where it is at no place at any of them."""
-    where = whereabouts((actor,), _rows(actor, times).cpu().numpy(), 0)
+    where = box_poses((actor,), _rows(actor, times).cpu().numpy(), 0)
     where = where.to(look.field.table.device)
     if not bool(where.there.any()):
         return []

@@ -18,12 +18,12 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from recon.actors.actor_fields import GROWN, OBSERVED, support_of
-from recon.actors.placement import Baked, Look, looks_of
+from recon.actors.placement import CapturedLight, Look, models_of
 from recon.assets.limb_files import field_tensors, limb_tables, read_field, read_limbs
 from recon.config import FieldConfig
 from recon.kernels.backend import Backend, backend_device
 from recon.lighting.box_shadows import Box
-from recon.lighting.relighting import baked
+from recon.lighting.relighting import captured_light
 from recon.scene import Scene
 from recon.training.checkpoint import META, header_of
 from scenes.actor import Actor
@@ -31,7 +31,7 @@ from scenes.edits.assets import (
     ASSET_FILE,
     FACES,
     LIBRARY,
-    LOOK_FILE,
+    MODEL_FILE,
     Asset,
     load_asset,
     read_asset_file,
@@ -53,26 +53,26 @@ def asset_folder(name: str) -> Path:
 
 def is_packed(name: str) -> bool:
     """Whether an asset has a field, or should have: packaged ones may come without."""
-    return name not in LIBRARY or (asset_folder(name) / LOOK_FILE).is_file()
+    return name not in LIBRARY or (asset_folder(name) / MODEL_FILE).is_file()
 
 
-def load_look(name: str, backend: Backend) -> Look:
+def load_actor_model(name: str, backend: Backend) -> Look:
     """What an asset looks like, ready for a backend.
 
     Raises:
         OtherlaneError: There is no such asset, or its files are damaged.
     """
-    path = asset_folder(name) / LOOK_FILE
+    path = asset_folder(name) / MODEL_FILE
     if not path.is_file():
         fix = f"one of {', '.join(LIBRARY)}, or a folder that `otherlane extract-actor` made"
-        raise OtherlaneError(f"asset {name}", f"has no {LOOK_FILE}", fix)
+        raise OtherlaneError(f"asset {name}", f"has no {MODEL_FILE}", fix)
     return _load(path.resolve(), path.stat().st_mtime_ns, backend)
 
 
 @cache
 def _load(path: Path, changed_ns: int, backend: Backend) -> Look:
     del changed_ns  # a file that was written again is another
-    data = read_asset_file(path.parent, LOOK_FILE)
+    data = read_asset_file(path.parent, MODEL_FILE)
     try:
         meta = header_of(data)
         config = msgspec.convert(meta["field"], FieldConfig)
@@ -104,14 +104,14 @@ def _filled(
     )
 
 
-def _light(tensors: dict[str, Tensor]) -> Baked | None:
+def _light(tensors: dict[str, Tensor]) -> CapturedLight | None:
     cube = tensors.get("light")
     if cube is None:
         return None
-    return Baked(cube=cube, to_sun=tensors.get("to_sun"), sun=tensors.get("sun"))
+    return CapturedLight(cube=cube, to_sun=tensors.get("to_sun"), sun=tensors.get("sun"))
 
 
-def save_look(path: Path, look: Look, config: FieldConfig) -> None:
+def save_actor_model(path: Path, look: Look, config: FieldConfig) -> None:
     """Write what somebody looks like; corrections of poses are not part of it.
 
     Fields of limbs have the shape that `config` says, but for their grids.
@@ -137,7 +137,7 @@ def save_look(path: Path, look: Look, config: FieldConfig) -> None:
 def write_asset(folder: Path, asset: Asset, look: Look, config: FieldConfig) -> Asset:
     """Write the folder of an asset; what was there is replaced. Returns it as it reads back."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_look(folder / LOOK_FILE, look, config)
+    save_actor_model(folder / MODEL_FILE, look, config)
     write_json(folder / ASSET_FILE, asset.tables())
     return load_asset(folder)
 
@@ -148,18 +148,21 @@ def extract(scene: Scene, number: int, folder: Path) -> Asset:
     Raises:
         OtherlaneError: The scene has no field of that actor.
     """
-    crowd, actors = scene.model.crowd, {actor.id: actor for actor in scene.clip.actors}
-    if crowd is None or number not in crowd.ids or scene.config.actors is None:
-        known = ", ".join(map(str, crowd.ids)) if crowd is not None else ""
+    actor_fields, actors = (
+        scene.model.actor_fields,
+        {actor.id: actor for actor in scene.clip.actors},
+    )
+    if actor_fields is None or number not in actor_fields.ids or scene.config.actors is None:
+        known = ", ".join(map(str, actor_fields.ids)) if actor_fields is not None else ""
         wrong = "stands still, or is never seen well: it has no field of its own"
         if number not in actors:
             wrong = "is not in this drive"
         fix = f"one of {known}" if known else "a drive in which somebody moves"
         raise OtherlaneError(f"actor {number}", wrong, fix)
-    actor, look = actors[number], looks_of(crowd)[number]
+    actor, look = actors[number], models_of(actor_fields)[number]
     latents = scene.config.actors.latents if look.latent is not None else 0
     config = replace(scene.config.actors.field, latents=latents)
-    look = replace(look, light=baked(scene, *_along(scene, actor)))
+    look = replace(look, light=captured_light(scene, *_along(scene, actor)))
     return write_asset(folder, _described(scene, actor, look), look, config)
 
 

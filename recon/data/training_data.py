@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from recon.actors.actor_fields import Whereabouts, whereabouts
+from recon.actors.actor_fields import BoxPoses, box_poses
 from recon.config import ActorsConfig, ReconstructionConfig
 from recon.data.actor_rays import weight_of, with_crossing
 from recon.data.core_rays import solid_rays
@@ -164,7 +164,7 @@ class Data:
     """What is taken to be under vehicles that stand and have fields."""
     solid: DepthEvidence | None = None
     """Rays that end in the middle of road users that move (`recon.data.core_rays`)."""
-    where: Whereabouts | None = None
+    where: BoxPoses | None = None
     """The road users with a field, at every moment of the pixels and the depth evidence."""
 
     __repr__ = short_repr
@@ -228,10 +228,10 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
         OtherlaneError: A picture or a sweep cannot be read, or nothing is left to train on.
     """
     chosen = [select_frames(clip, config, stream)[0] for stream in range(len(clip.cameras))]
-    crowd = actors_to_show(clip, config)
-    ids = frozenset(actor.id for actor in crowd)
+    actor_fields = actors_to_show(clip, config)
+    ids = frozenset(actor.id for actor in actor_fields)
     pixels = tuple(
-        load_pixels(clip, stream, frames, config.scale, crowd)
+        load_pixels(clip, stream, frames, config.scale, actor_fields)
         for stream, frames in enumerate(chosen)
         if len(frames)
     )
@@ -243,18 +243,18 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
         raise OtherlaneError(clip.name, wrong, "another stretch of the drive, or --holdout 0")
     depth = load_depth(clip, trained, ids)
     road = road_evidence(clip, trained, depth, config.seed, ids)
-    if not crowd:
+    if not actor_fields:
         return Data(pixels=pixels, depth=depth, road=road)
-    moving = [actor for actor in crowd if actor.is_moving]
-    standing = [actor for actor in crowd if not actor.is_moving]
+    moving = [actor for actor in actor_fields if actor.is_moving]
+    standing = [actor for actor in actor_fields if not actor.is_moving]
     road = with_evidence(road, swept_evidence(clip, moving, config.seed))
     hidden = hidden_ground(clip, standing, pixels, config.seed) if standing else None
     times = [p.row_time_us.flatten() for p in pixels]
     times += [] if depth.time_us is None else [depth.time_us]
     moments_us = torch.unique(torch.cat(times).div(MOMENT_US, rounding_mode="floor")) * MOMENT_US
-    where = whereabouts(crowd, moments_us.numpy() + MOMENT_US // 2)
-    solid = solid_rays(crowd, clip.actors, pixels, depth)
-    depth = with_crossing(depth, where, crowd)
+    where = box_poses(actor_fields, moments_us.numpy() + MOMENT_US // 2)
+    solid = solid_rays(actor_fields, clip.actors, pixels, depth)
+    depth = with_crossing(depth, where, actor_fields)
     return Data(pixels=pixels, depth=depth, road=road, hidden=hidden, solid=solid, where=where)
 
 

@@ -89,9 +89,9 @@ def compare(scene: Scene, stream: int, frame: int) -> Comparison:
         torch.from_numpy(starts).float(), torch.from_numpy(along).float(), stream, time
     )
     rows_us = np.round(camera.row_offset_us(centres[:, 1])).astype(np.int64)
-    staged = scene.staged(scene.clip.actors, torch.from_numpy(time + rows_us))
+    placed = scene.placed(scene.clip.actors, torch.from_numpy(time + rows_us))
     angle = torch.from_numpy(pixel_angle(camera)).float()
-    out = scene.render_rays(origins, directions, angle, staged)
+    out = scene.render_rays(origins, directions, angle, placed)
     shown = scene.display(out.linear, stream, time).reshape(camera.height, camera.width, 3)
     picture = open_picture(images, frame, camera)
     masked = masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.looks))
@@ -153,11 +153,11 @@ def _depth_error(scene: Scene, frame: int) -> float:
     evidence = load_depth(scene.clip, only)
     if len(evidence) == 0:
         return float("nan")
-    staged = None
+    placed = None
     if scene.standing and evidence.time_us is not None:
-        staged = scene.staged(scene.standing, evidence.time_us)
+        placed = scene.placed(scene.standing, evidence.time_us)
     out = scene.render_rays(
-        evidence.origins_m, evidence.directions, torch.zeros_like(evidence.range_m), staged
+        evidence.origins_m, evidence.directions, torch.zeros_like(evidence.range_m), placed
     )
     return abs_rel(out.range_m.numpy(), evidence.range_m.numpy())
 

@@ -12,10 +12,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from recon.actors.placement import Staged
+from recon.actors.placement import PlacedActors
 from recon.lighting.box_shadows import Box, box_shadows
 from recon.lighting.daylight import hemisphere
-from recon.lighting.light_estimation import INSIDE, ROAD_ALBEDO, SUNLIT, beam_way, coming, daylight
+from recon.lighting.light_estimation import (
+    INSIDE,
+    ROAD_ALBEDO,
+    SUNLIT,
+    beam_way,
+    daylight,
+    incoming,
+)
 from recon.lighting.light_probes import SUN_RAD, sun_share
 from recon.lighting.sun_visibility import sun_reaching
 from recon.scene import Scene
@@ -54,7 +61,7 @@ def cube_on(cube: Cube, normals: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
     return ahead + torch.where(normals > 0.0, 0.0, square) @ cube[1::2]
 
 
-def surroundings(
+def ambient_cube(
     scene: Scene, world_from_box: Float[Tensor, "4 4"], size_m: Float[Tensor, "3"]
 ) -> Cube:
     """Light that comes to each face of a box from everything but the sun itself.
@@ -67,7 +74,7 @@ def surroundings(
     origins[-PER_FACE:] = world_from_box[:3, 3].to(origins)
     directions[-PER_FACE:] = -world_from_box[:3, 2].to(directions)
     rays = origins, directions
-    linear, range_m = coming(scene, *rays)
+    linear, range_m = incoming(scene, *rays)
     return irradiance_of_faces(shade(scene, rays, range_m, linear, [(world_from_box, size_m)]))
 
 
@@ -88,7 +95,7 @@ def lamplight(
     return beam * facing * inside / away_m**2
 
 
-def sunshine(
+def direct_sun(
     scene: Scene, points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"]
 ) -> Float[Tensor, "n 3"]:
     """Irradiance of surfaces by the sun itself."""
@@ -108,7 +115,7 @@ def shade(
     range_m: Float[Tensor, "n"],
     linear: Float[Tensor, "n 3"],
     boxes: Sequence[Box],
-    casters: Staged | None = None,
+    casters: PlacedActors | None = None,
 ) -> Float[Tensor, "n 3"]:
     """Radiance of the ground that rays meet, with the shadows of boxes that stand there.
 
@@ -148,7 +155,7 @@ def shade(
 
 
 def sun_past(
-    scene: Scene, points: Float[Tensor, "n 3"], to_sun: Float[Tensor, "3"], casters: Staged
+    scene: Scene, points: Float[Tensor, "n 3"], to_sun: Float[Tensor, "3"], casters: PlacedActors
 ) -> Float[Tensor, "n"]:
     """Share of the sun that fields of casters leave for points."""
     towards = to_sun.expand_as(points).contiguous()

@@ -88,7 +88,7 @@ def daylight(scene: Scene) -> Daylight:
     return _clear_day(scene, seen, light)
 
 
-def coming(
+def incoming(
     scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
 ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
     """Radiance that comes to places from directions, all but the sun itself, and from how far."""

@@ -33,7 +33,7 @@ class Rays:
         )
 
     @property
-    def somewhere(self) -> Bool[Tensor, "rays"]:
+    def is_valid(self) -> Bool[Tensor, "rays"]:
         """Whether each goes anywhere: beside what a lens shows, directions are no numbers."""
         return torch.isfinite(self.origins_m + self.directions).all(dim=1)
 

@@ -64,13 +64,13 @@ def owners(package: str, distributions: Mapping[str, Iterable[str]]) -> Check:
         distributions: Import name -> distributions that installed it.
     """
     # An editable install lists no files, so we own the package even where nobody says so.
-    strangers = sorted(set(distributions.get(package, ())) - {"otherlane"})
+    foreign_ids = sorted(set(distributions.get(package, ())) - {"otherlane"})
     spec = find_spec(package)
     home = Path(spec.origin).parent.parent if spec is not None and spec.origin else None
     ours = Path(__file__).parent.parent
-    if strangers:
-        found = f"also installed by {', '.join(strangers)}"
-        remedy = f"pip uninstall {' '.join(strangers)}; pip install --force-reinstall otherlane"
+    if foreign_ids:
+        found = f"also installed by {', '.join(foreign_ids)}"
+        remedy = f"pip uninstall {' '.join(foreign_ids)}; pip install --force-reinstall otherlane"
         return Check(name=f"package {package}", works=False, found=found, remedy=remedy)
     if home != ours:
         found = f"imports from {home}, not from {ours}"

@@ -122,14 +122,14 @@ def _annotation(item: Mapping[str, Json], mask: Bool[np.ndarray, "h w"]) -> dict
     box = tight_box_px(mask)
     assert box is not None  # callers leave empty masks out
     left, top, right, bottom = box
-    crowd = is_ignored(item)
-    said = {"ignored": item["ignored"]} if crowd else {"rle": encode(mask)}
+    actor_fields = is_ignored(item)
+    said = {"ignored": item["ignored"]} if actor_fields else {"rle": encode(mask)}
     return said | {
         "category_id": int(Semantic[item["class"]]),
         "bbox": [left, top, right - left, bottom - top],
         "area": int(mask.sum()),
-        "segmentation": encode(mask) if crowd else polygons(mask),
-        "iscrowd": int(crowd),
+        "segmentation": encode(mask) if actor_fields else polygons(mask),
+        "iscrowd": int(actor_fields),
         "track_id": item["track_id"],
         "truncation": item["truncation"],
         "occlusion": item["occlusion"],

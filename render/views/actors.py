@@ -47,7 +47,7 @@ class MarchResult(Protocol):
 
 @runtime_checkable
 class StagedRays(Protocol):
-    """What moves, as the rays of a picture meet it (`recon.actors.placement.Staged` is one)."""
+    """What moves, as the rays of a picture meet it (`recon.actors.placement.PlacedActors` is one)."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -55,7 +55,7 @@ class StagedRays(Protocol):
         ...
 
     @property
-    def strangers(self) -> Collection[int]:
+    def foreign_ids(self) -> Collection[int]:
         """Who looks like somebody from elsewhere."""
         ...
 
@@ -64,7 +64,7 @@ class StagedRays(Protocol):
         """Who has a field at all, whether it is there at any of the rays' times or not."""
         ...
 
-    def underneath(
+    def is_underbody(
         self,
         points_m: Float32[Tensor, "n 3"],
         directions: Float32[Tensor, "n 3"],
@@ -130,7 +130,7 @@ def doubtful(scene: "RenderableScene", assets: Mapping[int, str]) -> dict[int, s
     return {number: why for number, why in found.items() if number not in assets}
 
 
-def march_people(
+def march_actors(
     scene: "RenderableScene",
     rays: tuple[Tensor, ...],
     actors: "Sequence[Actor]",
@@ -175,7 +175,7 @@ def shaded(
     moved = [
         number
         for number, (actor, _) in there.items()
-        if recorded.get(number) != actor or number in staged.strangers
+        if recorded.get(number) != actor or number in staged.foreign_ids
     ]
     if not moved:
         return linear
@@ -212,7 +212,7 @@ def whose(
         return np.zeros(len(march.instance), dtype=np.int64)
     found = np.array([0, *(numbers[each] for each in staged.ids)])[march.instance.cpu().numpy()]
     points, instance = _ends(march, rays)
-    found[staged.underneath(points, rays[1], instance).numpy()] = UNDERNEATH
+    found[staged.is_underbody(points, rays[1], instance).numpy()] = UNDERNEATH
     return found
 
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from render.views.actors import MarchResult, StagedRays, march_people, row_times, shaded
+from render.views.actors import MarchResult, StagedRays, march_actors, row_times, shaded
 from scenes.actor import Actor
 from scenes.motion.trajectory import Trajectory
 from scenes.sensors.camera import Camera, camera_rays
@@ -66,7 +66,7 @@ def antialiased(
     angle = rays[2][pick].repeat_interleave(ACROSS**2) / ACROSS
     times = row_times(camera, pixels, time_us)
     parts = origins, directions, angle
-    met, there = march_people(scene, parts, actors, assets, times)
+    met, there = march_actors(scene, parts, actors, assets, times)
     facing = normals()[pick].repeat_interleave(ACROSS**2, 0)
     found = shaded(scene, met, there, parts, lambda: facing, actors, time_us)
     return linear.index_copy(0, pick, found.view(len(pick), ACROSS**2, 3).mean(dim=1))
@@ -77,7 +77,7 @@ def _edges(
 ) -> Int64[Tensor, "k"]:
     """Pixels at or beside strangers and new shadows, whose neighbours differ."""
     size = (camera.height, camera.width)
-    strange = torch.tensor([False, *(number in staged.strangers for number in staged.ids)])
+    strange = torch.tensor([False, *(number in staged.foreign_ids for number in staged.ids)])
     light, before = (each.cpu().mean(dim=1) for each in (linear, march.linear))
     shadow = light < (1.0 - CONTRAST) * before
     near = _spread((strange[march.instance.cpu()] | shadow).view(size).float())

@@ -25,7 +25,7 @@ from render.labels.unlabelled import ignore_regions
 from render.views.actors import (
     MarchResult,
     doubtful,
-    march_people,
+    march_actors,
     row_times,
     shaded,
     support,
@@ -206,7 +206,7 @@ def _moment(
     for each in (origins, directions, angle):
         each[blind] = each[~blind][0]
     rays = tuple(torch.from_numpy(each).float() for each in (origins, directions, angle))
-    march, staged = march_people(scene, rays, actors, assets, row_times(camera, pixels, time_us))
+    march, staged = march_actors(scene, rays, actors, assets, row_times(camera, pixels, time_us))
     normals = cache(partial(_normals, camera, rays, march))
     linear = shaded(scene, march, staged, rays, normals, actors, time_us)
     linear = antialiased(

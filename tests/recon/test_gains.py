@@ -33,7 +33,7 @@ from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.sensors.camera import camera_rays
 from scenes.storage.manifests import finished
-from tests.crowd_maker import crowd_config, meets, peopled_drive
+from tests.actor_fields_maker import crowd_config, meets, peopled_drive
 from tests.scene_maker import TINY
 
 CAR, WALKER = 7, 9
@@ -49,9 +49,9 @@ def scene(clip: Clip) -> Scene:
     backend = choose_backend(None)
     settings = replace(crowd_config(steps=150), backend=str(backend))
     model = train(clip, settings, data=load_data(clip, settings))
-    assert model.crowd is not None
+    assert model.actor_fields is not None
     with torch.no_grad():
-        model.crowd.corrections.zero_()
+        model.actor_fields.corrections.zero_()
     return Scene(clip=clip, config=settings, model=model, backend=backend)
 
 

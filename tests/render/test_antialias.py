@@ -36,11 +36,11 @@ SLOPE = 0.37
 class Who:
     """Whom rays meet: one stranger, or nobody strange."""
 
-    strangers: Collection[int]
+    foreign_ids: Collection[int]
     ids: tuple[int, ...] = (NUMBER,)
     looks: Collection[int] = (NUMBER,)
 
-    def underneath(
+    def is_underbody(
         self,
         points_m: Float32[Tensor, "n 3"],
         directions: Float32[Tensor, "n 3"],
@@ -62,7 +62,7 @@ class Halves:
     """
 
     clip: Clip
-    strangers: Collection[int]
+    foreign_ids: Collection[int]
     ground: bool = False
 
     def staged(
@@ -72,7 +72,7 @@ class Halves:
         assets: Mapping[int, str] | None = None,
     ) -> Who:
         del actors, time_us, assets
-        return Who(strangers=self.strangers)
+        return Who(foreign_ids=self.foreign_ids)
 
     def render_rays(
         self,
@@ -120,10 +120,10 @@ def on_the_right(directions: Float[Tensor, "n 3"]) -> Bool[Tensor, "n"]:
 
 
 def pictures(
-    strangers: Collection[int], *, ground: bool = False, shadow: bool = False
+    foreign_ids: Collection[int], *, ground: bool = False, shadow: bool = False
 ) -> tuple[Tensor, Tensor]:
     """One ray a pixel, and what becomes of it."""
-    scene = Halves(clip=drive(), strangers=strangers, ground=ground)
+    scene = Halves(clip=drive(), foreign_ids=foreign_ids, ground=ground)
     pixels = CAMERA.pixel_centres().reshape(-1, 2)
     rays = (
         *(torch.from_numpy(x).float() for x in camera_rays(CAMERA, pixels, EGO_FROM_CAMERA, 0)),
@@ -133,7 +133,7 @@ def pictures(
     linear = scene.lit(rays, march, rays[1], None, {}, ()) if shadow else march.linear
     nothing = torch.full((len(pixels), 3), torch.nan)
     found = antialiased(
-        scene, CAMERA, EGO_FROM_CAMERA, 0, rays, (SOMEBODY,), {}, Who(strangers=strangers), march,
+        scene, CAMERA, EGO_FROM_CAMERA, 0, rays, (SOMEBODY,), {}, Who(foreign_ids=foreign_ids), march,
         lambda: nothing, linear,
     )  # fmt: skip
     return linear, found

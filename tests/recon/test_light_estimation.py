@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.actors.placement import Staged
+from recon.actors.placement import PlacedActors
 from recon.lighting.daylight import Daylight, glow, gradation, hemisphere
 from recon.lighting.light_estimation import (
     DIFFUSE,
@@ -142,9 +142,9 @@ def under_a_clear_sky(
             origins: Float[Tensor, "rays 3"],
             directions: Float[Tensor, "rays 3"],
             pixel_angle: Float[Tensor, "rays"],
-            staged: Staged | None = None,
+            placed: PlacedActors | None = None,
         ) -> MarchOutput:
-            out = Plain.render_rays(self, origins, directions, pixel_angle, staged)
+            out = Plain.render_rays(self, origins, directions, pixel_angle, placed)
             up = (directions[:, 2] > 0.0)[:, None]
             return replace(out, linear=torch.where(up, meant.sky_at(directions), out.linear))
 

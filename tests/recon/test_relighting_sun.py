@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from recon.actors.placement import Staged, stage
-from recon.assets.asset_files import load_look
+from recon.actors.placement import PlacedActors, stage
+from recon.assets.asset_files import load_actor_model
 from recon.field.model import new_model
 from recon.kernels.backend import Backend
 from recon.lighting.box_shadows import Box
@@ -59,10 +59,10 @@ class Street(Scene):
         origins: Float[Tensor, "rays 3"],
         directions: Float[Tensor, "rays 3"],
         pixel_angle: Float[Tensor, "rays"],
-        staged: Staged | None = None,
+        placed: PlacedActors | None = None,
     ) -> MarchOutput:
-        if staged is not None:
-            return Scene.render_rays(self, origins, directions, pixel_angle, staged)
+        if placed is not None:
+            return Scene.render_rays(self, origins, directions, pixel_angle, placed)
         when = np.zeros(len(origins), dtype=np.int64)
         rays = origins.double().numpy(), directions.double().numpy(), when
         range_m = torch.from_numpy(self.light.tracer.cast(*rays).range_m).float()
@@ -93,7 +93,7 @@ def empty_street(world: World) -> Street:
     )  # fmt: skip
 
 
-def sunshine(world: World) -> Sunshine:
+def sun_irradiance(world: World) -> Sunshine:
     from scenes.worlds.light.sky import sun_irradiance
 
     none = torch.zeros(3)
@@ -119,14 +119,14 @@ def pictures(
     origins, directions = (
         torch.from_numpy(each).float() for each in camera_rays(camera, pixels, eye, 0)
     )
-    look = load_look("car", Backend.TORCH)
+    look = load_actor_model("car", Backend.TORCH)
     time_us = torch.zeros(len(mine), dtype=torch.int64)
-    staged = stage({actor.id: look}, (), (actor,), time_us)
+    placed = stage({actor.id: look}, (), (actor,), time_us)
     angle = torch.full((len(mine),), 1.0 / camera.fx)
-    out = scene.render_rays(origins, directions, angle, staged)
+    out = scene.render_rays(origins, directions, angle, placed)
     box: Box = torch.from_numpy(pose).float(), torch.from_numpy(actor.size_m).float()
     normals = torch.from_numpy(truth.normal.reshape(-1, 3)[mine])
-    found = relit(scene, (origins, directions, angle), out, normals, staged, {actor.id: box})
+    found = relit(scene, (origins, directions, angle), out, normals, placed, {actor.id: box})
     solid = out.instance_weights[:, 1] > 0.9
     shot = torch.from_numpy(photograph(sunny, camera, eye, 0, 0, pixels))
     return found[solid], shot[solid]
@@ -141,7 +141,7 @@ def test_in_sunshine_it_looks_as_it_would_there(monkeypatch: pytest.MonkeyPatch)
 
     world, actor, _ = shots.stage("car")
     other = replace(world, lighting=replace(world.lighting, overcast=0.0))
-    light = sunshine(other)
+    light = sun_irradiance(other)
     for module in LIT:
         monkeypatch.setattr(module, "daylight", lambda _: light)
     scene, sunny = empty_street(other), Light(Tracer(other))
