@@ -35,7 +35,7 @@ from tests.light_maker import LIT
 from tests.recon.test_relighting_sun import Camera4, Street, empty_street, sun_irradiance
 
 SIDE_PX, ACROSS = 64, 3
-"""Of a picture, and rays along the side of a pixel (as `render.views.antialias`)."""
+"""Of a picture, and rays along the side of a pixel (as `recon.rendering.antialias`)."""
 RING: tuple[shots.Ring, ...] = ((1.3, 1.5, None),)
 EVERY, EVERY_MOVING = 3, 2
 """Of the ring's views, those that are looked from; of who has limbs, at the next moment each."""

@@ -94,7 +94,7 @@ def compare(scene: Scene, stream: int, frame: int) -> Comparison:
     out = scene.render_rays(origins, directions, angle, placed)
     shown = scene.display(out.linear, stream, time).reshape(camera.height, camera.width, 3)
     picture = open_picture(images, frame, camera)
-    masked = masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.looks))
+    masked = masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.actor_models))
     return Comparison(
         photo=srgb_from_linear(picture.linear).clip(0, 1).astype(np.float32),
         render=shown.numpy(),

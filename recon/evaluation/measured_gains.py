@@ -59,7 +59,7 @@ def measure_gains(scene: Scene) -> dict[int, ActorGain]:
     chosen = {
         actor.id: (actor, *_pictures(scene, actor))
         for actor in scene.clip.actors
-        if actor.id in scene.looks
+        if actor.id in scene.actor_models
     }
     asked: dict[Picture, list[Actor]] = {}
     for actor, _, pictures in chosen.values():
@@ -177,7 +177,7 @@ def _box_pixels(
     """Numbers of the pixels in the extent of somebody's box that count."""
     stream, frame = picture
     time_us = int(scene.clip.cameras[stream].time_us[frame])
-    masked = masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.looks))
+    masked = masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.actor_models))
     return np.flatnonzero(box_pixels(scene, camera, stream, actor, time_us) & ~masked & ~hidden)
 
 

@@ -20,7 +20,6 @@ from recon.lighting.light_estimation import (
     ROAD_ALBEDO,
     SUNLIT,
     beam_way,
-    daylight,
     incoming,
 )
 from recon.lighting.light_probes import SUN_RAD, sun_share
@@ -85,7 +84,7 @@ def lamplight(
     normals: Float[Tensor, "n 3"],
 ) -> Float[Tensor, "n 3"]:
     """Irradiance by the headlamps of the car that looks, at night."""
-    beam = daylight(scene).beam
+    beam = scene.light.beam
     if not bool(beam.any()):
         return torch.zeros_like(points)
     way_m, cosine = beam_way(scene.clip, eye_m, points)
@@ -99,7 +98,7 @@ def direct_sun(
     scene: Scene, points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"]
 ) -> Float[Tensor, "n 3"]:
     """Irradiance of surfaces by the sun itself."""
-    light = daylight(scene)
+    light = scene.light
     if not light.shines:
         return torch.zeros_like(points)
     assert light.to_sun is not None
@@ -128,7 +127,7 @@ def shade(
         casters: Fields of the same, at the rays' times: the sun's shadows have their shapes, not
             those of boxes.
     """
-    light = daylight(scene)
+    light = scene.light
     origins, directions = rays
     open_sky, hidden, further_m = box_shadows(origins, directions, range_m, boxes, light.to_sun)
     factor = open_sky[:, None].expand(-1, 3).clone()

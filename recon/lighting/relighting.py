@@ -25,7 +25,7 @@ from recon.lighting.irradiance import (
     shade,
     sun_past,
 )
-from recon.lighting.light_estimation import daylight, incoming
+from recon.lighting.light_estimation import incoming
 from recon.lighting.light_probes import SKIN_M
 from recon.lighting.specular import Sight, sight_of
 from recon.lighting.sun_visibility import sun_reaching
@@ -53,7 +53,7 @@ NEGLIGIBLE = 1e-3
 @torch.no_grad()
 def relit(
     scene: Scene,
-    rays: tuple[Tensor, ...],
+    rays: Rays,
     out: MarchOutput,
     normals: Float[Tensor, "n 3"],
     placed: PlacedActors,
@@ -63,7 +63,7 @@ def relit(
 
     Args:
         scene: Where they are.
-        rays: Origins [m], unit directions, and angles that their pixels span [rad].
+        rays: Of the world.
         out: What the rays meet.
         normals: Of the surfaces there (world); NaN where there is none.
         placed: Who is there.
@@ -122,7 +122,7 @@ def _sun_on(
     """Irradiance by what the fields of casters leave of the sun."""
     sun = direct_sun(scene, sight.points_m, normals)
     lit = torch.nonzero(sun.sum(dim=1) > 0.0)[:, 0]
-    to_sun = daylight(scene).to_sun
+    to_sun = scene.light.to_sun
     if len(lit) and to_sun is not None:
         away_m = (sight.points_m[lit] - rays.origins_m[lit]).norm(dim=1)
         off_m = OFF_M + away_m * rays.pixel_angle[lit]
@@ -147,7 +147,7 @@ def _mirrored(
 
 
 def _surface(
-    rays: tuple[Tensor, ...],
+    rays: Rays,
     out: MarchOutput,
     normals: Float[Tensor, "n 3"],
     placed: PlacedActors,
@@ -156,9 +156,9 @@ def _surface(
 ) -> tuple[Rays, Float[Tensor, "mine"], Float[Tensor, "mine 3"]]:
     """Rays that see something of the k-th, the distance where it is what they show, and normals."""
     seen = Rays(
-        origins_m=rays[0][mine],
-        directions=rays[1][mine],
-        pixel_angle=rays[2][mine],
+        origins_m=rays.origins_m[mine],
+        directions=rays.directions[mine],
+        pixel_angle=rays.pixel_angle[mine],
         moment=placed.moment[mine],
     )
     wins = out.instance[mine] == k + 1
@@ -198,7 +198,7 @@ def _ratio(here: Float[Tensor, "n 3"], there: Float[Tensor, "n 3"]) -> Float[Ten
 @torch.no_grad()
 def shadowed(
     scene: Scene,
-    rays: tuple[Tensor, Tensor],
+    rays: Rays,
     out: MarchOutput,
     linear: Float[Tensor, "n 3"],
     placed: PlacedActors,
@@ -208,7 +208,7 @@ def shadowed(
 
     Args:
         scene: Where they are.
-        rays: Origins [m] and unit directions.
+        rays: Of the world.
         out: What the rays meet.
         linear: Radiance without the shadows.
         placed: Who is there.
@@ -219,7 +219,8 @@ def shadowed(
     casters = placed.only(boxes)
     # whoever moves is not the ground
     range_m = torch.where(out.instance > 0, torch.inf, out.range_m)
-    return shade(scene, rays, range_m, linear, list(boxes.values()), casters)
+    ends = rays.origins_m, rays.directions
+    return shade(scene, ends, range_m, linear, list(boxes.values()), casters)
 
 
 @torch.no_grad()
@@ -233,7 +234,7 @@ def captured_light(
         boxes: Where it was at some times.
         eyes_m: Where the camera of the car that looked, and at night lit it, was then.
     """
-    light, cubes, suns = daylight(scene), [], []
+    light, cubes, suns = scene.light, [], []
     for box, eye in zip(boxes, eyes_m, strict=True):
         turn, middle, size_m = (x.to(SIDES) for x in (box[0][:3, :3], box[0][:3, 3], box[1]))
         sides = SIDES @ turn.T

@@ -32,7 +32,7 @@ def _look(scene: Scene, eye: Eye) -> None:
         placed,
     )
     hidden = masked_pixels(
-        clip, eye.stream, frame, COARSER * scene.config.scale, tuple(scene.looks)
+        clip, eye.stream, frame, COARSER * scene.config.scale, tuple(scene.actor_models)
     )
     hidden |= hidden_pixels(clip.cameras[eye.stream], frame, camera)
     range_m = out.range_m.view(camera.height, camera.width)

@@ -86,6 +86,7 @@ def _image(picture: Picture, licences: Mapping[str, int]) -> dict[str, Json]:
         "height": camera["height"],
         "license": licences[picture.dataset["licence"]],
         "frame": picture.record["key"],
+        "camera": camera["name"],
         "scenario": picture.dataset["config"].get("scenario", {}).get("name"),
     }
 
@@ -122,14 +123,14 @@ def _annotation(item: Mapping[str, Json], mask: Bool[np.ndarray, "h w"]) -> dict
     box = tight_box_px(mask)
     assert box is not None  # callers leave empty masks out
     left, top, right, bottom = box
-    actor_fields = is_ignored(item)
-    said = {"ignored": item["ignored"]} if actor_fields else {"rle": encode(mask)}
+    crowd = is_ignored(item)
+    said = {"ignored": item["ignored"]} if crowd else {"rle": encode(mask)}
     return said | {
         "category_id": int(Semantic[item["class"]]),
         "bbox": [left, top, right - left, bottom - top],
         "area": int(mask.sum()),
-        "segmentation": encode(mask) if actor_fields else polygons(mask),
-        "iscrowd": int(actor_fields),
+        "segmentation": encode(mask) if crowd else polygons(mask),
+        "iscrowd": int(crowd),
         "track_id": item["track_id"],
         "truncation": item["truncation"],
         "occlusion": item["occlusion"],

@@ -64,9 +64,9 @@ def _of_pictures(said: _Content, pictures: Sequence[Picture]) -> Iterator[tuple[
     expected = Counter[tuple[int, int, int]]()
     for picture in pictures:
         for item in picture.record["objects"]:
-            actor_fields = is_ignored(item)
-            if actor_fields or (is_labelled(item) and item["visible_px"]):
-                expected[(picture.number, int(actor_fields), item["track_id"])] += 1
+            crowd = is_ignored(item)
+            if crowd or (is_labelled(item) and item["visible_px"]):
+                expected[(picture.number, int(crowd), item["track_id"])] += 1
         unlabelled = len(picture.record["ignore_regions"]) * len(ACTOR_KINDS)
         if unlabelled:
             expected[(picture.number, 1, -1)] += unlabelled

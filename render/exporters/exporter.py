@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from render.folders.frames import FRAMES, camera_of, read_dataset, read_pixels, read_records
+from render.folders.frames import camera_of, frame_file, read_dataset, read_pixels, read_records
 from render.labels.cuboids import convex_hull, outline_px
 from render.labels.gate import LabelGate
 from render.labels.gating import is_labelled, too_few, too_little_observed, too_much_hidden
@@ -45,7 +45,7 @@ class Picture:
     @property
     def rgb(self) -> Path:
         """The picture itself, a PNG."""
-        return self.folder / FRAMES / f"{self.record['key']}.rgb.png"
+        return self.folder / frame_file(self.record["key"], "rgb.png")
 
     def pixels(self, name: str) -> np.ndarray:
         """One of its pixel labels.

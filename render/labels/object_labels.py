@@ -75,6 +75,7 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="int or null",
         shape="",
         compute=objects.visible_px,
+        needs=("instance",),
     ),
     ObjectLabel(
         name="box_2d",
@@ -84,6 +85,7 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="float or null",
         shape="4",
         compute=objects.box_2d,
+        needs=("instance",),
     ),
     ObjectLabel(
         name="truncation",
@@ -105,6 +107,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="float or null",
         shape="",
         compute=objects.visible_fraction,
+        channels=("observed",),
+        needs=("range_m", "instance"),
     ),
     ObjectLabel(
         name="observed_share",
@@ -116,6 +120,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="float or null",
         shape="",
         compute=objects.observed_share,
+        channels=("observed",),
+        needs=("instance",),
     ),
     ObjectLabel(
         name="mirrored_share",
@@ -125,6 +131,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="float or null",
         shape="",
         compute=objects.mirrored_share,
+        channels=("support",),
+        needs=("instance",),
     ),
     ObjectLabel(
         name="occlusion",
@@ -134,6 +142,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="int",
         shape="",
         compute=objects.occlusion,
+        channels=("observed",),
+        needs=("range_m", "instance"),
     ),
     ObjectLabel(
         name="size_m",
@@ -182,6 +192,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="str or null",
         shape="",
         compute=why_ignored,
+        channels=("observed",),
+        needs=("range_m", "instance"),
     ),
     ObjectLabel(
         name="ignore_region",
@@ -191,6 +203,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="float or null",
         shape="corners 2",
         compute=ignore_region,
+        channels=("observed",),
+        needs=("range_m", "instance"),
     ),
 )
 
@@ -211,6 +225,7 @@ FRAME_LABELS: tuple[FrameLabel, ...] = (
         dtype="float",
         shape="",
         compute=frame_observed,
+        channels=("observed",),
     ),
     FrameLabel(
         name="gate",
@@ -220,6 +235,7 @@ FRAME_LABELS: tuple[FrameLabel, ...] = (
         dtype="str",
         shape="",
         compute=frame_gate,
+        channels=("observed",),
     ),
     FrameLabel(
         name="camera",

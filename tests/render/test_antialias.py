@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from recon.rendering.march import MarchOutput
-from render.views.antialias import ACROSS, antialiased
+from recon.rendering.antialias import ACROSS, antialiased
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.motion.trajectory import Trajectory
