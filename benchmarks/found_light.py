@@ -20,7 +20,6 @@ from torch import Tensor
 
 from recon.data.training_data import scaled_camera
 from recon.lighting.irradiance import ambient_cube, cube_on, direct_sun
-from recon.lighting.light_estimation import daylight
 from recon.scene import Scene, load_scene
 from render.prove.regions import cast_of
 from render.prove.run import WORLDS
@@ -75,7 +74,7 @@ def rows(name: str, scene: Scene, ground: Ground, world: World, target: Target) 
     cast = cast_of(target, scene.clip, ground)
     gain = 2.0 ** exposure_ev(scene, target.time_us)
     gain *= float(scene.model.photometry.gain_at(0, target.time_us).detach().mean())
-    found_sun = float(daylight(scene).sun.mean()) * gain
+    found_sun = float(scene.light.sun.mean()) * gain
     true_sun = float(sun_irradiance(world.lighting).mean())
     lines = []
     for actor in (each for each in cast.actors if each.id in cast.changed):

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool
 
-from recon.actors.placement import stage
 from recon.assets.asset_files import load_actor_model
 from recon.field.model import new_model
 from recon.kernels.backend import choose_backend

@@ -9,10 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-import recon.lighting.irradiance
-import recon.lighting.light_estimation
 import recon.lighting.relighting
-import recon.lighting.sun_visibility
 from recon.actors.placement import CapturedLight, PlacedActors
 from recon.field.field import ABSENT, GridField, Instance
 from recon.field.model import new_model
@@ -29,13 +26,6 @@ from tests.scene_maker import tiny_config
 
 Ground = Callable[[Float[Tensor, "n 3"], Float[Tensor, "n 3"]], Float[Tensor, "n 3"]]
 """Radiance of places on the plain, for eyes."""
-LIT = (
-    recon.lighting.light_estimation,
-    recon.lighting.relighting,
-    recon.lighting.sun_visibility,
-    recon.lighting.irradiance,
-)
-"""Modules that ask what the daylight is."""
 NUMBER = 7
 WHITE = torch.tensor([0.8, 0.8, 0.8])
 TO_SUN = np.array([0.0, 0.6, 0.8])
@@ -150,10 +140,22 @@ def dim(**changes: object) -> Daylight:
     return Daylight(**values)  # pyright: ignore[reportArgumentType]
 
 
+class Always:
+    """An attribute that has one value in all objects, whatever it is set to."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __get__(self, one: object, of: type) -> object:
+        return self.value
+
+    def __set__(self, one: object, value: object) -> None:
+        pass
+
+
 def lit_by(patch: pytest.MonkeyPatch, light: Daylight, specular: float = 0.0) -> None:
     """Have that light in all scenes; all surfaces are white, of which they mirror a share."""
-    for module in LIT:
-        patch.setattr(module, "daylight", lambda _: light)
+    patch.setattr(Scene, "light", Always(light))
 
     def sight(_: Instance, rays: Rays, range_m: Tensor, *__: object) -> Sight:
         away_m = torch.where(torch.isfinite(range_m), range_m, 3.0)
@@ -175,7 +177,7 @@ def staged_with(*lights: Cube | CapturedLight | None) -> PlacedActors:
         moment=torch.zeros(8, dtype=torch.int64),
         hits=(None,) * len(lights),
         lights=tuple(CapturedLight(cube=x) if isinstance(x, Tensor) else x for x in lights),
-        looks=frozenset(range(NUMBER, NUMBER + len(lights))),
+        modelled=frozenset(range(NUMBER, NUMBER + len(lights))),
     )
 
 

@@ -47,8 +47,8 @@ class Settings(msgspec.Struct):
     preview: bool = False
     keep_rejected: bool = False
     pixel_labels: tuple[str, ...] = PIXEL_NAMES
-    cameras: dict[str, tuple[int, int]] = {}
-    """Size of the pictures of each [px]."""
+    cameras: dict[str, str] = {}
+    """Size of the pictures of each, such as 621x188 [px]."""
     gate: LabelGate | None = None
     scenario: dict[str, Any] | None = None
 
@@ -121,9 +121,8 @@ def _records(
             camera = record["camera"]
             if camera["name"] != name:
                 yield record["key"], f"is of camera {camera['name']}"
-            if (camera["width"], camera["height"]) != size:
-                said = f"{camera['width']}x{camera['height']}"
-                yield record["key"], f"is {said}, the folder {size[0]}x{size[1]}"
+            if (said := f"{camera['width']}x{camera['height']}") != size:
+                yield record["key"], f"is {said}, the folder {size}"
 
 
 def _files(held: Finished, settings: Settings) -> Iterator[tuple[str, str]]:

@@ -220,7 +220,7 @@ def _plan(renderer: Renderer, scene_folder: Path, request: RenderRequest) -> Fol
     numbers, tasks = planned_tasks(renderer, staging, views, request.frames)
     inputs = _inputs(scene_folder, path, staging)
     config = {
-        "cameras": {view.name: [view.camera.width, view.camera.height] for view in views},
+        "cameras": {view.name: f"{view.camera.width}x{view.camera.height}" for view in views},
         "frames": numbers,
         "scenario": as_tables(scenario),
         "gate": request.gate.config(),

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from recon.actors.actor_fields import MIRRORED, OBSERVED, box_poses, support_of
-from recon.actors.placement import Look, stage
-from recon.assets.asset_files import extract, faces_seen, load_actor_model
+from recon.actors.placement import ActorModel, place_actors
+from recon.assets.asset_files import load_actor_model
+from recon.assets.extraction import extract, faces_seen
 from recon.commands import extract_actor
 from recon.data.free_space import swept_evidence
 from recon.data.training_data import Data, actors_to_show, load_data
@@ -19,13 +20,12 @@ from recon.field.field import GridField
 from recon.field.model import new_model
 from recon.kernels.backend import Backend, choose_backend
 from recon.lighting.relighting import shadowed
-from recon.scene import Scene, write_scene
+from recon.scene import RADIANCE_FIELD, Scene, write_scene
 from recon.training.checkpoint import load_model, save_model
 from recon.training.loop import train
 from recon.training.ray_batch import draw_batch
 from render.folders.verification import verify_folder
 from render.labels.gate import LabelGate
-from render.views.view import render_view
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.edits.assets import MODEL_FILE
@@ -36,6 +36,7 @@ from scenes.storage.folders import writing
 from scenes.storage.manifests import Recipe
 from tests.actor_fields_maker import ACTORS, RED, crowd_config, meets, peopled_drive, stepped
 from tests.scene_maker import FRAMES, driving_car, tiny_config
+from tests.viewing import render_view
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +169,7 @@ def test_who_is_put_elsewhere_is_seen_there(scene: Scene) -> None:
     later = scene.placed((car,), torch.full((1,), 10**9))
     assert later is not None
     assert later.instances == ()
-    assert later.looks == {7}  # it will be there again: it is not part of the static scene
+    assert later.modelled == {7}  # it will be there again: it is not part of the static scene
 
 
 @pytest.mark.parametrize(
@@ -180,8 +181,8 @@ def test_limbs_go_on_from_the_start_only_past_what_was_learnt(
     walker = next(actor for actor in scene.clip.actors if actor.id == 9)
     keys = torch.tensor([0, 200_000, 400_000])
     values = torch.tensor([[0.0], [1.0], [2.0]])
-    look = replace(scene.looks[9], key_us=keys, latent=values)
-    placed = stage({9: look}, scene.clip.actors, (walker,), torch.full((1,), time_us))
+    look = replace(scene.actor_models[9], key_us=keys, latent=values)
+    placed = place_actors({9: look}, scene.clip.actors, (walker,), torch.full((1,), time_us))
     found = placed.instances[0].latent
     assert found is not None
     assert float(found[0, 0]) == pytest.approx(latent, abs=1e-3)
@@ -221,11 +222,11 @@ def test_an_actor_becomes_an_asset_that_another_can_wear(scene: Scene, tmp_path:
     assert asset.faces_seen[1] > 0.2  # it drove ahead: its rear was seen
     look = load_actor_model(str(tmp_path / "car"), Backend.TORCH)
     unit = torch.rand(50, 3, generator=torch.Generator().manual_seed(0))
-    kept = scene.looks[7].field.density(unit, None)[0]
+    kept = scene.actor_models[7].field.density(unit, None)[0]
     torch.testing.assert_close(look.field.density(unit, None)[0], kept, rtol=0.05, atol=0.05)
     time = torch.full((1,), 200_000)
     other = replace(scene.clip.actors[0], id=55)
-    placed = scene.placed((other,), time, {55: str(tmp_path / "car")})
+    placed = scene.placed((other,), time, {55: look})
     assert placed is not None
     assert placed.ids == (55,)
     assert look.light is not None
@@ -246,8 +247,9 @@ def test_an_actor_becomes_an_asset_that_another_can_wear(scene: Scene, tmp_path:
 def test_an_asset_is_a_folder_like_any_other(scene: Scene, tmp_path: Path) -> None:
     """Whole, verified, made once; and it takes nobody's place."""
     home = tmp_path / "scene"
-    with writing(home, Recipe(kind="scene", inputs={}, config={})) as into:
-        write_scene(into, home, scene.clip, scene.config, scene.model, {})
+    about = {"renderer": RADIANCE_FIELD}
+    with writing(home, Recipe(kind="scene", inputs={}, config={}), about=about) as into:
+        write_scene(into, home, scene.clip, scene.config, scene.model, {}, scene.light)
     out = tmp_path / "car"
     told = extract_actor(home, 7, out)
     assert told["kind"] == "CAR"
@@ -273,7 +275,7 @@ def test_a_face_is_seen_where_pictures_showed_it() -> None:
     field.log_initial = 5.0  # solid everywhere: one sees the faces of the box
     hits = torch.zeros(16, 16, 16)
     hits[:, :, 0] = 1.0  # z, y, x: at its rear
-    look = Look(field=field, key_us=torch.arange(2), latent=None, hits=hits.flatten())
+    look = ActorModel(field=field, key_us=torch.arange(2), latent=None, hits=hits.flatten())
     front, rear, *sides = faces_seen(look, (4.0, 2.0, 1.5))
     assert (front, rear) == (0.0, 1.0)
     assert sides == pytest.approx([2 / 16] * 4, abs=0.02)

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from recon.actors.actor_fields import GROWN
-from recon.actors.placement import CapturedLight, Look
+from recon.actors.placement import ActorModel, CapturedLight
 from recon.assets.asset_files import PACKAGED, is_packed, load_actor_model, write_asset
 from recon.config import ActorsConfig
 from recon.field.field import GridField
@@ -44,7 +44,7 @@ def written(folder: Path, **more: object) -> Path:
     """An asset on disk; `more` are fields of its look."""
     config = ActorsConfig().field
     field = GridField(config, torch.Generator().manual_seed(3))
-    look = Look(field=field, key_us=torch.arange(2), latent=None, **more)  # pyright: ignore[reportArgumentType]
+    look = ActorModel(field=field, key_us=torch.arange(2), latent=None, **more)  # pyright: ignore[reportArgumentType]
     write_asset(folder, library()["car"], look, config)
     return folder
 

@@ -86,9 +86,13 @@ def lit(
         moment=torch.zeros(len(directions), dtype=torch.int64),
         hits=(None,),
         lights=(None,),
-        looks=frozenset({NUMBER}),
+        modelled=frozenset({NUMBER}),
     )
-    rays = roof - 3.0 * directions, directions, torch.full((len(directions),), 1e-3)
+    rays = Rays(
+        origins_m=roof - 3.0 * directions,
+        directions=directions,
+        pixel_angle=torch.full((len(directions),), 1e-3),
+    )
     nothing = torch.full((len(directions), 3), torch.nan)
     return relit(scene, rays, out, nothing, placed, {NUMBER: (pose, size_m)})
 

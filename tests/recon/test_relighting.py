@@ -16,6 +16,7 @@ from recon.kernels.backend import Backend
 from recon.lighting.irradiance import Cube
 from recon.lighting.light_estimation import LAMP_M, ROAD_ALBEDO, headlamp
 from recon.lighting.relighting import MOST, captured_light, relit
+from recon.rendering.rays import Rays
 from recon.scene import Scene
 from tests.light_maker import (
     NUMBER,
@@ -57,9 +58,9 @@ def shown(
     )  # fmt: skip
 
 
-def with_angles(origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def with_angles(origins: Tensor, directions: Tensor) -> Rays:
     """Rays whose pixels span nothing."""
-    return origins, directions, torch.zeros(len(origins))
+    return Rays(origins_m=origins, directions=directions, pixel_angle=torch.zeros(len(origins)))
 
 
 def even_light(radiance: Float[Tensor, "3"]) -> Cube:
@@ -306,4 +307,5 @@ def test_where_no_light_is_known_somebody_from_there_stays_as_it_is() -> None:
     normals = torch.stack([UP, BACK])
     rays = with_angles(WHO[0][:3, 3] + 4.0 * normals, -normals)
     out = seen(torch.ones(2))
-    assert_close(scene.lit(rays, out, normals, staged_with(made), {NUMBER: WHO}, []), out.linear)
+    found = relit(scene, rays, out, normals, staged_with(made), {NUMBER: WHO})
+    assert_close(found, out.linear)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from recon.actors.placement import Look, stage
+from recon.actors.placement import place_actors
 from recon.config import ActorsConfig, ReconstructionConfig
 from recon.data.actor_rays import STANDING_WEIGHT
 from recon.data.occluded_ground import hidden_by
@@ -209,7 +209,7 @@ def test_a_car_is_there_and_the_ground_is_under_it(scene: Scene) -> None:
 
 
 def test_it_is_removed_and_moved_where_the_scene_has_a_field_of_it(scene: Scene) -> None:
-    fielded = frozenset(scene.looks)
+    fielded = frozenset(scene.actor_models)
     gone = resolve(Scenario(edits=(RemoveActor(actor=5),)), scene.clip, fielded=fielded)
     assert looked(scene, gone.actors)[0] > 2.6
     aside = MoveActor(actor=5, left_m=-3.0)
@@ -228,7 +228,7 @@ def test_nobody_saw_the_ground_under_it(scene: Scene) -> None:
     assert scene.observed(points).tolist() == [False, False, False, True, True]
     assert hidden_by(PARKED, points).tolist() == [True, True, True, False, False]
     support.hits -= 1.0
-    alone = replace(scene, looks={7: scene.looks[7]})
+    alone = replace(scene, actor_models={7: scene.actor_models[7]})
     assert bool(alone.observed(points).sum() >= scene.observed(points).sum())
 
 
@@ -270,8 +270,8 @@ def test_who_is_there_as_a_picture_begins_is_there_in_all_its_rows() -> None:
     )
     last = int(track.time_us[-1])
     rows = torch.tensor([last - 1000, last, last + 20_000])
-    (item,) = stage({PARKED.id: look}, (), (PARKED,), rows).instances
+    (item,) = place_actors({PARKED.id: look}, (), (PARKED,), rows).instances
     assert torch.equal(item.unit_from_world[2], item.unit_from_world[1])
     assert not torch.equal(item.unit_from_world[1], ABSENT)
-    late = stage({PARKED.id: look}, (), (PARKED,), torch.tensor([last + 1, last + 20_000]))
+    late = place_actors({PARKED.id: look}, (), (PARKED,), torch.tensor([last + 1, last + 20_000]))
     assert not late.instances

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from recon.actors.placement import Look, stage
+from recon.actors.placement import ActorModel, place_actors
 from recon.actors.underbody import AXLE, BUMPER, SLACK_M, TYRE_M, under_vehicle
 from recon.config import FieldConfig
 from recon.field.field import GridField
@@ -37,9 +37,9 @@ def is_underbody(
     poses = pose.double().numpy()[None].repeat(2, axis=0)
     track = Trajectory(time_us=np.array([0, 1_000_000]), world_from_body=poses)
     actor = Actor(id=NUMBER, kind=kind, size_m=size_m.double().numpy(), trajectory=track)
-    look = Look(field=field, key_us=torch.zeros(1, dtype=torch.int64), latent=None)
+    look = ActorModel(field=field, key_us=torch.zeros(1, dtype=torch.int64), latent=None)
     times = torch.zeros(len(places), dtype=torch.int64)
-    placed = stage({NUMBER: look}, (), (actor,), times)
+    placed = place_actors({NUMBER: look}, (), (actor,), times)
     local = torch.tensor(places) - torch.tensor([0.0, 0.0, 0.5 * SIZE_M[2]])
     points = local @ pose[:3, :3].T + pose[:3, 3]
     directions = (torch.tensor(along) @ pose[:3, :3].T).expand_as(points)
