@@ -178,7 +178,7 @@ def main(
     jobs = {name: (job_of(scene, one, size, frames), one) for name, one in scenes.items()}
     taken = in_turns(jobs, rounds)
     of_first = jobs[backends[0]][0]
-    camera = of_first.camera
+    camera = of_first.tasks[0].shot.camera
     report.title += f" at {camera.width}x{camera.height}"
     _print_parts(report, taken, camera.width * camera.height)
     if workers:

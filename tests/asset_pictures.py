@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool
 
+from recon.actors.placement import place_actors
 from recon.assets.asset_files import load_actor_model
 from recon.field.model import new_model
 from recon.kernels.backend import choose_backend
@@ -64,7 +65,7 @@ def masks(
     when = np.full(len(origins), time_us, dtype=np.int64)
     shown = Tracer(world).cast_on(actor.id, origins, directions, when)[0]
     scene = nowhere()
-    placed = stage(
+    placed = place_actors(
         {actor.id: load_actor_model(name, scene.backend)}, (), (actor,), torch.from_numpy(when)
     )
     starts, ways = (torch.from_numpy(each).float() for each in (origins, directions))

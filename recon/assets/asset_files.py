@@ -1,7 +1,7 @@
-"""The look of an asset on disk: `field.safetensors`, half precision, beside its `asset.json`.
+"""The model of an asset on disk: `field.safetensors`, half precision, beside its `asset.json`.
 
-Anybody's look can be saved from a scene and worn by an actor of another. What the asset is, is said
-in `scenes.edits.assets`; packaged ones lie in `recon/assets/library`.
+Any road user of a scene can be saved as a model and worn by an actor of another. What it is, is
+said in `scenes.edits.assets`; packaged ones lie in `recon/assets/library`.
 """
 
 import json
@@ -73,7 +73,7 @@ def _load(path: Path, changed_ns: int, backend: Backend) -> ActorModel:
     ) as error:  # fmt: skip
         fix = "extract the actor again"
         raise OtherlaneError(path, f"cannot be read ({error})", fix) from error
-    return look
+    return model
 
 
 def _filled(

@@ -57,7 +57,7 @@ def hidden_ground(
     """What is taken to be under vehicles that stand in one place.
 
     Args:
-        clip: The drive.
+        clip: The drive, without what was held out (`recon.data.road_prior.only_trained`).
         actors: The vehicles, in their places for good.
         pixels: The training pictures.
         seed: Of where is looked, and from where.

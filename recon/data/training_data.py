@@ -24,7 +24,7 @@ from recon.data.masks import actor_mask, sky_mask, visible_extent
 from recon.data.occluded_ground import HiddenGround, hidden_ground
 from recon.data.opened import open_picture
 from recon.data.pictures import Pixels
-from recon.data.road_prior import road_evidence
+from recon.data.road_prior import only_trained, road_evidence
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.edits.parked_vehicles import for_good, parked
@@ -198,6 +198,9 @@ def select_frames(
 ) -> tuple[Int64[np.ndarray, "trained"], Int64[np.ndarray, "held"]]:
     """Indices of the pictures of a camera that train, and of those held out.
 
+    Moments are held out, not pictures: what any camera took nearest to a held-out picture of the
+    first camera is held out too.
+
     Raises:
         OtherlaneError: Nothing would be left to train on, or the drive has no such camera.
     """
@@ -207,11 +210,19 @@ def select_frames(
             near = difflib.get_close_matches(name, names, n=1)
             fix = near[0] if near else f"one of {', '.join(names)}"
             raise OtherlaneError(f"camera {name!r}", f"is not one of {clip.name}", fix)
-    used = np.arange(0, len(clip.cameras[stream]), config.frame_stride)
-    trains = training_frames(len(used), config.holdout, config.train_share, config.holdout_first)
+    moment = nearest_moments(clip, clip.cameras[stream].time_us)
+    used = np.flatnonzero(moment % config.frame_stride == 0)
+    count = len(range(0, len(clip.cameras[0]), config.frame_stride))
+    kept = training_frames(count, config.holdout, config.train_share, config.holdout_first)
+    trains = kept[moment[used] // config.frame_stride]
     if config.train_cameras and names[stream] not in config.train_cameras:
         trains[:] = False
     return used[trains], used[~trains]
+
+
+def nearest_moments(clip: Clip, time_us: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
+    """Which picture of the first camera each time is nearest to."""
+    return np.abs(clip.cameras[0].time_us[:, None] - time_us[None, :]).argmin(axis=0)
 
 
 def when_trained(clip: Clip, config: ReconstructionConfig) -> Int64[np.ndarray, "n"]:
@@ -242,13 +253,14 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
         wrong = "has no pixel to train on: moving actors or alpha hide every training picture"
         raise OtherlaneError(clip.name, wrong, "another stretch of the drive, or --holdout 0")
     depth = load_depth(clip, trained, ids)
-    road = road_evidence(clip, trained, depth, config.seed, ids)
+    known = only_trained(clip, trained)
+    road = road_evidence(known, trained, depth, config.seed, ids)
     if not actor_fields:
         return Data(pixels=pixels, depth=depth, road=road)
     moving = [actor for actor in actor_fields if actor.is_moving]
     standing = [actor for actor in actor_fields if not actor.is_moving]
-    road = with_evidence(road, swept_evidence(clip, moving, config.seed))
-    hidden = hidden_ground(clip, standing, pixels, config.seed) if standing else None
+    road = with_evidence(road, swept_evidence(known, moving, config.seed))
+    hidden = hidden_ground(known, standing, pixels, config.seed) if standing else None
     times = [p.row_time_us.flatten() for p in pixels]
     times += [] if depth.time_us is None else [depth.time_us]
     moments_us = torch.unique(torch.cat(times).div(MOMENT_US, rounding_mode="floor")) * MOMENT_US

@@ -26,6 +26,8 @@ from recon.rendering.shading import shaded
 from recon.rendering.shot import CHANNELS, UNDERBODY, Buffers, Shot, pixel_rays
 from recon.scene import RADIANCE_FIELD, Scene, load_scene
 from scenes.clip import Clip
+from scenes.errors import OtherlaneError
+from scenes.storage.manifests import finished
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

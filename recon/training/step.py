@@ -10,7 +10,7 @@ from recon.field.model import Model
 from recon.rendering.march import MarchOutput, Samples, march
 from recon.training.losses import depth_evidence, photometric, sky_opacity, spread
 from recon.training.ray_batch import Batch
-from recon.training.state import Training
+from recon.training.state import Training, actor_grids
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

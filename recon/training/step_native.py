@@ -21,7 +21,7 @@ from recon.rendering.instance_gradients import (
 from recon.rendering.march_native import NativeScene
 from recon.rendering.rays import Rays
 from recon.training.ray_batch import Batch
-from recon.training.state import Training
+from recon.training.state import Training, actor_grids
 from recon.training.step import StepPlan
 
 LOSSES = ("photometric", "distortion", "sky", "depth", "empty")

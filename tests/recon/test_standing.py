@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from recon.actors.placement import place_actors
+from recon.actors.placement import ActorModel, place_actors
 from recon.config import ActorsConfig, ReconstructionConfig
 from recon.data.actor_rays import STANDING_WEIGHT
 from recon.data.occluded_ground import hidden_by
@@ -263,7 +263,7 @@ def test_walkers_stay_as_they_are(clip: Clip) -> None:
 def test_who_is_there_as_a_picture_begins_is_there_in_all_its_rows() -> None:
     """A rolling shutter goes on after the last pose."""
     track = PARKED.trajectory
-    look = Look(
+    look = ActorModel(
         field=GridField(ACTORS.field, torch.Generator().manual_seed(0)),
         key_us=torch.arange(2),
         latent=None,
