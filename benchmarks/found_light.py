@@ -16,10 +16,11 @@ import numpy as np
 import torch
 import tyro
 from jaxtyping import Float64
+from scenes.worlds.light.sun_irradiance import sunlight
 from torch import Tensor
 
 from recon.data.training_data import scaled_camera
-from recon.lighting.irradiance import ambient_cube, cube_on, direct_sun
+from recon.lighting.irradiance import ambient_cube, cube_on, sun_irradiance
 from recon.lighting.light_estimation import daylight
 from recon.scene import Scene, load_scene
 from render.prove.regions import cast_of
@@ -31,7 +32,6 @@ from scenes.road.ground import Ground, fit_ground
 from scenes.sensors.camera import camera_rays
 from scenes.worlds.light.light import Light
 from scenes.worlds.light.sky import sun_irradiance
-from scenes.worlds.light.sunshine import sunlight
 from scenes.worlds.models.world import World
 from scenes.worlds.recipes import RECIPES
 from scenes.worlds.trace.tracer import Tracer
@@ -86,7 +86,7 @@ def rows(name: str, scene: Scene, ground: Ground, world: World, target: Target) 
         points, normals = (torch.from_numpy(x).float() for x in (seen.points_m, seen.normals))
         facing = normals @ turn[:3, :3]
         around = cube_on(ambient_cube(scene, turn, size_m), facing)
-        sun = direct_sun(scene, points, normals)
+        sun = sun_irradiance(scene, points, normals)
         for side, axis in SIDES.items():
             here = facing @ torch.tensor(axis) > FACES
             if int(here.sum()) < LEAST:

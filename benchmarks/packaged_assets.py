@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import tyro
 from jaxtyping import Bool, Float
+from tests.recon.test_relight_sunshine import Camera4, Street, empty_street, sun_irradiance
 from torch import Tensor
 
 from recon.actors.placement import stage
@@ -32,7 +33,6 @@ from scenes.worlds.models.world import Limb
 from scenes.worlds.trace.tracer import Tracer
 from scenes.worlds.trace.view import photograph, true_view
 from tests.light_maker import LIT
-from tests.recon.test_relighting_sun import Camera4, Street, empty_street, sun_irradiance
 
 SIDE_PX, ACROSS = 64, 3
 """Of a picture, and rays along the side of a pixel (as `render.views.antialias`)."""

@@ -88,7 +88,7 @@ class Scene:
             origins: Start points [m].
             directions: Unit vectors.
             pixel_angle: Angle that each ray's pixel spans [rad].
-            placed: What moves, from `placed`; nothing when left out.
+            staged: What moves, from `placed`; nothing when left out.
         """
         field, sampling = self.model.field, self.config.sampling
         native = self.native
@@ -164,7 +164,7 @@ class Scene:
             rays: Origins [m], unit directions, and angles that their pixels span [rad].
             out: What the rays meet.
             normals: Of the surfaces there (world); NaN where there is none.
-            placed: Who is there.
+            staged: Who is there.
             boxes: Where each is, by id.
             moved: Who throws a shadow that no picture showed.
         """

@@ -46,8 +46,8 @@ class ActorGain:
     without_psnr_db: float | None
     """Of the static scene alone."""
     seen_through: float | None = None
-    """In this share of the pixels of its core (`recon.actors.cores`) in which nothing is nearer,
-    one sees what is behind it; None where its core is unknown or never in view."""
+    """In this share of the pixels of its core (`recon.actors.cores`) in which nothing is nearer, one
+    sees what is behind it; None where its core is unknown or never in view."""
 
     @property
     def gain_db(self) -> float | None:

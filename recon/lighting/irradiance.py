@@ -95,7 +95,7 @@ def lamplight(
     return beam * facing * inside / away_m**2
 
 
-def direct_sun(
+def sun_irradiance(
     scene: Scene, points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"]
 ) -> Float[Tensor, "n 3"]:
     """Irradiance of surfaces by the sun itself."""

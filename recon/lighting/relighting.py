@@ -20,9 +20,9 @@ from recon.lighting.irradiance import (
     SIDES,
     ambient_cube,
     cube_on,
-    direct_sun,
     lamplight,
     shade,
+    sun_irradiance,
     sun_past,
 )
 from recon.lighting.light_estimation import daylight, incoming
@@ -66,7 +66,7 @@ def relit(
         rays: Origins [m], unit directions, and angles that their pixels span [rad].
         out: What the rays meet.
         normals: Of the surfaces there (world); NaN where there is none.
-        placed: Who is there.
+        staged: Who is there.
         boxes: Where they are, by id.
     """
     linear = out.linear
@@ -120,7 +120,7 @@ def _sun_on(
     scene: Scene, rays: Rays, sight: Sight, normals: Float[Tensor, "n 3"], casters: PlacedActors
 ) -> Float[Tensor, "n 3"]:
     """Irradiance by what the fields of casters leave of the sun."""
-    sun = direct_sun(scene, sight.points_m, normals)
+    sun = sun_irradiance(scene, sight.points_m, normals)
     lit = torch.nonzero(sun.sum(dim=1) > 0.0)[:, 0]
     to_sun = daylight(scene).to_sun
     if len(lit) and to_sun is not None:
@@ -178,7 +178,7 @@ def _factor(
 ) -> Float[Tensor, "n 3"]:
     """How much brighter surfaces that were made in another light are in the light of here."""
     turn = box[0][:3, :3].to(normals)
-    light = direct_sun(scene, sight.points_m, normals) + _around(scene, normals, box)
+    light = sun_irradiance(scene, sight.points_m, normals) + _around(scene, normals, box)
     light += lamplight(scene, rays.origins_m[:1], sight.points_m, normals)
     factor = _ratio(light, _made(made, normals @ turn))
     specular = sight.specular
@@ -211,7 +211,7 @@ def shadowed(
         rays: Origins [m] and unit directions.
         out: What the rays meet.
         linear: Radiance without the shadows.
-        placed: Who is there.
+        staged: Who is there.
         boxes: Where those are who throw shadows, by id.
     """
     if not boxes:

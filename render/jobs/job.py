@@ -32,7 +32,7 @@ class Shot:
     key: str
     """Names its files; sorts as the pictures do."""
     time_us: int
-    """When the first row is exposed [µs]."""
+    """When the first line is exposed [µs]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

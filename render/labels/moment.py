@@ -25,11 +25,11 @@ class Moment:
     """Which of the clip's cameras; it knows the mounting."""
     camera: Camera
     time_us: int
-    """When the first row is exposed [µs]."""
+    """When the first line is exposed [µs]."""
     world_from_camera: Float64[np.ndarray, "4 4"]
-    """Pose while the first row is exposed [m]."""
+    """Pose while the first line is exposed [m]."""
     world_from_camera_end: Float64[np.ndarray, "4 4"]
-    """Pose after the last row; the same for a global shutter [m]."""
+    """Pose after the last line; the same for a global shutter [m]."""
     boxes: tuple[ActorBox, ...]
     """Road users in view."""
     origins_m: Float64[Tensor, "h w 3"]

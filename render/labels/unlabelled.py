@@ -55,8 +55,8 @@ def ignore_regions(
         scene: Its clip knows the regions, its surfaces carry them to other views.
         stream: The clip's camera whose pictures they are in.
         camera: Of the picture.
-        world_from_camera: Its pose, or its trajectory where rows have their own times.
-        time_us: When its first row is exposed [µs].
+        world_from_camera: Its pose, or its trajectory where lines have their own times.
+        time_us: When its first line is exposed [µs].
     """
     images = scene.clip.cameras[stream]
     if images.unlabelled is None:

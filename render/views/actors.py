@@ -190,12 +190,12 @@ def shaded(
     return people.lit(rays, march, normals(), staged, boxes, moved)
 
 
-def row_times(
+def pixel_times(
     camera: Camera, pixels: Float64[np.ndarray, "n 2"], time_us: int
 ) -> Int64[Tensor, "n"]:
     """When each pixel is exposed [µs]."""
-    rows_us = np.round(camera.row_offset_us(pixels[:, 1])).astype(np.int64)
-    return torch.from_numpy(time_us + rows_us)
+    offset_us = np.round(camera.readout_offset_us(pixels)).astype(np.int64)
+    return torch.from_numpy(time_us + offset_us)
 
 
 def whose(

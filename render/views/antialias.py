@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from render.views.actors import MarchResult, StagedRays, march_actors, row_times, shaded
+from render.views.actors import MarchResult, StagedRays, march_actors, pixel_times, shaded
 from scenes.actor import Actor
 from scenes.motion.trajectory import Trajectory
 from scenes.sensors.camera import Camera, camera_rays
@@ -64,7 +64,7 @@ def antialiased(
         directions.isnan(), rays[1][pick].repeat_interleave(ACROSS**2, 0), directions
     )
     angle = rays[2][pick].repeat_interleave(ACROSS**2) / ACROSS
-    times = row_times(camera, pixels, time_us)
+    times = pixel_times(camera, pixels, time_us)
     parts = origins, directions, angle
     met, there = march_actors(scene, parts, actors, assets, times)
     facing = normals()[pick].repeat_interleave(ACROSS**2, 0)

@@ -26,7 +26,7 @@ from render.views.actors import (
     MarchResult,
     doubtful,
     march_actors,
-    row_times,
+    pixel_times,
     shaded,
     support,
     whose,
@@ -75,7 +75,7 @@ class Frame:
     camera: Camera
     time_us: int
     world_from_camera: Float64[np.ndarray, "4 4"]
-    """Pose while the first row is exposed [m]."""
+    """Pose while the first line is exposed [m]."""
     pixels: Mapping[str, np.ndarray]
     """Pixel labels by name, each [h, w] or [h, w, 3]; all of them, if all were asked for."""
     objects: tuple[Mapping[str, Json], ...] = field(default=())
@@ -147,9 +147,9 @@ def render_view(
     Args:
         scene: What to render.
         camera: Intrinsics of the picture.
-        world_from_camera: Pose of the camera, or its trajectory where rows have their own times.
+        world_from_camera: Pose of the camera, or its trajectory where lines have their own times.
         stream: The clip's camera whose mounting and photometry apply.
-        time_us: When the first row is exposed [µs].
+        time_us: When the first line is exposed [µs].
         look: How it looks; as recorded when left out.
         actors: Road users as staged; the clip's own when left out.
         assets: Which asset an actor looks like, by id; like itself when left out.
@@ -206,7 +206,7 @@ def _moment(
     for each in (origins, directions, angle):
         each[blind] = each[~blind][0]
     rays = tuple(torch.from_numpy(each).float() for each in (origins, directions, angle))
-    march, staged = march_actors(scene, rays, actors, assets, row_times(camera, pixels, time_us))
+    march, staged = march_actors(scene, rays, actors, assets, pixel_times(camera, pixels, time_us))
     normals = cache(partial(_normals, camera, rays, march))
     linear = shaded(scene, march, staged, rays, normals, actors, time_us)
     linear = antialiased(
