@@ -70,7 +70,7 @@ def _picture(scene: Scene, clip: Clip, pixels: Pixels, place: int) -> Recorded:
     rays = pixels.rays(torch.arange(count) + place * count)
     seen = scene.render_rays(rays.origins_m, rays.directions, rays.pixel_angle)
     time_us = int(clip.cameras[0].time_us[pixels.frame_index[place]])
-    first_row = (rows[place, 0] for rows in (pixels.row_rotation, pixels.row_origin_m))
+    first_row = (rows[place, 0] for rows in (pixels.line_rotation, pixels.line_origin_m))
     pose = rigid(*(part.double().numpy() for part in first_row))
     return Recorded(
         linear=linear_from_srgb(pixels.srgb[place].double().numpy() / 255.0).reshape(*size, 3),

@@ -102,7 +102,7 @@ def peer_pixels(clip: Clip, config: ReconstructionConfig) -> Pixels:
 
 def peer_space(pixels: Pixels) -> Space:
     """Centred on the training cameras and scaled by the furthest, as nerfstudio does."""
-    origins = pixels.row_origin_m.flatten(0, 1)
+    origins = pixels.line_origin_m.flatten(0, 1)
     centre = origins.mean(0)
     x, y, z = centre.tolist()
     return Space(centre_m=(x, y, z), per_metre=1.0 / (origins - centre).abs().max().item())

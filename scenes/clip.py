@@ -10,97 +10,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
+from jaxtyping import Float32, Float64, Int32, Int64
 
 from scenes.actor import Actor
 from scenes.errors import DriveError
 from scenes.motion.geometry import rigid_problem
 from scenes.motion.trajectory import Trajectory
-from scenes.sensors.camera import Camera
-from scenes.sensors.images import Decoded, decode, may_hide
+from scenes.sensors.image_stream import ImageStream
 from scenes.sensors.lidar import Lidar, Sweep
-from scenes.sensors.unlabelled import Unlabelled
 from scenes.storage.arrays import DAMAGE, made, read_arrays
 from scenes.storage.contents import check_contents, read_content
 from scenes.work.short_repr import short_repr
 
 AS_WRITTEN = "restore it, or write it as LidarStream.files says and import again"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class ImageStream:
-    """The pictures of one camera."""
-
-    name: str
-    """Name of the camera, unique in a clip."""
-    camera: Camera
-    """Intrinsics, for the pictures as they were recorded."""
-    ego_from_camera: Float64[np.ndarray, "4 4"]
-    """Where the camera is mounted [m]."""
-    time_us: Int64[np.ndarray, "n"]
-    """Time of the first row of each picture [µs], increasing."""
-    files: tuple[Path, ...]
-    """One picture for each time."""
-    exposure: Float64[np.ndarray, "n"]
-    """Exposure of each picture relative to the others, positive; all 1 where unknown."""
-    unlabelled: Unlabelled | None = None
-    """Where the drive left road users unlabelled; None where it does not say."""
-    contents: tuple[str, ...] = ()
-    """What each file held when the clip was saved (`scenes.storage.contents`), empty where it was
-    not there; nothing before that."""
-
-    __repr__ = short_repr
-
-    def __post_init__(self) -> None:
-        if not len(self.time_us) == len(self.files) == len(self.exposure) > 0:
-            raise ValueError(f"camera {self.name}: times, files and exposures differ in number")
-        if len(self.contents) not in (0, len(self.files)):
-            raise ValueError(f"camera {self.name}: files and contents differ in number")
-        if np.any(np.diff(self.time_us) <= 0):
-            raise ValueError(f"camera {self.name}: time_us must increase")
-        if problem := rigid_problem(self.ego_from_camera[None]):
-            raise ValueError(f"camera {self.name}: ego_from_camera: {problem}")
-        if not np.all(np.isfinite(self.exposure)) or np.any(self.exposure <= 0):
-            raise ValueError(f"camera {self.name}: exposure must be finite and positive")
-        regions = self.unlabelled
-        if regions is not None and np.any(regions.frame_index >= len(self)):
-            raise ValueError(f"camera {self.name}: a region names a picture that does not exist")
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def read(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
-        """One picture, sRGB.
-
-        Raises:
-            DriveError: It is missing, replaced, damaged, or not of the camera's size.
-        """
-        return self.read_masked(index)[0]
-
-    def opaque(self, index: int) -> Bool[np.ndarray, "h w"] | None:
-        """Which pixels of a picture are opaque; None where all are. Only alpha is decoded.
-
-        Raises:
-            DriveError: As `read`.
-        """
-        return self.read_masked(index)[1] if may_hide(self.files[index]) else None
-
-    def read_masked(self, index: int) -> Decoded:
-        """One picture, sRGB, and which of its pixels are opaque; None where all are.
-
-        Raises:
-            DriveError: As `read`.
-        """
-        path = self.files[index]
-        data = read_content(path, self.contents[index] if self.contents else None)
-        image, opaque = decode(data, path)
-        if image.shape[:2] != (self.camera.height, self.camera.width):
-            size = f"{image.shape[1]}x{image.shape[0]}"
-            wanted = f"{self.camera.width}x{self.camera.height}"
-            raise DriveError(
-                self.files[index], f"is {size}, its camera {wanted}", "import the drive again"
-            )
-        return image, opaque
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -250,7 +172,7 @@ class Clip:
         return ego @ self.cameras[stream].ego_from_camera
 
     def check_contents(self, *, absent: bool = False) -> None:
-        """Whether pictures and sweeps hold what they held when the clip was saved.
+        """Whether pictures, masks and sweeps hold what they held when the clip was saved.
 
         Those that have not changed since they were last looked at are not read.
 
@@ -263,7 +185,16 @@ class Clip:
         streams = [stream for stream in (*self.cameras, *self.lidars) if stream.contents]
         files = [path for stream in streams for path in stream.files]
         contents = [content for stream in streams for content in stream.contents]
+        for stream in self.cameras:
+            if stream.mask is not None and stream.mask_content:
+                files.append(stream.mask)
+                contents.append(stream.mask_content)
         check_contents(files, contents, absent=absent)
+
+    def drive_files(self) -> tuple[Path, ...]:
+        """Every file of the drive that the clip refers to: pictures, sweeps and masks."""
+        files = [path for stream in (*self.cameras, *self.lidars) for path in stream.files]
+        return (*files, *(stream.mask for stream in self.cameras if stream.mask is not None))
 
     def save(self, folder: Path) -> Path:
         """Write the clip as a folder, atomically; pictures stay where they are.

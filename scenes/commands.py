@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+from scenes.errors import OtherlaneError
+
 
 def import_(
     drive: Path,
@@ -12,6 +14,7 @@ def import_(
     sequence: str | None = None,
     sun: tuple[float, float] | None = None,
     rate: float | None = None,
+    mask: tuple[str, ...] = (),
 ) -> dict[str, object]:
     """Read a recorded drive and write it as a clip.
 
@@ -24,6 +27,8 @@ def import_(
             of where the car heads at first, and above the horizon. Importers know it where the
             recording says it.
         rate: Pictures a second [Hz], where the format carries no times (KITTI tracking: else 10).
+        mask: CAMERA=FILE: a PNG of the camera's size, black where its pictures show the car itself
+            (bonnet, mount). Again for each camera.
     """
     from scenes.importers import import_clip
     from scenes.sensors.sun import sun_direction
@@ -32,7 +37,7 @@ def import_(
 
     check_out(out, "clip")
     with phase("reading the recording"):
-        clip = import_clip(fmt, drive, sequence, rate)
+        clip = import_clip(fmt, drive, sequence, rate, _by_camera(mask))
     if sun is not None:
         clip = replace(clip, to_sun=sun_direction(clip.ego, *sun))
     with phase("writing the clip"):
@@ -49,6 +54,18 @@ def import_(
         "notes": clip.notes,
         "out": str(out),
     }
+
+
+def _by_camera(masks: tuple[str, ...]) -> dict[str, Path]:
+    """Files by camera, of words such as front=bonnet.png."""
+    found: dict[str, Path] = {}
+    for said in masks:
+        name, equals, file = said.partition("=")
+        if not (name and equals and file) or name in found:
+            wrong = f"--mask {name} is said twice" if name in found else "is not CAMERA=FILE"
+            raise OtherlaneError(f"--mask {said}", wrong, "--mask CAMERA=FILE, once a camera")
+        found[name] = Path(file).expanduser()
+    return found
 
 
 def perturb(

@@ -19,8 +19,9 @@ from scenes.clip import Clip, ImageStream, LidarStream, SparsePoints
 from scenes.motion.geometry import invert, rigid, translation
 from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.sensors.camera import Camera, camera_rays, project_world
+from scenes.sensors.camera import Camera, Readout, camera_rays, project_world
 from scenes.sensors.images import srgb_from_linear
+from scenes.sensors.lens_models import LensName
 from scenes.sensors.lidar import Lidar
 
 FRAMES, STEP_US, SPEED_MPS = 6, 100_000, 10.0
@@ -61,16 +62,17 @@ def make_drive(
     folder: Path,
     *,
     readout_us: int = 0,
+    readout: Readout = "top-bottom",
     actors: tuple[Actor, ...] = (),
     lidar: bool = False,
     points: bool = True,
     lens: tuple[float, ...] | None = None,
-    fisheye: bool = True,
+    model: LensName = "kannala-brandt",
 ) -> Clip:
     """A drive of `FRAMES` pictures of 24x16 in `folder`; a `lens` is a fisheye's unless told."""
     camera = Camera(
         width=24, height=16, fx=20.0, fy=20.0, cx=12.0, cy=7.0, readout_us=readout_us,
-        distortion=lens or (), fisheye=fisheye and lens is not None,
+        distortion=lens or (), lens="opencv" if lens is None else model, readout=readout,
     )  # fmt: skip
     ego = drive_path()
     stream = ImageStream(

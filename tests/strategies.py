@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from hypothesis import strategies as st
@@ -13,7 +13,8 @@ from scenes.clip import Clip, ImageStream, LidarStream, SparsePoints
 from scenes.motion.geometry import rigid, rotation_exp
 from scenes.motion.trajectory import Trajectory
 from scenes.semantics import ACTOR_KINDS
-from scenes.sensors.camera import Camera
+from scenes.sensors.camera import Camera, Readout
+from scenes.sensors.lens_models import LensName
 from scenes.sensors.lidar import Lidar
 from scenes.sensors.unlabelled import Unlabelled
 
@@ -74,16 +75,35 @@ def distortions() -> st.SearchStrategy[tuple[float, ...]]:
     return st.tuples(st.sampled_from([0, 4, 5, 8]), values).map(lambda drawn: drawn[1][: drawn[0]])
 
 
+def wide_lenses() -> dict[LensName, st.SearchStrategy[tuple[float, ...]]]:
+    """The numbers of all other lenses, one-to-one within 45 degrees of the axis."""
+    about = [st.floats(-bound, bound) for bound in (0.1, 0.05, 0.02, 0.01, 0.01, 0.01)]
+    ftheta = st.tuples(*about, st.floats(1.2, float(np.pi)))
+    return {
+        "kannala-brandt": st.just(()) | st.tuples(*about[:4]),
+        "mei": st.tuples(
+            st.floats(0.0, 2.5), st.floats(-0.2, 0.3), st.floats(-0.1, 1.5),
+            st.floats(-0.004, 0.004), st.floats(-0.004, 0.004),
+        ),
+        "ftheta": st.just(()) | ftheta,
+        "ftheta-inverse": st.just(()) | ftheta,
+    }  # fmt: skip
+
+
 @st.composite
 def cameras(draw: Callable[..., Any], readout_us: int = 0, usual: bool = False) -> Camera:
     """Cameras with less than 35 degrees between the axis and any corner.
 
-    `usual` ones are no telescopes and have more than a few rows: while their rows are read,
+    `usual` ones are no telescopes and have more than a few lines: while their lines are read,
     what they see moves by less than a picture.
     """
     width = draw(st.integers(64 if usual else 1, 4000))
-    height = draw(st.integers(width // 2 if usual else 1, 4000))
-    longest = max(width, height)
+    low, high = (width // 2, min(4000, 2 * width)) if usual else (1, 4000)
+    height = draw(st.integers(low, high))
+    lens = draw(st.sampled_from(get_args(LensName)))
+    distortion = draw(distortions() if lens == "opencv" else wide_lenses()[lens])
+    # of Mei's, a focal length is so many times that of a lens of the same view
+    longest = max(width, height) * (1.0 + distortion[0] if lens == "mei" else 1.0)
     longest_focal = 2.0 if usual else 5.0
     return Camera(
         width=width,
@@ -92,8 +112,10 @@ def cameras(draw: Callable[..., Any], readout_us: int = 0, usual: bool = False) 
         fy=longest * draw(st.floats(1.2, longest_focal)),
         cx=width * draw(st.floats(0.4, 0.6)),
         cy=height * draw(st.floats(0.4, 0.6)),
-        distortion=draw(distortions()),
+        distortion=distortion,
+        lens=lens,
         readout_us=readout_us,
+        readout=draw(st.sampled_from(get_args(Readout))),
     )
 
 
@@ -173,6 +195,7 @@ def clips(draw: Callable[..., Any], folder: Path = Path("/recordings")) -> Clip:
         files=tuple(folder / f"{i:06d}.png" for i in range(frames)),
         exposure=draw(arrays((frames,), 0.1, 10.0)),
         unlabelled=draw(st.none() | unlabelled(frames)),
+        mask=draw(st.none() | st.just(folder / "mask.png")),
     )
     lidar = LidarStream(
         name="top",

@@ -3,7 +3,7 @@
 Training sees what `otherlane reconstruct` sees (`recon.data.training_data`): nothing of a drive is
 lost on the way, neither depth evidence nor sky nor rolling shutter. Pictures for evaluation are
 averaged down in linear light, as `otherlane evaluate` has them; of a rolling shutter, nerfstudio
-shows the pose of the middle row.
+shows the pose of the middle line.
 """
 
 # pyright: reportMissingImports=false

@@ -27,7 +27,6 @@ from recon.data.opened import hidden_pixels
 from recon.data.training_data import blind_pixels, masked_pixels, select_frames
 from recon.reconstruct import ReconstructRequest, resolve
 from scenes.clip import Clip
-from scenes.sensors.images import may_hide
 
 SOURCE = "otherlane"
 """Under this name the metadata of a data set holds its `ClipSource`."""
@@ -116,7 +115,7 @@ def hides_pixels(clip: Clip, pictures: Pictures) -> bool:
         blind
         or any(actor.is_moving for actor in clip.actors)
         or any(
-            may_hide(clip.cameras[stream].files[frame])
+            clip.cameras[stream].may_hide(frame)
             for stream, frame in zip(pictures.stream.tolist(), pictures.frame.tolist(), strict=True)
         )
     )

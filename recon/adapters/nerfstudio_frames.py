@@ -90,7 +90,7 @@ def host_frame(clip: Clip) -> HostFrame:
 def host_cameras(clip: Clip, pictures: Pictures, frame: HostFrame, scale: float = 1.0) -> Cameras:
     """nerfstudio's cameras of some pictures, shrunk by `scale`.
 
-    A camera of nerfstudio has one pose: with a rolling shutter, that of the middle row. Each
+    A camera of nerfstudio has one pose: with a rolling shutter, that of the middle line. Each
     remembers its picture in its metadata, as `stream` and `frame`.
 
     Raises:
@@ -125,8 +125,8 @@ def host_cameras(clip: Clip, pictures: Pictures, frame: HostFrame, scale: float 
 
 def _distortion(camera: Camera, name: str) -> list[float]:
     """nerfstudio's k1 k2 k3 k4 p1 p2 (its k4 is r^8, not OpenCV's)."""
-    if camera.fisheye:
-        wrong = "is a fisheye, which this adapter does not translate"
+    if not camera.is_perspective:
+        wrong = f"has a lens of the model {camera.lens}, which this adapter does not translate"
         raise OtherlaneError(f"camera {name}", wrong, "train the clip with otherlane reconstruct")
     k1, k2, p1, p2, k3, *rational = (*camera.distortion, 0.0, 0.0, 0.0, 0.0, 0.0)[
         : max(5, len(camera.distortion))

@@ -135,14 +135,15 @@ def _nearest_m(
     Near it is beside or above: the road before somebody's feet hides nobody.
     """
     height, width = pixels.camera.height, pixels.camera.width
-    frames, far = len(pixels.row_time_us), torch.tensor(torch.inf)
+    frames, far = len(pixels.line_time_us), torch.tensor(torch.inf)
     nearest = far.repeat(frames, height, width)
     if depth.time_us is not None and len(depth):
-        middle = pixels.row_time_us[:, height // 2]
+        line = pixels.camera.lines // 2
+        middle = pixels.line_time_us[:, line]
         for frame in range(frames):
             seen = (depth.time_us - middle[frame]).abs() <= KNOWN_SLACK_US
-            ends = depth.ends_m()[seen] - pixels.row_origin_m[frame, height // 2]
-            local = ends @ pixels.row_rotation[frame, height // 2]
+            ends = depth.ends_m()[seen] - pixels.line_origin_m[frame, line]
+            local = ends @ pixels.line_rotation[frame, line]
             place = torch.from_numpy(pixels.camera.project(local.double().numpy()))
             inside = (place >= 0.0).all(1) & (place < torch.tensor([width, height])).all(1)
             inside &= local[:, 2] > 0.0

@@ -11,7 +11,6 @@ from recon.data.masks import KNOWN_SLACK_US
 from recon.data.opened import is_shown
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.sensors.images import may_hide
 from scenes.work.short_repr import short_repr
 
 LIDAR_MARGIN_M = 0.3
@@ -48,7 +47,7 @@ def load_depth(
     """Depth evidence that training may see: lidar sweeps, else sparse points.
 
     `trained` says which pictures of the first camera train. A sparse point counts from each
-    training picture that saw it and whose alpha does not hide it. Sweeps taken nearest to a
+    training picture that saw it and whose alpha or mask does not hide it. Sweeps taken nearest to a
     held-out picture are left out too, and so are returns from what moves, unless its id is one of
     `shown`.
     """
@@ -80,7 +79,7 @@ def _sparse_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> Seen:
     centres = clip.ego.mounted(images.ego_from_camera).at(images.time_us)[:, :3, 3]
     seen = trained[points.frame_index]
     for frame in np.unique(points.frame_index[seen]):
-        if may_hide(images.files[frame]):
+        if images.may_hide(int(frame)):
             mine = np.flatnonzero(points.frame_index == frame)
             places_m = points.position_m[points.point_index[mine]]
             seen[mine] = is_shown(clip, 0, int(frame), places_m)

@@ -71,11 +71,11 @@ def border_colours(
     centre = actor.trajectory.world_from_body[0, :3, 3]
     found = [np.full((1, len(places_m), 3), np.nan)]
     for part, exposure in zip(pixels, known, strict=True):
-        row = part.camera.height // 2
+        line = part.camera.lines // 2
         for frame, gain in enumerate(exposure):
-            eye = part.row_origin_m[frame, row].double().numpy()
+            eye = part.line_origin_m[frame, line].double().numpy()
             if np.linalg.norm(eye - centre) < SEEN_M:
-                time_us = int(part.row_time_us[frame, row])
+                time_us = int(part.line_time_us[frame, line])
                 seen = _colours(part, frame, places_m) * (usual / gain)
                 seen[_hidden(clip, time_us, eye, places_m)] = np.nan
                 found.append(seen[None])
@@ -90,9 +90,9 @@ def _colours(
     part: Pixels, frame: int, places_m: Float64[np.ndarray, "places 3"]
 ) -> Float64[np.ndarray, "places 3"]:
     """What one picture shows at places of the world, linear; NaN outside of it."""
-    camera, row = part.camera, part.camera.height // 2
-    rotation = part.row_rotation[frame, row].double().numpy()
-    local = (places_m - part.row_origin_m[frame, row].double().numpy()) @ rotation
+    camera, line = part.camera, part.camera.lines // 2
+    rotation = part.line_rotation[frame, line].double().numpy()
+    local = (places_m - part.line_origin_m[frame, line].double().numpy()) @ rotation
     colours = np.full((len(places_m), 3), np.nan)
     ahead = np.flatnonzero(local[:, 2] > 0.3)
     place = camera.project(local[ahead])

@@ -43,18 +43,20 @@ def box_extent(
 ) -> tuple[float, float, float, float] | None:
     """Left, top, right, bottom of a box's projection [px], not clipped; None if behind.
 
-    Nothing counts that lies less than `NEAR_M` in front of the camera (a fisheye sees what is
+    Nothing counts that lies less than `NEAR_M` in front of the camera (a wide lens sees what is
     beside and behind it, too), or beside what it shows.
     """
     camera_from_box = invert(world_from_camera) @ world_from_box
     corners = transform_points(camera_from_box, box_corners(np.asarray(size_m)))
-    points = _edge_points(corners, -np.inf if camera.fisheye else NEAR_M)
+    points = _edge_points(corners, NEAR_M if camera.is_perspective else -np.inf)
     pixels = camera.project(points)
     shown = np.isfinite(pixels).all(axis=1)
-    if camera.fisheye or not shown.all():  # it may see a face whose edges are all beyond its circle
+    if not (
+        camera.is_perspective and shown.all()
+    ):  # it may see a face whose edges are all beyond its circle
         inner = np.stack(np.meshgrid(*[np.linspace(-0.5, 0.5, WITHIN)] * 3), axis=-1) * size_m
         within = transform_points(camera_from_box, inner.reshape(-1, 3))
-        within = within[camera.fisheye | (within[:, 2] >= NEAR_M)]
+        within = within[(not camera.is_perspective) | (within[:, 2] >= NEAR_M)]
         pixels = np.concatenate([pixels, camera.project(within)])
         shown = np.isfinite(pixels).all(axis=1)
     pixels = pixels[shown]

@@ -64,7 +64,7 @@ def hidden_ground(
     """
     rng, ground = np.random.default_rng([seed, 613]), fit_ground(clip)
     shown = frozenset(actor.id for actor in actors)
-    cameras_m = torch.cat([p.row_origin_m[:, 0] for p in pixels]).double().numpy()
+    cameras_m = torch.cat([p.line_origin_m[:, 0] for p in pixels]).double().numpy()
     angle = float(pixels[0].pixel_angle.nanmedian())
     found: list[tuple[np.ndarray, ...]] = []
     for actor in actors:

@@ -1,7 +1,7 @@
-"""Recorded pictures opened at the size of a training, without what their alpha hides.
+"""Recorded pictures opened at the size of a training, without what alpha or a mask hides.
 
-A pixel that is less than opaque anywhere in its area shows nothing: it does not train, is not
-scored, and is no evidence. Where no picture has alpha, this costs nothing.
+A pixel that is less than opaque, or masked, anywhere in its area shows nothing: it does not train,
+is not scored, and is no evidence. Where no picture has alpha or a mask, this costs nothing.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def hidden_pixels(images: ImageStream, frame: int, camera: Camera) -> Bool[np.nd
 def is_shown(
     clip: Clip, stream: int, frame: int, points_m: Float64[np.ndarray, "n 3"]
 ) -> Bool[np.ndarray, "n"]:
-    """Which world points the alpha of a picture does not hide.
+    """Which world points neither the alpha of a picture nor its camera's mask hides.
 
     Raises:
         DriveError: The picture cannot be read.

@@ -28,11 +28,11 @@ class Pixels:
     directions: Float[Tensor, "pixels 3"]
     """Unit, in the camera's frame."""
     pixel_angle: Float[Tensor, "pixels"]
-    row_origin_m: Float[Tensor, "frames rows 3"]
-    row_rotation: Float[Tensor, "frames rows 3 3"]
-    """world from camera, while each row is exposed."""
-    row_time_us: Int64[Tensor, "frames rows"]
-    """When each row is exposed [µs]."""
+    line_origin_m: Float[Tensor, "frames lines 3"]
+    line_rotation: Float[Tensor, "frames lines 3 3"]
+    """world from camera, while each line (`Camera.lines`) is exposed."""
+    line_time_us: Int64[Tensor, "frames lines"]
+    """When each line is exposed [µs]."""
     of_actors: Int64[Tensor, "m"]
     """Pixels in boxes of road users with fields, named as in `usable`, box by box."""
     actor_weight: Float[Tensor, "m"]
@@ -44,10 +44,10 @@ class Pixels:
         """Rays of pixels named as in `usable`."""
         pixels = len(self.directions)
         frame, pixel = usable.div(pixels, rounding_mode="floor"), usable % pixels
-        row = pixel.div(self.camera.width, rounding_mode="floor")
-        turn = self.row_rotation[frame, row]
+        line = self._line(pixel)
+        turn = self.line_rotation[frame, line]
         return Rays(
-            origins_m=self.row_origin_m[frame, row],
+            origins_m=self.line_origin_m[frame, line],
             directions=torch.einsum("nij,nj->ni", turn, self.directions[pixel]),
             pixel_angle=self.pixel_angle[pixel],
         )
@@ -65,5 +65,10 @@ class Pixels:
     def time_us(self, usable: Int64[Tensor, "n"]) -> Int64[Tensor, "n"]:
         """When pixels named as in `usable` were exposed [µs]."""
         pixels = len(self.directions)
-        row = (usable % pixels).div(self.camera.width, rounding_mode="floor")
-        return self.row_time_us[usable.div(pixels, rounding_mode="floor"), row]
+        line = self._line(usable % pixels)
+        return self.line_time_us[usable.div(pixels, rounding_mode="floor"), line]
+
+    def _line(self, pixel: Int64[Tensor, "n"]) -> Int64[Tensor, "n"]:
+        """The line (`Camera.lines`) that each pixel is read with."""
+        width = self.camera.width
+        return pixel.div(width, rounding_mode="floor") if self.camera.reads_rows else pixel % width

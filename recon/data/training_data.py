@@ -1,6 +1,6 @@
 """What a clip says to a reconstruction: pictures as pixels with rays, and depth evidence.
 
-Pictures are averaged down in linear light. Poses are kept per image row, so a rolling shutter
+Pictures are averaged down in linear light. Poses are kept per line, so a rolling shutter
 costs nothing more. Only training pictures are opened.
 """
 
@@ -75,8 +75,8 @@ def load_pixels(
     centres = camera.pixel_centres().reshape(-1, 2)
     directions = camera.directions(centres)
     track = camera_trajectory(clip, stream)
-    rows_us = np.round(camera.row_offset_us(np.arange(height) + 0.5)).astype(np.int64)
-    poses = np.stack([track.at(images.time_us[i] + rows_us) for i in frames])
+    lines_us = np.round(camera.readout_offset_us(camera.line_centres())).astype(np.int64)
+    poses = np.stack([track.at(images.time_us[i] + lines_us) for i in frames])
     shown, sky, usable, boxes, weights = [], [], [], [], [np.zeros(0)]
     name = f"reading pictures of {images.name}"
     for place, index in enumerate(counted(frames, name, len(frames))):
@@ -85,7 +85,7 @@ def load_pixels(
         masked = masked_pixels(clip, stream, int(index), scale, tuple(a.id for a in actors))
         masked |= picture.hidden
         inside = boxes_of(clip, stream, int(index), scale, actors)
-        rotation = poses[place, height // 2, :3, :3]
+        rotation = poses[place, camera.lines // 2, :3, :3]
         elevation = (directions @ rotation.T)[:, 2].reshape(height, width)
         shown.append(srgb.reshape(-1, 3))
         held = np.logical_or.reduce([masked, *inside])
@@ -103,9 +103,9 @@ def load_pixels(
         usable=torch.from_numpy(np.concatenate(usable)),
         directions=torch.from_numpy(directions).float(),
         pixel_angle=torch.from_numpy(pixel_angle(camera)).float(),
-        row_origin_m=torch.from_numpy(poses[..., :3, 3].copy()).float(),
-        row_rotation=torch.from_numpy(poses[..., :3, :3].copy()).float(),
-        row_time_us=torch.from_numpy(images.time_us[frames][:, None] + rows_us),
+        line_origin_m=torch.from_numpy(poses[..., :3, 3].copy()).float(),
+        line_rotation=torch.from_numpy(poses[..., :3, :3].copy()).float(),
+        line_time_us=torch.from_numpy(images.time_us[frames][:, None] + lines_us),
         of_actors=torch.from_numpy(np.concatenate([np.zeros(0, dtype=np.int64), *boxes])),
         actor_weight=torch.from_numpy(np.concatenate(weights)).float(),
     )
@@ -128,7 +128,7 @@ def masked_pixels(
 def blind_pixels(camera: Camera) -> Bool[np.ndarray, "h w"]:
     """Pixels in which a lens shows nothing."""
     blind = np.zeros((camera.height, camera.width), dtype=bool)
-    if camera.fisheye or camera.distortion:  # a pinhole shows something everywhere
+    if not camera.is_perspective or camera.distortion:  # a pinhole shows something everywhere
         blind |= np.isnan(camera.directions(camera.pixel_centres())).any(axis=-1)
     return blind
 
@@ -250,7 +250,9 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
     trained = np.zeros(len(clip.cameras[0]), dtype=bool)
     trained[select_frames(clip, replace(config, train_cameras=()), 0)[0]] = True
     if not any(len(picture.usable) for picture in pixels):
-        wrong = "has no pixel to train on: moving actors or alpha hide every training picture"
+        wrong = (
+            "has no pixel to train on: moving actors, masks or alpha hide every training picture"
+        )
         raise OtherlaneError(clip.name, wrong, "another stretch of the drive, or --holdout 0")
     depth = load_depth(clip, trained, ids)
     known = only_trained(clip, trained)
@@ -261,7 +263,7 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
     standing = [actor for actor in actor_fields if not actor.is_moving]
     road = with_evidence(road, swept_evidence(known, moving, config.seed))
     hidden = hidden_ground(known, standing, pixels, config.seed) if standing else None
-    times = [p.row_time_us.flatten() for p in pixels]
+    times = [p.line_time_us.flatten() for p in pixels]
     times += [] if depth.time_us is None else [depth.time_us]
     moments_us = torch.unique(torch.cat(times).div(MOMENT_US, rounding_mode="floor")) * MOMENT_US
     where = box_poses(actor_fields, moments_us.numpy() + MOMENT_US // 2)

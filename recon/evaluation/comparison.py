@@ -17,6 +17,6 @@ class Comparison:
     counts: Bool[np.ndarray, "h w"]
     """Pixels that are scored."""
     hidden: Bool[np.ndarray, "h w"] | None = None
-    """Pixels that the photo's alpha hides; None for none."""
+    """Pixels that the photo's alpha or mask hides; None for none."""
 
     __repr__ = short_repr

@@ -98,8 +98,8 @@ def compare(scene: Scene, stream: int, frame: int) -> Comparison:
     origins, directions = scene.corrected(
         torch.from_numpy(starts).float(), torch.from_numpy(along).float(), stream, time
     )
-    rows_us = np.round(camera.row_offset_us(centres[:, 1])).astype(np.int64)
-    placed = scene.placed(scene.clip.actors, torch.from_numpy(time + rows_us))
+    offset_us = np.round(camera.readout_offset_us(centres)).astype(np.int64)
+    placed = scene.placed(scene.clip.actors, torch.from_numpy(time + offset_us))
     angle = torch.from_numpy(pixel_angle(camera)).float()
     out = scene.render_rays(origins, directions, angle, placed)
     shown = scene.display(out.linear, stream, time).reshape(camera.height, camera.width, 3)

@@ -149,8 +149,8 @@ def _measured(
         torch.from_numpy(starts).float(), torch.from_numpy(along).float(), stream, time_us
     )
     angle = torch.from_numpy(pixel_angle(camera)[pixels]).float()
-    rows_us = np.round(camera.row_offset_us(centres[:, 1])).astype(np.int64)
-    placed = scene.placed(scene.clip.actors, torch.from_numpy(time_us + rows_us))
+    offset_us = np.round(camera.readout_offset_us(centres)).astype(np.int64)
+    placed = scene.placed(scene.clip.actors, torch.from_numpy(time_us + offset_us))
     if placed is None:
         return
     rays = Rays(origins_m=origins, directions=directions, pixel_angle=angle, moment=placed.moment)

@@ -59,9 +59,9 @@ class Shot:
     stream: int = 0
     """The clip's camera whose mounting and photometry apply."""
     world_from_camera: Pose | Trajectory
-    """Pose of the camera [m], or its trajectory where rows (or columns) have their own times."""
+    """Pose of the camera [m], or its trajectory where lines have their own times."""
     time_us: int
-    """When the first row is exposed [µs]."""
+    """When the first line is exposed [µs]."""
     next_time_us: int | None = None
     """When the next picture of the same camera is taken [µs]; None where there is none."""
     actors: tuple[Actor, ...] = ()
@@ -202,6 +202,6 @@ def pixel_rays(shot: Shot) -> PixelRays:
 def exposure_times(
     camera: Camera, pixels: Float64[np.ndarray, "n 2"], time_us: int
 ) -> Int64[Tensor, "n"]:
-    """When pixels are exposed [µs], the first row being exposed at `time_us`."""
-    rows_us = np.round(camera.row_offset_us(pixels[:, 1])).astype(np.int64)
-    return torch.from_numpy(time_us + rows_us)
+    """When pixels are exposed [µs], the first line being exposed at `time_us`."""
+    offset_us = np.round(camera.readout_offset_us(pixels)).astype(np.int64)
+    return torch.from_numpy(time_us + offset_us)

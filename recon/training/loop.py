@@ -192,7 +192,7 @@ def _finish(training: Training, data: Data, config: ReconstructionConfig) -> Non
     field, actor_fields = training.model.field, training.model.actor_fields
     side = 2 * training.occupancy.resolution
     emptied = emptied_cells(actor_fields, training.where, field.block, side)
-    cameras_m = torch.cat([pixels.row_origin_m[:, 0] for pixels in data.pixels])
+    cameras_m = torch.cat([pixels.line_origin_m[:, 0] for pixels in data.pixels])
     with phase("carving empty space"):
         field.occupancy = refine_occupancy(
             training.occupancy, lambda unit: _density(training, unit), field.block, config.sampling,

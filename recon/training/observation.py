@@ -9,7 +9,7 @@ labels of nothing.
 The distances are those that the finished scene itself renders at the training pictures' poses, as
 shadow maps do (Williams 1978, "Casting curved shadows on curved surfaces"): a place is in view of
 a picture where it is as far away as what the picture shows there. Each picture has one pose, that
-of its middle row. World frame, metres.
+of its middle line. World frame, metres.
 """
 
 from collections.abc import Iterator, Sequence
@@ -116,7 +116,7 @@ class Eye:
     place: int
     """Among the kept pictures of its camera."""
     world_from_camera: Float64[np.ndarray, "4 4"]
-    """While the middle row was exposed."""
+    """While the middle line was exposed."""
 
     def turned(self, forward: Float64[np.ndarray, "3"]) -> float:
         """Angle between where it looks and a unit vector [rad]."""

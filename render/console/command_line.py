@@ -19,6 +19,8 @@ WHERE = "command line"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CHOICES = re.compile(r"\{[a-z,-]{40,}\}")
 """All commands, as tyro's usage has them: in one word of a hundred letters."""
+REPEATED = "--mask"
+"""The option that is said once for each camera."""
 FRAME = re.compile(r"[─│╭╮╰╯|+]|-{3,}")
 """What tyro draws around its messages."""
 
@@ -52,6 +54,7 @@ def parse(
     import tyro
 
     _refuse_unknown(words, verbs)
+    words = gathered(words, REPEATED)
     config = (
         tyro.conf.DisallowNone,  # an optional argument is left out, never spelled None
         tyro.conf.FlagCreatePairsOff,
@@ -70,6 +73,23 @@ def parse(
         shown = said.getvalue().rstrip()
         shown = shown if _coloured(sys.stderr) else COLOUR.sub("", shown)
         raise UsageError(*_meant(shown, words, verbs), shown) from exit_
+
+
+def gathered(words: Sequence[str], option: str) -> list[str]:
+    """Words with the values of an option that may be said again and again behind its last one.
+
+    Of an option said twice, argparse forgets the first.
+    """
+    left, values = list[str](), list[str]()
+    rest = iter(words)
+    for word in rest:
+        if word == option:
+            values.append(next(rest, ""))
+        elif word.startswith(f"{option}="):
+            values.append(word.removeprefix(f"{option}="))
+        else:
+            left.append(word)
+    return [*left, option, *values] if values else left
 
 
 def _refuse_unknown(words: Sequence[str], verbs: Mapping[str, object]) -> None:

@@ -50,7 +50,7 @@ UNKNOWN_BOX = (-1.0, -1.0, -1.0, -1000.0, -1000.0, -1000.0, -10.0)
 
 def check(camera: Camera) -> str | None:
     """KITTI describes pinhole cameras only."""
-    bent = camera.fisheye or any(camera.distortion)
+    bent = not camera.is_perspective or any(camera.distortion)
     return "KITTI's layout has no lens distortion, and this camera has" if bent else None
 
 

@@ -196,7 +196,8 @@ def camera_of(record: Mapping[str, Json]) -> Camera:
         cy=said["cy"],
         distortion=tuple(said["distortion"]),
         readout_us=said["readout_us"],
-        fisheye=said.get("fisheye", False),
+        readout=said["readout"],
+        lens=said["lens"],
     )
 
 

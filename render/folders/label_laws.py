@@ -170,7 +170,7 @@ def _unseen(
 ) -> bool:
     """Whether a box lies wholly where no picture of the camera could show it."""
     corners = transform_points(camera_from_box, box_corners(size_m))
-    if not camera.fisheye and not camera.distortion:
+    if camera.is_perspective and not camera.distortion:
         return bool(corners[:, 2].max() <= 0)
     # a lens that bends sees up to an angle that a line between corners may lead under
     share = np.linspace(0.0, 1.0, 9)[:, None, None, None]

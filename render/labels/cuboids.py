@@ -41,7 +41,7 @@ class ActorBox:
     actor: Actor
     world_from_box: Pose
     camera_from_box: Pose
-    """Where camera and box are while the row of the box's centre is exposed."""
+    """Where camera and box are while the line of the box's centre is exposed."""
     rendered: bool
     """Whether the picture shows it: it stands where it was recorded, or has a field of its own."""
     own_field: bool
@@ -68,8 +68,8 @@ def boxes_in_view(
     Args:
         actors: Road users as staged.
         camera: Of the picture.
-        world_from_camera: Its pose, or its trajectory where rows have their own times.
-        time_us: When the first row is exposed [µs].
+        world_from_camera: Its pose, or its trajectory where lines have their own times.
+        time_us: When the first line is exposed [µs].
         with_field: Ids of those who have fields of their own, whether they are there or not.
         recorded: The clip's own road users; `actors` are these when left out.
     """
@@ -119,12 +119,12 @@ def time_at_point(
     time_us: int,
     point_world: Float64[np.ndarray, "3"],
 ) -> int:
-    """When the row that shows a world point is exposed [µs]."""
+    """When the line that shows a world point is exposed [µs]."""
     if camera.readout_us == 0:
         return time_us
-    row = project_world(camera, point_world[None], world_from_camera, time_us)[:, 1]
-    row = np.nan_to_num(row, nan=0.5 * camera.height)
-    return time_us + round(float(camera.row_offset_us(row)[0]))
+    pixel = project_world(camera, point_world[None], world_from_camera, time_us)
+    offset_us = np.nan_to_num(camera.readout_offset_us(pixel), nan=0.5 * camera.readout_us)
+    return time_us + round(float(offset_us[0]))
 
 
 def _camera_at(world_from_camera: Pose | Trajectory, time_us: int) -> Pose:
@@ -168,9 +168,9 @@ def truncation(camera: Camera, camera_from_box: Pose, size_m: Float64[np.ndarray
 
 @cache
 def is_bounded_by_lens(camera: Camera) -> bool:
-    """Whether no rectangle on the plane z = 1 holds the view: of fisheyes, and beside a fold."""
-    if camera.fisheye or not camera.distortion:
-        return camera.fisheye
+    """Whether no rectangle on the plane z = 1 holds the view: of wide lenses, and beside a fold."""
+    if not camera.is_perspective or not camera.distortion:
+        return not camera.is_perspective
     x0, y0, x1, y1 = view_on_plane(camera)
     corners = np.array([[x0, y0, 1.0], [x0, y1, 1.0], [x1, y0, 1.0], [x1, y1, 1.0]])
     return not bool(np.isfinite(camera.project(corners)).all())

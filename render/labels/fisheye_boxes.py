@@ -1,4 +1,4 @@
-"""Boxes as a fisheye sees them, which bends every edge and may see beside and behind itself.
+"""Boxes as a wide lens sees them, which bends every edge and may see beside and behind itself.
 
 The same holds of a perspective lens that folds in or near its picture (`scenes.sensors.lens`).
 

@@ -11,16 +11,11 @@ ACCEPT, REJECT = "accept", "reject"
 
 def _camera(moment: Moment) -> Json:
     camera = moment.camera
-    names = ("width", "height", "fx", "fy", "cx", "cy", "readout_us")
-    lens: dict[str, Json] = {"fisheye": True} if camera.fisheye else {}
-    return (
-        {name: getattr(camera, name) for name in names}
-        | lens
-        | {
-            "distortion": list(camera.distortion),
-            "name": moment.clip.cameras[moment.stream].name,
-        }
-    )
+    names = ("width", "height", "fx", "fy", "cx", "cy", "lens", "readout_us", "readout")
+    return {name: getattr(camera, name) for name in names} | {
+        "distortion": list(camera.distortion),
+        "name": moment.clip.cameras[moment.stream].name,
+    }
 
 
 def frame_observed(moment: Moment) -> float:
@@ -90,7 +85,7 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
     ObjectLabel(
         name="truncation",
         definition="Share of the upright rectangle around its projected box (in front of the "
-        "camera, lens distortion undone) that lies outside the image; of a fisheye, and of a "
+        "camera, lens distortion undone) that lies outside the image; of a wide lens, and of a "
         "lens that folds back beside the view, share of the solid angle that its box fills.",
         unit="1, 0 to 1",
         dtype="float",
@@ -173,7 +168,7 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
     ObjectLabel(
         name="camera_from_box",
         definition="Pose of its box in the camera (x right, y down, z forward) at the time of the "
-        "row that shows its centre.",
+        "line that shows its centre.",
         unit="m",
         dtype="float",
         shape="4 4",
@@ -211,7 +206,7 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
 FRAME_LABELS: tuple[FrameLabel, ...] = (
     FrameLabel(
         name="time_us",
-        definition="When the first row is exposed.",
+        definition="When the first line is exposed.",
         unit="µs",
         dtype="int",
         shape="",
@@ -239,8 +234,8 @@ FRAME_LABELS: tuple[FrameLabel, ...] = (
     ),
     FrameLabel(
         name="camera",
-        definition="Intrinsics (pixel centres at +0.5), lens distortion (OpenCV), readout time "
-        "and name of the camera.",
+        definition="Intrinsics (pixel centres at +0.5), model and numbers of the lens "
+        "(`scenes.sensors.lens_models`), readout time and direction, and name of the camera.",
         unit="px, µs",
         dtype="object",
         shape="",
@@ -248,7 +243,8 @@ FRAME_LABELS: tuple[FrameLabel, ...] = (
     ),
     FrameLabel(
         name="world_from_camera",
-        definition="Pose of the camera while the first row is exposed.",
+        definition="Pose of the camera while the first line (a row or column, by `readout`) "
+        "is exposed.",
         unit="m",
         dtype="float",
         shape="4 4",
@@ -256,7 +252,7 @@ FRAME_LABELS: tuple[FrameLabel, ...] = (
     ),
     FrameLabel(
         name="world_from_camera_end",
-        definition="Pose of the camera after the last row; the same when the shutter is global.",
+        definition="Pose of the camera after the last line; the same when the shutter is global.",
         unit="m",
         dtype="float",
         shape="4 4",

@@ -92,6 +92,6 @@ def ego_from_box(seen: Sighting) -> Json:
 
 
 def world_from_ego(moment: Moment) -> Float64[np.ndarray, "4 4"]:
-    """Pose of the car that carries the camera, while the first row is exposed."""
+    """Pose of the car that carries the camera, while the first line is exposed."""
     mounting = moment.clip.cameras[moment.stream].ego_from_camera
     return moment.world_from_camera @ invert(mounting)

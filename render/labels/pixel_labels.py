@@ -86,8 +86,8 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
     PixelLabel(
         name="z_m",
         definition="Distance of the same surface along the camera's axis, in the frame of the "
-        "camera at the time of the pixel's row: range_m times the cosine of ray and axis, so 0 or "
-        "less where a fisheye looks sideways or back; infinite for sky.",
+        "camera at the time of the pixel's line: range_m times the cosine of ray and axis, so 0 or "
+        "less where a wide lens looks sideways or back; infinite for sky.",
         unit="m",
         dtype="float32",
         shape="h w",

@@ -6,12 +6,14 @@ no NaN.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from render.labels.entry import FrameLabel, ObjectLabel
 from render.labels.object_labels import ACCEPT, REJECT
 from render.labels.table import FRAME_LABELS, OBJECT_LABELS
 from scenes.semantics import ACTOR_KINDS
+from scenes.sensors.camera import Readout
+from scenes.sensors.lens_models import LensName
 
 Json = Any
 KEY = re.compile(r"[0-9]{6,}\.[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -20,7 +22,8 @@ LARGEST, LARGEST_FLOAT = 2**53, 1e300
 """Whole numbers in JSON are exact up to here; no label is larger than the other."""
 CAMERA = {
     "width": "int", "height": "int", "readout_us": "int",
-    "fx": "float", "fy": "float", "cx": "float", "cy": "float", "name": "str",
+    "fx": "float", "fy": "float", "cx": "float", "cy": "float", "name": "str", "lens": "str",
+    "readout": "str",
 }  # fmt: skip
 """What every camera says, and its types."""
 CLASSES = frozenset(kind.name for kind in ACTOR_KINDS)
@@ -103,8 +106,9 @@ def _camera(camera: Mapping[str, Json]) -> Iterator[str]:
             return
     if not _nested(camera.get("distortion"), "float", ["n"]):
         yield "camera.distortion is no list of numbers"
-    if not isinstance(camera.get("fisheye", False), bool):
-        yield "camera.fisheye is no bool"
+    for name, known in (("lens", LensName), ("readout", Readout)):
+        if camera[name] not in get_args(known):
+            yield f"camera.{name} is {camera[name]!r}"
 
 
 def _regions(regions: Sequence[Json]) -> Iterator[str]:

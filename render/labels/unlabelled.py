@@ -140,8 +140,8 @@ def _part(
         fx=whole.fx / across, fy=whole.fy / down,
         cx=(whole.cx - left) / across + 0.5, cy=(whole.cy - top) / down + 0.5,
     )  # fmt: skip
-    middle = np.array([0.5 * (top + bottom)])
-    at_us = int(images.time_us[frame]) + round(float(whole.row_offset_us(middle)[0]))
+    middle = np.array([[0.5 * (left + right), 0.5 * (top + bottom)]])
+    at_us = int(images.time_us[frame]) + round(float(whole.readout_offset_us(middle)[0]))
     pose = track.at(np.array([at_us]))[0]
     return Shot(camera=camera, stream=stream, world_from_camera=pose, time_us=at_us)
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from scenes.clip import Clip
+from scenes.clip import Clip, ImageStream
 from scenes.errors import OtherlaneError
 from scenes.formats.clip_layout import VERSION, Header, drive_of, pack, unpack
 from scenes.storage.arrays import DAMAGE, read_arrays
@@ -57,7 +57,14 @@ def _with_contents(clip: Clip) -> Clip:
         return replace(stream, contents=tuple(content or "" for content in found))
 
     cameras, lidars = tuple(map(known, clip.cameras)), tuple(map(known, clip.lidars))
-    return replace(clip, cameras=cameras, lidars=lidars)
+    return replace(clip, cameras=tuple(map(_with_mask_content, cameras)), lidars=lidars)
+
+
+def _with_mask_content(stream: ImageStream) -> ImageStream:
+    if stream.mask is None or stream.mask_content:
+        return stream
+    (found,) = contents_of([stream.mask], absent=True)
+    return replace(stream, mask_content=found or "")
 
 
 def _replaced_since(clip: Clip, folder: Path) -> OtherlaneError | None:
@@ -72,9 +79,16 @@ def _replaced_since(clip: Clip, folder: Path) -> OtherlaneError | None:
             return None
         for path, content, other in zip(now.files, now.contents, then.contents, strict=True):
             if content != other:
-                wrong = f"is not the file that {folder} was imported from: its content is another"
-                return OtherlaneError(path, wrong, "restore it; or another --out")
+                return _replaced(path, folder)
+    for now, then in zip(clip.cameras, before.cameras, strict=False):
+        if now.mask and then.mask and now.mask_content != then.mask_content:
+            return _replaced(now.mask, folder)
     return None
+
+
+def _replaced(path: Path, folder: Path) -> OtherlaneError:
+    wrong = f"is not the file that {folder} was imported from: its content is another"
+    return OtherlaneError(path, wrong, "restore it; or another --out")
 
 
 def write_clip(clip: Clip, into: Path, folder: Path) -> None:
@@ -82,13 +96,13 @@ def write_clip(clip: Clip, into: Path, folder: Path) -> None:
     clip = _with_contents(clip)
     root = _say_where(clip, into, folder)
     header, arrays = pack(clip, root)
-    write_json(into / HEADER, _plain(header))
+    write_json(into / HEADER, msgspec.to_builtins(header))
     write_whole(into / ARRAYS, _npz(arrays))
 
 
 def _say_where(clip: Clip, into: Path, folder: Path) -> Path:
     """Write where the drive of a clip lies, if that is not its own folder; returns where."""
-    files = [path.absolute() for stream in (*clip.cameras, *clip.lidars) for path in stream.files]
+    files = [path.absolute() for path in clip.drive_files()]
     for own in (into.absolute(), folder.absolute()):
         if all(path.is_relative_to(own) for path in files):
             return own
@@ -97,15 +111,6 @@ def _say_where(clip: Clip, into: Path, folder: Path) -> Path:
     if not (into / DRIVE).is_file() or (into / DRIVE).read_bytes() != said:
         write_whole(into / DRIVE, said)
     return root
-
-
-def _plain(header: Header) -> dict[str, Any]:
-    """JSON values; what most cameras are not is left out."""
-    plain = msgspec.to_builtins(header)
-    for stream in plain["cameras"]:
-        if not stream["camera"]["fisheye"]:
-            del stream["camera"]["fisheye"]
-    return plain
 
 
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:
@@ -117,7 +122,7 @@ def _npz(arrays: dict[str, np.ndarray]) -> bytes:
 
 def _content_hash(clip: Clip) -> str:
     header, arrays = pack(clip)
-    digest = hashlib.sha256(json_bytes(_plain(header)))
+    digest = hashlib.sha256(json_bytes(msgspec.to_builtins(header)))
     for name in sorted(arrays):
         digest.update(name.encode() + arrays[name].tobytes())
     return digest.hexdigest()

@@ -30,6 +30,10 @@ class ImageHeader:
     """As they lie in the drive's folder ..."""
     contents: tuple[str, ...]
     """... and what each holds (`scenes.storage.contents`)."""
+    mask: str | None
+    """The mask's file likewise ..."""
+    mask_content: str
+    """... and what it holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +74,7 @@ class Header:
 
 UNLABELLED = ("frame_index", "rectangle_px", "world_from_box", "size_m")
 """Arrays of a camera's unlabelled regions."""
-VERSION = 2
+VERSION = 3
 """Version of a clip's two files; a clip of another one is refused."""
 
 
@@ -105,7 +109,12 @@ def pack(clip: Clip, root: Path | None = None) -> tuple[Header, dict[str, np.nda
         ego_front_m=clip.ego_front_m,
         cameras=tuple(
             ImageHeader(
-                name=s.name, camera=s.camera, files=_named(s.files, root), contents=s.contents
+                name=s.name,
+                camera=s.camera,
+                files=_named(s.files, root),
+                contents=s.contents,
+                mask=_named((s.mask,), root)[0] if s.mask else None,
+                mask_content=s.mask_content,
             )
             for s in clip.cameras
         ),
@@ -139,7 +148,7 @@ def _streams(clip: Clip) -> tuple[ImageStream | LidarStream, ...]:
 
 
 def _without_contents(clip: Clip) -> Clip:
-    cameras = tuple(replace(stream, contents=()) for stream in clip.cameras)
+    cameras = tuple(replace(stream, contents=(), mask_content="") for stream in clip.cameras)
     lidars = tuple(replace(stream, contents=()) for stream in clip.lidars)
     return replace(clip, cameras=cameras, lidars=lidars)
 
@@ -154,7 +163,7 @@ def _named(files: tuple[Path, ...], root: Path) -> tuple[str, ...]:
 
 def drive_of(clip: Clip) -> Path:
     """The folder in which all files of a clip lie: what it says itself, or the nearest there is."""
-    files = [path.absolute() for stream in (*clip.cameras, *clip.lidars) for path in stream.files]
+    files = [path.absolute() for path in clip.drive_files()]
     if clip.drive is not None and all(path.is_relative_to(clip.drive) for path in files):
         return clip.drive
     return Path(os.path.commonpath([path.parent for path in files]))
@@ -182,6 +191,8 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], root: Path) -> Clip:
             time_us=arrays[f"camera{i}/time_us"],
             exposure=arrays[f"camera{i}/exposure"],
             unlabelled=_unpack_unlabelled(i, arrays),
+            mask=None if item.mask is None else files((item.mask,))[0],
+            mask_content=item.mask_content,
         )
         for i, item in enumerate(header.cameras)
     )

@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 from numpy.polynomial import Polynomial
 
+from scenes.sensors.radial import first_root
+
 SIDES = 65
 """Of a lens with a tangential part: directions from the axis that are asked for the fold."""
-FARTHEST = 1e9
-"""Focal lengths from the axis beyond which a fold is none."""
 NEWTON_STEPS = 100
 """Most steps of Newton's method; it has converged long before, but just beside the fold."""
 CLOSE, SAME = 1e-14, 1e-10
@@ -27,6 +27,41 @@ LEAST_STEP = 1e-6
 
 Lens = tuple[float, ...]
 """k1 k2 p1 p2 [k3 [k4 k5 k6]]; empty for none."""
+
+
+def opencv_problem(lens: Lens) -> str | None:
+    """What is wrong with the numbers of a lens, in words; None if nothing is."""
+    return None if len(lens) in (0, 4, 5, 8) else f"takes 0, 4, 5 or 8 numbers, got {len(lens)}"
+
+
+def opencv_plane(
+    points_camera: Float[np.ndarray, "*n 3"], lens: Lens
+) -> Float64[np.ndarray, "*n 2"]:
+    """Where points land, in focal lengths; NaN beyond the fold, and where not in front."""
+    z = points_camera[..., 2]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        plane = points_camera[..., :2] / np.where(z > 0, z, np.nan)[..., None]
+    return distort(plane, lens)
+
+
+def opencv_rays(plane: Float[np.ndarray, "*n 2"], lens: Lens) -> Float64[np.ndarray, "*n 3"]:
+    """Directions that land at `plane` (focal lengths), scaled to z = 1; NaN where none does."""
+    return _with_z_1(undistort(plane, lens))
+
+
+def opencv_solid_angle(
+    plane: Float[np.ndarray, "*n 2"], lens: Lens, area: float
+) -> Float64[np.ndarray, "*n"]:
+    """Solid angles [sr] that squares of an `area` (square focal lengths) about `plane` see."""
+    flat = undistort(plane, lens)
+    spread = area / magnification(flat, lens) if lens else area
+    # an area on the plane z = 1 is seen under area * cos^3
+    return np.asarray(spread * np.linalg.norm(_with_z_1(flat), axis=-1) ** -3.0)
+
+
+def _with_z_1(plane: Float64[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 3"]:
+    ahead = np.where(np.isnan(plane[..., :1]), np.nan, 1.0)  # what is nowhere is not ahead
+    return np.concatenate([plane, ahead], axis=-1)
 
 
 def distort(plane: Float[np.ndarray, "*n 2"], lens: Lens) -> Float64[np.ndarray, "*n 2"]:
@@ -84,15 +119,15 @@ def fold_radii(lens: Lens) -> Float64[np.ndarray, "sides"]:
     k1, k2, p1, p2, k3, k4, k5, k6 = _numbers(lens)
     top = Polynomial([1.0, 0.0, k1, 0.0, k2, 0.0, k3])
     bottom = Polynomial([1.0, 0.0, k4, 0.0, k5, 0.0, k6])
-    r, pole = Polynomial([0.0, 1.0]), _first_root(bottom)
+    r, pole = Polynomial([0.0, 1.0]), first_root(bottom)
     slope = top * bottom + r * (top.deriv() * bottom - top * bottom.deriv())
     if p1 == p2 == 0.0:
-        return np.array([min(_first_root(slope), pole)])
+        return np.array([min(first_root(slope), pole)])
     aside = 4.0 * r**2 * bottom**3
     none = slope * top - (p1 * p1 + p2 * p2) * aside
     once = r * bottom * (2.0 * slope + 6.0 * bottom * top)
     sides = np.linspace(-1.0, 1.0, SIDES) * np.hypot(p1, p2)
-    return np.array([min(_first_root(none + q * once + 4.0 * q * q * aside), pole) for q in sides])
+    return np.array([min(first_root(none + q * once + 4.0 * q * q * aside), pole) for q in sides])
 
 
 @cache
@@ -105,14 +140,6 @@ def _reach(lens: Lens) -> float:
         fold = np.stack([np.cos(azimuth), np.sin(azimuth)], axis=-1) * radii[:, None]
         reach = np.linalg.norm(_landing(fold, lens), axis=1).max()
     return float(1.001 * reach) if np.isfinite(reach) else np.inf  # sides are not everywhere
-
-
-def _first_root(polynomial: Polynomial) -> float:
-    """The smallest positive root of a polynomial that is 1 at 0; inf if there is none."""
-    # of 1 / r, so that the leading coefficient is that 1 and not the smallest of them all
-    roots = np.asarray(Polynomial(polynomial.coef[::-1]).roots(), np.complex128)
-    inverse = roots.real[np.abs(roots.imag) < 1e-12].max(initial=0.0)
-    return float(1.0 / inverse) if inverse > FARTHEST**-1 else np.inf
 
 
 def _before_fold(plane: Float64[np.ndarray, "*n 2"], lens: Lens) -> Bool[np.ndarray, "*n"]:

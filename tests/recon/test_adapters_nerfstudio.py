@@ -126,7 +126,7 @@ def test_a_lens_that_nerfstudio_lacks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OtherlaneError, match="rational"):
         host_cameras(clip, every_picture(clip), host_frame(clip))
     wide = make_drive(tmp_path / "wide", lens=(-0.02, 0.0, 0.0, 0.0))
-    with pytest.raises(OtherlaneError, match="fisheye"):
+    with pytest.raises(OtherlaneError, match="kannala-brandt"):
         host_cameras(wide, every_picture(wide), host_frame(wide))
 
 

@@ -16,6 +16,7 @@ from recon.scene import Scene
 from recon.training.loop import train, train_step
 from recon.training.state import new_training
 from scenes.clip import Clip
+from scenes.sensors.lens_models import LensName
 from tests.actor_fields_maker import PARKED, PARKED_CONFIG
 from tests.scene_maker import driving_car, make_drive, tiny_config
 
@@ -23,19 +24,19 @@ LENS = (-0.35, 0.0, 0.0, 0.0)
 """As a fisheye and as a perspective lens it sees 0.65 focal lengths far: corners are 0.75 away."""
 
 
-def cars(folder: Path, fisheye: bool) -> Clip:
+def cars(folder: Path, model: LensName) -> Clip:
     """With one that moves, partly where the lens is blind, and one that stands."""
     car = driving_car()
     near = car.trajectory.world_from_body.copy()
     near[:, 0, 3] -= 5.0
     moving = replace(car, trajectory=replace(car.trajectory, world_from_body=near))
-    return make_drive(folder, actors=(PARKED, moving), lidar=True, lens=LENS, fisheye=fisheye)
+    return make_drive(folder, actors=(PARKED, moving), lidar=True, lens=LENS, model=model)
 
 
-@pytest.fixture(scope="module", params=["fisheye", "fold"])
+@pytest.fixture(scope="module", params=["kannala-brandt", "opencv"])
 def clip(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Clip:
     folder = Path(tmp_path_factory.mktemp(request.param))
-    return make_drive(folder, lens=LENS, fisheye=request.param == "fisheye")
+    return make_drive(folder, lens=LENS, model=request.param)
 
 
 def test_what_the_lens_does_not_show_neither_trains_nor_scores(clip: Clip) -> None:
@@ -66,9 +67,9 @@ def test_it_trains_and_is_scored_where_it_saw(clip: Clip, backend: Backend) -> N
         assert picture.render[~picture.counts].max() == 0.0
 
 
-@pytest.mark.parametrize("fisheye", [True, False])
-def test_road_users_beside_what_the_lens_shows_do_no_harm(tmp_path: Path, fisheye: bool) -> None:
-    clip, settings = cars(tmp_path, fisheye), replace(PARKED_CONFIG, backend=str(Backend.TORCH))
+@pytest.mark.parametrize("model", ["kannala-brandt", "opencv"])
+def test_road_users_beside_what_the_lens_shows_do_no_harm(tmp_path: Path, model: LensName) -> None:
+    clip, settings = cars(tmp_path, model), replace(PARKED_CONFIG, backend=str(Backend.TORCH))
     data = load_data(clip, settings)
     assert data.hidden is not None
     assert bool(torch.isfinite(data.hidden.pixel_angle).all())

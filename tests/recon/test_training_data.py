@@ -19,7 +19,7 @@ from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.motion.geometry import rigid
 from scenes.motion.trajectory import Trajectory
-from scenes.sensors.camera import Camera, camera_rays, project_world
+from scenes.sensors.camera import Camera, Readout, camera_rays, project_world
 from tests.scene_maker import (
     EGO_FROM_CAMERA,
     FRAMES,
@@ -68,10 +68,32 @@ def test_rays_go_through_their_pixels_centres(
 
 def test_rows_start_where_the_camera_is_when_they_are_read(rolling: Clip) -> None:
     rays = load_pixels(rolling, 0, ALL[:1], 1.0)
-    origin = rays.row_origin_m[0]
+    origin = rays.line_origin_m[0]
     # 10 m/s for (row + 0.5) / 16 of 40 ms, the camera 1 m before the ego's origin
     expected_m = 1.0 + 10.0 * 0.04 * (np.arange(16) + 0.5) / 16
     np.testing.assert_allclose(origin[:, 0].numpy(), expected_m, atol=1e-4)
+
+
+@pytest.mark.parametrize("readout", ["bottom-top", "left-right", "right-left"])
+def test_rays_of_other_readouts_go_through_their_pixels_centres(
+    tmp_path: Path, readout: Readout
+) -> None:
+    drive = make_drive(tmp_path, readout_us=40_000, readout=readout)
+    pixels = load_pixels(drive, 0, ALL, 1.0)
+    assert pixels.line_origin_m.shape == (FRAMES, pixels.camera.lines, 3)
+    rays, count = pixels.rays(pixels.usable), 24 * 16
+    points = (rays.origins_m + 7.0 * rays.directions).double().numpy()
+    centres = pixels.camera.pixel_centres().reshape(-1, 2)
+    offset_us = pixels.camera.readout_offset_us(centres)
+    for place, frame in enumerate(ALL):
+        part, start_us = points[place * count :][:count], int(drive.cameras[0].time_us[frame])
+        found = project_world(pixels.camera, part, camera_trajectory(drive, 0), start_us)
+        np.testing.assert_allclose(found, centres, atol=2e-4)
+        exposed_us = pixels.time_us(pixels.usable[place * count :][:count]).numpy()
+        np.testing.assert_array_equal(exposed_us, start_us + np.round(offset_us))
+    # the ego drives 10 m/s for so long before each pixel is exposed
+    moved_m = rays.origins_m[:count, 0].double().numpy() - 1.0
+    np.testing.assert_allclose(moved_m, 1e-5 * offset_us, atol=2e-4)
 
 
 def test_pixels_are_those_of_the_files(clip: Clip) -> None:

@@ -1,6 +1,7 @@
 """Boxes against the near plane, the image's edges, and cameras of every kind."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from render.labels.cuboids import (
 from scenes.motion.geometry import box_corners, invert, rigid, transform_points, yaw_rotation
 from scenes.motion.trajectory import Trajectory
 from scenes.safety.encounters import standing_pose
-from scenes.sensors.camera import Camera, project_world
+from scenes.sensors.camera import Camera, Readout, project_world
 from tests.render.analytic import EGO_FROM_CAMERA, box_actor, street
 
 CAMERA = Camera(width=200, height=100, fx=120.0, fy=120.0, cx=100.0, cy=50.0)
@@ -160,16 +161,19 @@ def test_who_is_not_there_yet_has_no_box_even_if_it_will_stand_still() -> None:
     assert boxes_in_view([late], CAMERA, EGO_FROM_CAMERA, 2_000_000, {900}, [])
 
 
+@pytest.mark.parametrize("readout", get_args(Readout))
 @pytest.mark.parametrize("fixed", [True, False])
-def test_a_box_that_moves_is_where_it_is_while_its_row_is_exposed(fixed: bool) -> None:
+def test_a_box_that_moves_is_where_it_is_while_its_line_is_exposed(
+    fixed: bool, readout: Readout
+) -> None:
     car = box_actor(7, (9.0, 2.5), yaw=np.pi / 2, speed_mps=-20.0)
-    camera = replace(CAMERA, readout_us=80_000)
+    camera = replace(CAMERA, readout_us=80_000, readout=readout)
     times = np.array([0, 1_000_000])
     still = Trajectory(time_us=times, world_from_body=np.stack([EGO_FROM_CAMERA] * 2))
     pose = EGO_FROM_CAMERA if fixed else still
     (box,) = boxes_in_view([car], camera, pose, 100_000, {car.id})
-    row = project_world(camera, box.world_from_box[None, :3, 3], pose, 100_000)[:, 1]
-    there = car.at(100_000 + round(float(camera.row_offset_us(row)[0])))
+    pixel = project_world(camera, box.world_from_box[None, :3, 3], pose, 100_000)
+    there = car.at(100_000 + round(float(camera.readout_offset_us(pixel)[0])))
     assert there is not None
     assert np.abs(there - box.world_from_box).max() > 0.1
     np.testing.assert_allclose(box.camera_from_box, invert(EGO_FROM_CAMERA) @ there, atol=1e-9)

@@ -106,7 +106,7 @@ def test_kitti_carries_pictures_and_licence(frames_folder: Path) -> None:
     assert (folder / "image_2/000000.png").read_bytes() == ours
 
 
-@pytest.mark.parametrize("lens", [{"distortion": [0.1, 0.0, 0.0, 0.0]}, {"fisheye": True}])
+@pytest.mark.parametrize("lens", [{"distortion": [0.1, 0.0, 0.0, 0.0]}, {"lens": "kannala-brandt"}])
 def test_kitti_knows_no_lens_distortion(lens: dict, frames_folder: Path, tmp_path: Path) -> None:
     record = read_records(frames_folder)[0]
     record["camera"] |= lens

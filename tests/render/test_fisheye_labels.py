@@ -33,7 +33,25 @@ BENT = (-0.35, 0.0, 0.002, -0.001)
 FOLD = Camera(width=144, height=96, fx=105.0, fy=105.0, cx=71.0, cy=49.0, distortion=BENT)
 """A perspective lens that folds inside of the picture: the corners show nothing."""
 ROLLING = replace(WIDE, readout_us=30_000)
-CAMERAS = {"wide": WIDE, "circle": CIRCLE, "rolling": ROLLING, "fold": FOLD}
+MEI = Camera(
+    width=144, height=96, fx=158.0, fy=158.0, cx=71.0, cy=49.0,
+    lens="mei", distortion=(2.2134, 0.0168, 0.6, 0.001, -0.001),
+)  # fmt: skip
+"""Like a fisheye of KITTI-360, 174 degrees across; outermost corners show nothing."""
+SIDEWAYS = replace(MEI, readout_us=30_000, readout="right-left")
+FTHETA = replace(
+    WIDE, fx=44.0, fy=44.0, lens="ftheta",
+    distortion=(0.02, -0.06, 0.004, 0.002, 0.004, -0.003, 1.8), readout_us=30_000,
+    readout="bottom-top",
+)  # fmt: skip
+INVERSE = replace(FTHETA, lens="ftheta-inverse", readout="left-right")
+"""The first sees 103 degrees off the axis: its corners show nothing."""
+CAMERAS = {
+    "wide": WIDE, "circle": CIRCLE, "rolling": ROLLING, "fold": FOLD, "mei": MEI,
+    "sideways": SIDEWAYS, "ftheta": FTHETA, "inverse": INVERSE,
+}  # fmt: skip
+BLIND = ("circle", "fold", "mei", "sideways", "ftheta")
+"""Those with corners that show nothing."""
 TURNS = {"ahead": 0.0, "left": 1.4, "back": np.pi, "right": -1.1}
 ACTORS = (
     box_actor(3, (9.0, 3.2)),
@@ -98,15 +116,20 @@ def test_z_is_the_depth_in_the_camera_and_range_the_distance(name: str, turn: st
     size = (camera.height, camera.width)
     solid = np.isfinite(range_m)
     points = start[solid] + along[solid] * range_m[solid][:, None]
-    rows = np.repeat(np.arange(camera.height), camera.width)[solid]
+    row, column = np.indices(size).reshape(2, -1)[:, solid]
+    along_readout = {
+        "top-bottom": (row + 0.5) / camera.height,
+        "bottom-top": 1.0 - (row + 0.5) / camera.height,
+        "left-right": (column + 0.5) / camera.width,
+        "right-left": 1.0 - (column + 0.5) / camera.width,
+    }[camera.readout]
     z_m = np.empty(len(points))
-    for row in np.unique(rows):
-        pose = path
+    for share in np.unique(along_readout):
+        pose, mine = path, along_readout == share
         if isinstance(path, Trajectory):
-            at_us = round(camera.readout_us * (row + 0.5) / camera.height)
-            pose = path.at(np.array([at_us]))[0]
+            pose = path.at(np.array([round(camera.readout_us * share)]))[0]
         assert isinstance(pose, np.ndarray)
-        z_m[rows == row] = transform_points(invert(pose), points[rows == row])[:, 2]
+        z_m[mine] = transform_points(invert(pose), points[mine])[:, 2]
     near = range_m[solid] < 300.0  # rays reach the scene in float32
     agrees = np.abs(frame.range_m.ravel()[solid] / range_m[solid] - 1.0) < 1e-4
     assert agrees[near].mean() > 0.999  # one that grazes an edge may fall on either side
@@ -114,13 +137,14 @@ def test_z_is_the_depth_in_the_camera_and_range_the_distance(name: str, turn: st
     error = np.abs(frame.z_m.ravel()[solid][near] - z_m[near]) / range_m[solid][near]
     assert error.max() < 2e-4
     # what is behind the lens has negative depth
-    assert name in ("circle", "fold") or (z_m[near] < -0.5).sum() > 20
+    if name in ("wide", "rolling"):
+        assert (z_m[near] < -0.5).sum() > 20
     # where there is no surface, both are infinite, above, beside and behind
     assert np.array_equal(np.isposinf(frame.z_m), np.isposinf(frame.range_m))
     assert np.array_equal(np.isposinf(frame.z_m), ~np.isfinite(frame.z_m))
     assert np.array_equal(np.isposinf(frame.range_m).ravel(), ~solid)
     blind = np.isnan(along[:, 0]).reshape(size)
-    assert blind.any() == (name in ("circle", "fold"))
+    assert blind.any() == (name in BLIND)
     assert np.all(frame.semantic[blind] == Semantic.UNKNOWN)
     assert np.array_equal(frame.semantic == Semantic.SKY, np.isposinf(frame.range_m) & ~blind)
     assert not frame.rgb[blind].any()
@@ -166,7 +190,7 @@ def test_masks_boxes_and_fractions_are_those_of_the_rays(name: str, turn: str) -
 
 
 @pytest.mark.parametrize("turn", TURNS)
-@pytest.mark.parametrize("name", ["wide", "circle"])
+@pytest.mark.parametrize("name", ["wide", "circle", "mei"])
 def test_truncation_is_the_share_of_its_solid_angle_outside(name: str, turn: str) -> None:
     camera = CAMERAS[name]
     frame, scene, pose = render(camera, TURNS[turn])
@@ -197,7 +221,7 @@ def test_what_is_cut_off_is_said_to_be() -> None:
 
 
 @pytest.mark.parametrize("turn", TURNS)
-@pytest.mark.parametrize("name", ["wide", "circle"])
+@pytest.mark.parametrize("name", ["wide", "circle", "mei"])
 def test_ignore_regions_hold_all_of_who_is_not_rendered(name: str, turn: str) -> None:
     camera = CAMERAS[name]
     frame, scene, pose = render(camera, TURNS[turn])
@@ -238,7 +262,7 @@ def test_poses_of_boxes_are_where_they_are(turn: str) -> None:
 
 
 @pytest.mark.parametrize("turn", TURNS)
-@pytest.mark.parametrize("name", ["wide", "circle"])
+@pytest.mark.parametrize("name", ["wide", "circle", "mei"])
 def test_normals_of_the_road_point_up(name: str, turn: str) -> None:
     frame, _, _ = render(CAMERAS[name], TURNS[turn])
     road = (frame.instance == 0) & np.isfinite(frame.range_m) & (frame.range_m < 30.0)

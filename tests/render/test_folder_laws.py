@@ -103,7 +103,7 @@ RECORD_FAULTS: list[tuple[str, Callable[[Path], None], str]] = [
     ("reversed", reversed_, "is of 000002.front after 000003.front"),
     ("none", none, "holds no record"),
     ("deep", deep, "labels.jsonl:1: is damaged"),
-    ("another key", one_changed(lambda x: x.update(key="000001.fronta")), "which was not asked for"),
+    ("another key", one_changed(lambda x: x.update(key="000001.off")), "which was not asked for"),
     ("a path as key", one_changed(lambda x: x.update(key="../../x")), "its key is '../../x'"),
     ("time backwards", one_changed(lambda x: x.update(time_us=-1)), "times do not increase"),
     ("no camera", one_changed(lambda x: x.pop("camera")), "it has no camera"),

@@ -203,7 +203,7 @@ def test_what_cannot_be_rendered_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("lens", [{"distortion": (0.1, 0.0, 0.0, 0.0)}, {"fisheye": True}])
+@pytest.mark.parametrize("lens", [{"distortion": (0.1, 0.0, 0.0, 0.0)}, {"lens": "kannala-brandt"}])
 def test_what_cannot_be_exported_is_refused_before_the_first_ray(
     lens: dict, scene_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

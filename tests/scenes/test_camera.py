@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from scenes.motion.geometry import invert, rigid, transform_points
 from scenes.motion.trajectory import Trajectory
-from scenes.sensors.camera import Camera, camera_rays, project_world
+from scenes.sensors.camera import Camera, Readout, camera_rays, project_world
 from scenes.sensors.fisheye import widest_rad
 from tests.strategies import arrays, cameras, pixels, rides, transforms
 
@@ -54,12 +54,27 @@ def test_a_rolling_shutter_sees_points_where_their_rays_began(
     assert_allclose(found, seen, rtol=0, atol=1e-3 + 1e-5 * max(camera.fx, camera.fy))
 
 
-def test_a_rolling_shutter_sees_each_row_from_its_own_place() -> None:
-    camera = replace(VGA, readout_us=10_000)
+@pytest.mark.parametrize(
+    ("readout", "places"),
+    [
+        ("top-bottom", [[3.0, 0.0], [9.0, 240.0], [5.0, 480.0]]),
+        ("bottom-top", [[3.0, 480.0], [9.0, 240.0], [5.0, 0.0]]),
+        ("left-right", [[0.0, 3.0], [320.0, 9.0], [640.0, 5.0]]),
+        ("right-left", [[640.0, 3.0], [320.0, 9.0], [0.0, 5.0]]),
+    ],
+)
+def test_a_rolling_shutter_sees_each_line_from_its_own_place(
+    readout: Readout, places: list[list[float]]
+) -> None:
+    camera = replace(VGA, readout_us=10_000, readout=readout)
     poses = rigid(np.broadcast_to(np.eye(3), (2, 3, 3)), np.array([[0.0, 0, 0], [1.0, 0, 0]]))
     drive = Trajectory(time_us=np.array([0, 10_000]), world_from_body=poses)
-    origins, _ = camera_rays(camera, np.array([[0.0, 0.0], [0.0, 240.0], [0.0, 480.0]]), drive)
+    origins, _ = camera_rays(camera, np.array(places), drive)
     assert_allclose(origins[:, 0], [0.0, 0.5, 1.0])
+    offset_us = camera.readout_offset_us(camera.line_centres())
+    assert len(offset_us) == camera.lines == (480 if readout.endswith(("top", "bottom")) else 640)
+    assert_allclose(np.sort(offset_us), 10_000 * (np.arange(camera.lines) + 0.5) / camera.lines)
+    assert np.all(np.diff(offset_us) > 0) == (readout in ("top-bottom", "left-right"))
 
 
 @given(st.data(), cameras(), st.floats(0.1, 3.0))
@@ -91,7 +106,7 @@ FISHEYE = Camera(
     cx=322.0,
     cy=239.0,
     distortion=(-0.02, 0.006, -0.002, 0.0002),
-    fisheye=True,
+    lens="kannala-brandt",
 )
 
 
@@ -146,10 +161,28 @@ def test_a_fisheye_is_blind_where_it_would_fold() -> None:
     assert_allclose(camera.unproject(np.array([camera.cx, camera.cy])), [0.0, 0.0, 1.0])
 
 
-@pytest.mark.parametrize("lens", ["pinhole", "bent", "fisheye"])
+MEI = Camera(
+    width=640, height=480, fx=620.0, fy=615.0, cx=322.0, cy=239.0,
+    lens="mei", distortion=(2.2, 0.017, 1.65, 0.0004, -0.0004),
+)  # fmt: skip
+FTHETA = replace(FISHEYE, lens="ftheta", distortion=(0.02, -0.03, 0.01, -0.002, 0.004, -0.003, 2.5))
+CAMERAS = {
+    "pinhole": VGA,
+    "bent": replace(VGA, distortion=LENS),
+    "fisheye": FISHEYE,
+    "mei": MEI,
+    "stereographic": replace(MEI, fx=340.0, fy=340.0, distortion=(1.0, 0.01, 0.02, 0.0, 0.0)),
+    "ftheta": FTHETA,
+    "ftheta-inverse": replace(FTHETA, lens="ftheta-inverse"),
+}
+every_lens = pytest.mark.parametrize("lens", CAMERAS)
+
+
+@every_lens
 def test_directions_are_of_unit_length_and_know_their_depth(lens: str) -> None:
-    camera = {"pinhole": VGA, "bent": replace(VGA, distortion=LENS), "fisheye": FISHEYE}[lens]
+    camera = CAMERAS[lens]
     seen = np.random.default_rng(1).uniform(0.0, [640.0, 480.0], (500, 2))
+    seen = seen[np.isfinite(camera.directions(seen)).all(axis=1)]
     directions = camera.directions(seen)
     assert_allclose(np.linalg.norm(directions, axis=1), 1.0, atol=1e-12)
     z_m, range_m = 7.0, 7.0 / np.where(directions[:, 2] > 1e-3, directions[:, 2], np.nan)
@@ -160,10 +193,10 @@ def test_directions_are_of_unit_length_and_know_their_depth(lens: str) -> None:
     assert_allclose(camera.project(points_camera[ahead]), seen[ahead], atol=1e-6)
 
 
-@pytest.mark.parametrize("lens", ["pinhole", "bent", "fisheye"])
+@every_lens
 def test_the_solid_angle_of_a_pixel_is_what_its_corners_span(lens: str) -> None:
-    camera = {"pinhole": VGA, "bent": replace(VGA, distortion=LENS), "fisheye": FISHEYE}[lens]
-    middle = np.array([[1.5, 2.5], [100.5, 300.5], [320.5, 240.5], [638.5, 477.5]])
+    camera = CAMERAS[lens]
+    middle = np.array([[61.5, 72.5], [100.5, 300.5], [320.5, 240.5], [558.5, 407.5]])
     a, b, c, d = (camera.directions(middle + at) for at in np.array(SQUARE) - 0.5)
     spanned = sum(
         2 * np.arctan2(np.abs(_triple(p, q, r)), 1 + _dot(p, q) + _dot(q, r) + _dot(r, p))
@@ -184,7 +217,14 @@ def test_the_solid_angles_of_a_whole_fisheye_add_up() -> None:
 def test_the_solid_angle_stays_sound_at_the_rim_of_the_circle() -> None:
     lens = (-0.35, 0.0, 0.0, 0.0)
     camera = Camera(
-        width=24, height=16, fx=20.0, fy=20.0, cx=12.0, cy=7.0, distortion=lens, fisheye=True
+        width=24,
+        height=16,
+        fx=20.0,
+        fy=20.0,
+        cx=12.0,
+        cy=7.0,
+        distortion=lens,
+        lens="kannala-brandt",
     )
     rim = 2.0 / 3.0 * widest_rad(lens) * 20.0  # theta - 0.35 theta^3 where it turns back
     inner = camera.solid_angle_sr(np.array([12.0 + rim - 3.0, 7.0]))
@@ -223,7 +263,8 @@ def test_a_pose_and_a_standing_trajectory_are_the_same(
     camera: Camera, world_from_camera: np.ndarray
 ) -> None:
     assume(camera.readout_us == 0)
-    points_world = transform_points(world_from_camera, np.array([[0.1, 0.2, 5.0], [0, 0, -5.0]]))
+    beside = np.array([[0.1, 0.2, 5.0], [2.0, 1.0, -5.0]])
+    points_world = transform_points(world_from_camera, beside)
     standing = Trajectory(time_us=np.array([0]), world_from_body=world_from_camera[None])
     one = project_world(camera, points_world, world_from_camera)
     other = project_world(camera, points_world, standing)
@@ -244,7 +285,10 @@ def test_a_pose_and_a_standing_trajectory_are_the_same(
         ({"distortion": (float("inf"), 0.0, 0.0, 0.0)}, "finite"),
         ({"distortion": (1e300, 0.0, 0.0, 0.0)}, "no lens has distortion"),
         ({"readout_us": -1}, "readout_us"),
-        ({"fisheye": True, "distortion": (0.1, 0.0, 0.0, 0.0, 0.0)}, "a fisheye takes 0 or 4"),
+        (
+            {"lens": "kannala-brandt", "distortion": (0.1, 0.0, 0.0, 0.0, 0.0)},
+            "brandt takes 0 or 4",
+        ),
     ],
 )
 def test_impossible_cameras_are_refused(change: dict[str, object], message: str) -> None:

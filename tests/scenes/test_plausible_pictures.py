@@ -142,7 +142,7 @@ def test_the_fit_is_nil_for_exact_matches() -> None:
     lenses = (
         plain,
         replace(plain, distortion=(-0.2, 0.05, 0.001, -0.001)),
-        replace(plain, fisheye=True, distortion=(-0.02, 0.004, 0.0, 0.0)),
+        replace(plain, lens="kannala-brandt", distortion=(-0.02, 0.004, 0.0, 0.0)),
     )
     for camera in lenses:
         first, second = (camera.project((points - pose[:3, 3]) @ pose[:3, :3]) for pose in poses)

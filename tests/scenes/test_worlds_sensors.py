@@ -140,8 +140,8 @@ def test_fisheyes_are_saved_with_their_clip(tmp_path: Path) -> None:
     clip.save(tmp_path / "clip")
     assert Clip.load(tmp_path / "clip") == clip
     header = (tmp_path / "clip" / "clip.json").read_text()
-    assert header.count('"fisheye": true') == 3
-    assert '"fisheye": false' not in header  # pinholes look as they did before
+    assert header.count('"lens": "kannala-brandt"') == 3
+    assert header.count('"lens": "opencv"') == 3
 
 
 SMALL = Recording(

@@ -133,7 +133,7 @@ def test_a_rolling_shutter_sees_a_moving_car_elsewhere(light: Light) -> None:
         width=640, height=192, fx=CAMERA.fx, fy=CAMERA.fy, cx=320.0, cy=96.0, readout_us=60_000
     )
     rays = camera_rays(rolling, pixels, path, 2_800_000)
-    when = 2_800_000 + np.round(rolling.row_offset_us(pixels[:, 1])).astype(np.int64)
+    when = 2_800_000 + np.round(rolling.readout_offset_us(pixels)).astype(np.int64)
     truth = tracer.truth(*rays, when)
     seen = np.flatnonzero(truth.instance == body.actor.id)
     assert len(seen) > 100

@@ -82,7 +82,7 @@ def _not_compared(cameras: list[str]) -> str:
 
 
 def _poses(ego: Trajectory, stream: ImageStream) -> np.ndarray:
-    """Pose of a camera when the middle row of each picture was taken [m]."""
+    """Pose of a camera when the middle line of each picture was read [m]."""
     return ego.at(stream.time_us + stream.camera.readout_us // 2) @ stream.ego_from_camera
 
 

@@ -196,10 +196,10 @@ def _off_line_px(
 ) -> Float64[np.ndarray, "m"]:
     """Distance of rays from planes through the camera, along the picture [px].
 
-    Pictures are flat, unless a fisheye took them.
+    Pictures are flat, unless a wide lens took them.
     """
     off = np.abs(np.sum(normal * ray, axis=1))
-    if camera.fisheye:
+    if not camera.is_perspective:
         length = np.linalg.norm(normal, axis=1) / np.sqrt(camera.fx * camera.fy)
     else:
         length = np.hypot(normal[:, 0] / camera.fx, normal[:, 1] / camera.fy) * ray[:, 2]

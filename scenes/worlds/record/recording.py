@@ -3,13 +3,13 @@
 Mounts are in the ego's frame: x forward, y left, z up, origin on the ground under the rear axle.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from scenes.motion.geometry import rigid
-from scenes.sensors.camera import Camera
+from scenes.sensors.camera import Camera, Readout
 from scenes.sensors.lidar import Lidar
 from scenes.worlds.models.world import World
 from scenes.worlds.record import rigs
@@ -39,7 +39,9 @@ class Recording:
     rig: str = "mono"
     """Which cameras, one of `scenes.worlds.record.rigs.RIGS`."""
     readout_us: int = 0
-    """Time in which the cameras read their rows; 0 is a global shutter."""
+    """Time in which the cameras read their lines; 0 is a global shutter."""
+    readout: Readout = "top-bottom"
+    """In which direction they read them."""
     sensor: Sensor = PLAIN
     """What the cameras add to what they see."""
     azimuth_steps: int = 180
@@ -74,11 +76,12 @@ class Recording:
         Raises:
             OtherlaneError: There is no such rig.
         """
-        return rigs.mounts(self.rig, self.width, self.height, self.readout_us)
+        mounts = rigs.mounts(self.rig, self.width, self.height, self.readout_us)
+        return tuple(replace(x, camera=replace(x.camera, readout=self.readout)) for x in mounts)
 
     def camera(self) -> Camera:
         """The first camera: a pinhole, 80 degrees wide."""
-        return rigs.pinhole(self.width, self.height, self.readout_us)
+        return replace(rigs.pinhole(self.width, self.height, self.readout_us), readout=self.readout)
 
     def lidar(self) -> Lidar:
         """32 beams from 23 degrees below to 10 above the horizon."""

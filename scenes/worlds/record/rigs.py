@@ -62,7 +62,7 @@ def fisheye(width: int, height: int, readout_us: int, across_rad: float) -> Came
         cy=0.5 * height,
         distortion=LENS,
         readout_us=readout_us,
-        fisheye=True,
+        lens="kannala-brandt",
     )
 
 

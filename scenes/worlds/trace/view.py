@@ -2,8 +2,8 @@
 
 A picture averages rays of a scrambled Sobol sequence in every pixel, more where they disagree;
 truth is one ray through the centre of each pixel, because averaged depths and classes belong to
-nothing. A camera with a readout time sees each row, and who moves, at the row's own time; its pose
-may be a trajectory. Where a fisheye sees nothing, pictures are black and truth says UNKNOWN.
+nothing. A camera with a readout time sees each line, and who moves, at the line's own time; its
+pose may be a trajectory. Where a lens sees nothing, pictures are black and truth says UNKNOWN.
 """
 
 from collections.abc import Callable
@@ -53,10 +53,10 @@ def rays_at(
 ) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"], Int64[np.ndarray, "n"]]:
     """Origins, unit directions (NaN where the lens sees nothing) and times of rays.
 
-    `time_us` is the time of the first row.
+    `time_us` is the time of the first line.
     """
     origins, directions = camera_rays(camera, pixels, world_from_camera, time_us)
-    offset = np.round(camera.row_offset_us(pixels[:, 1])).astype(np.int64)
+    offset = np.round(camera.readout_offset_us(pixels)).astype(np.int64)
     return origins, directions, time_us + offset
 
 
@@ -66,7 +66,7 @@ def true_view(
     world_from_camera: Float64[np.ndarray, "4 4"] | Trajectory,
     time_us: int,
 ) -> View:
-    """What is at the centre of each pixel, at the time of its row."""
+    """What is at the centre of each pixel, at the time of its line."""
     pixels = camera.pixel_centres().reshape(-1, 2)
     origins, directions, when = rays_at(camera, pixels, world_from_camera, time_us)
     blind = np.isnan(directions[:, 0])

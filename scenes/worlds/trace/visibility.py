@@ -19,7 +19,7 @@ from scenes.worlds.trace.tracer import Tracer
 NEAR_M, NEAR_SHARE = 0.01, 1e-3
 """A surface that is nearer than the point by less than this, plus this share, is the point's."""
 ROLLING_STEPS = 3
-"""Where a moving point is depends on when its row is exposed, and that on where it is."""
+"""Where a moving point is depends on when its line is exposed, and that on where it is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class Eye:
     path: Trajectory
     """`world_from_camera` over the drive."""
     time_us: Int64[np.ndarray, "frames"]
-    """When its frames were taken; the time of the first row."""
+    """When its frames were taken; the time of the first line."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -95,7 +95,7 @@ def seen_sky(
             break
         pixels = _sky_pixels(eye, frame_us, directions[left])
         shown = _inside(eye.camera, pixels)
-        inside, when = left[shown], _row_us(eye.camera, pixels[shown], frame_us)
+        inside, when = left[shown], _exposed_us(eye.camera, pixels[shown], frame_us)
         origins = eye.path.at(when)[:, :3, 3].copy()
         seen[inside] = ~recorded.blocked(origins, directions[inside], when)
     return seen
@@ -108,7 +108,7 @@ def _sky_pixels(
     pose = eye.path.at(np.array([frame_us], np.int64))[0]
     pixels = eye.camera.project(directions @ pose[:3, :3])
     for _ in range(ROLLING_STEPS if eye.camera.readout_us else 0):
-        turn = eye.path.at(_row_us(eye.camera, pixels, frame_us))[:, :3, :3]
+        turn = eye.path.at(_exposed_us(eye.camera, pixels, frame_us))[:, :3, :3]
         pixels = eye.camera.project(np.einsum("ni,nij->nj", directions, turn))
     return pixels
 
@@ -125,26 +125,26 @@ def _inside(camera: Camera, pixels: Float64[np.ndarray, "n 2"]) -> Bool[np.ndarr
         return np.all((pixels >= 0.0) & (pixels <= size), axis=1)  # NaN is not inside
 
 
-def _row_us(
+def _exposed_us(
     camera: Camera, pixels: Float64[np.ndarray, "n 2"], frame_us: int
 ) -> Int64[np.ndarray, "n"]:
-    """When the rows of pixels are exposed [µs]; the first row's time where there is no pixel."""
-    offset_us = camera.row_offset_us(np.nan_to_num(pixels[:, 1]))
+    """When the lines of pixels are exposed [µs]; the first line's time where there is no pixel."""
+    offset_us = np.nan_to_num(camera.readout_offset_us(pixels))
     return frame_us + np.round(offset_us).astype(np.int64)
 
 
 def _seen_in_frame(
     recorded: Tracer, eye: Eye, frame_us: int, points: SurfacePoints, like: Likeness | None
 ) -> Bool[np.ndarray, "n"]:
-    """Points that one frame saw, each row at its own time, whoever moves included."""
+    """Points that one frame saw, each line at its own time, whoever moves included."""
     place_m, normal = placed(recorded.world, points, frame_us)
     pixels = project_world(eye.camera, place_m, eye.path, frame_us)
     for _ in range(ROLLING_STEPS if eye.camera.readout_us else 0):
-        when = _row_us(eye.camera, pixels, frame_us)
+        when = _exposed_us(eye.camera, pixels, frame_us)
         place_m, normal = placed(recorded.world, points, when)
         pixels = project_world(eye.camera, place_m, eye.path, frame_us)
     inside = np.flatnonzero(_inside(eye.camera, pixels))
-    when = _row_us(eye.camera, pixels[inside], frame_us)
+    when = _exposed_us(eye.camera, pixels[inside], frame_us)
     start = eye.path.at(when)[:, :3, 3]
     away = place_m[inside] - start
     range_m = np.linalg.norm(away, axis=1)

@@ -138,10 +138,10 @@ def _window(
     vertices = transform_points(invert(mesh_from_camera), mesh.vertices_m)
     size = np.array([camera.width, camera.height])
     ahead = vertices[:, 2] > 0.05
-    if not camera.fisheye and not ahead.any():
+    if camera.is_perspective and not ahead.any():
         return 0, 0, 0, 0
     pixels = camera.project(vertices)
-    if camera.fisheye or not ahead.all() or not np.isfinite(pixels).all():
+    if not camera.is_perspective or not ahead.all() or not np.isfinite(pixels).all():
         return 0, 0, camera.width, camera.height
     # A lens bends the edges of triangles, by far less than this.
     low = np.clip(np.floor(pixels.min(axis=0)) - 2, 0, size).astype(int)
