@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
-from scenes.worlds.light.sunshine import SKIN_M
 from torch import Tensor
 
 from recon.actors.actor_fields import GROWN, unit_from_box
@@ -26,6 +25,7 @@ from scenes.edits.assets import LIBRARY, LIBRARY_SEED
 from scenes.motion.geometry import rigid, translation
 from scenes.sensors.camera import Camera, camera_rays
 from scenes.worlds.light.light import Light
+from scenes.worlds.light.sunshine import SKIN_M
 from scenes.worlds.models.paint import albedo
 from scenes.worlds.models.procedural import procedural
 from scenes.worlds.models.world import Limb

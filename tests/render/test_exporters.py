@@ -15,7 +15,7 @@ from render.exporters import export, find_exporter, kitti, pictures_of
 from render.exporters.coco import ANNOTATIONS, IMAGES, polygon_mask
 from render.exporters.outlines import polygons
 from render.exporters.rle import decode, encode, mask_of_runs, run_lengths
-from render.folders.frames import RECORDS, read_pixels, read_records
+from render.folders.frames import RECORDS, frame_file, read_pixels, read_records
 from scenes.errors import OtherlaneError
 from scenes.importers import import_clip
 from scenes.motion.geometry import box_corners, invert, rigid, yaw_rotation
