@@ -34,7 +34,7 @@ from render.jobs.job import RenderJob, Shot, render_shot
 from render.jobs.pool import TASKS, run_job
 from scenes.clip import Clip
 from scenes.road.ground import fit_ground
-from scenes.scenario.look import Look
+from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from scenes.storage.files import write_whole
 
 SLOWEST_S, JUDGED_PIXELS, LOSS_DB = 1.4, 1242 * 375, 0.3
@@ -68,10 +68,14 @@ class Marching:
         return out
 
     def display(
-        self, linear: Float32[Tensor, "n 3"], stream: int, time_us: int, exposure_ev: float = 0.0
+        self,
+        linear: Float32[Tensor, "n 3"],
+        stream: int,
+        time_us: int,
+        camera_look: CameraLook = NEUTRAL,
     ) -> Float32[Tensor, "n 3"]:
         """Of the scene."""
-        return self.scene.display(linear, stream, time_us, exposure_ev)
+        return self.scene.display(linear, stream, time_us, camera_look)
 
 
 def job_of(folder: Path, scene: Scene, size: str | None, frames: Sequence[int]) -> RenderJob:
@@ -89,7 +93,6 @@ def job_of(folder: Path, scene: Scene, size: str | None, frames: Sequence[int]) 
         world_from_camera=camera_trajectory(clip, 0),
         actors=clip.actors,
         ground=fit_ground(clip),
-        look=Look(),
     )
 
 

@@ -46,6 +46,7 @@ from render.prove.stages import (
 )
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
+from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from scenes.sensors.images import linear_from_srgb
 from scenes.storage.files import write_json
 from scenes.storage.manifests import Recipe, folder_hash
@@ -102,11 +103,15 @@ class PeerScene:
         )
 
     def display(
-        self, linear: Float[Tensor, "n 3"], stream: int, time_us: int, exposure_ev: float = 0.0
+        self,
+        linear: Float[Tensor, "n 3"],
+        stream: int,
+        time_us: int,
+        camera_look: CameraLook = NEUTRAL,
     ) -> Float[Tensor, "n 3"]:
         """sRGB in 0..1, at the mean exposure of the training pictures."""
         del stream, time_us
-        return srgb(linear * 2.0**exposure_ev)
+        return srgb(linear * linear.new_tensor(camera_look.gains))
 
 
 def measure_world(

@@ -32,12 +32,12 @@ from scenes.errors import OtherlaneError
 from scenes.motion.limits import check_limits
 from scenes.motion.trajectory import Trajectory
 from scenes.road.ground import fit_ground
-from scenes.scenario.look import Look
 from scenes.sensors.camera import Camera
+from scenes.sensors.camera_look import CameraLook
 from scenes.storage.validation import rules
 from scenes.worlds.record.sample import sample_path
 
-BRIGHTER = Look(exposure_ev=1.0)
+BRIGHTER = CameraLook(exposure_ev=1.0)
 PANEL_WIDTH = 640
 
 
@@ -94,7 +94,7 @@ def _both(
     ground = fit_ground(scene.clip)
     frame = render_view(scene, camera, world_from_camera, time_us=time_us, ground=ground)
     bright = render_view(
-        scene, camera, world_from_camera, time_us=time_us, ground=ground, look=BRIGHTER
+        scene, camera, world_from_camera, time_us=time_us, ground=ground, camera_look=BRIGHTER
     )
     # A look changes colours and nothing else: one set of labels belongs to both pictures.
     assert np.array_equal(frame.range_m, bright.range_m)

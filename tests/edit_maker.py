@@ -11,11 +11,11 @@ from scenes.edits.edited_scene import Staging
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath, EgoSpeed
 from scenes.edits.ego_u_turn import EgoUTurn
+from scenes.edits.exposure import Exposure, WhiteBalance
 from scenes.edits.following import FollowActor
 from scenes.motion.geometry import translation
 from scenes.motion.trajectory import Trajectory
 from scenes.road.ground import fit_ground
-from scenes.scenario.look import Look
 from scenes.semantics import Semantic
 from tests.clip_maker import make_clip, parked_car, ride
 
@@ -61,7 +61,6 @@ def make_staging(ego: Trajectory | None = None, car: Actor | None = None) -> Sta
     return Staging(
         ego=clip.ego,
         actors=actors,
-        look=Look(),
         start_us=0,
         end_us=6_000_000,
         ground=fit_ground(clip),
@@ -96,6 +95,8 @@ ONE_OF_EACH: tuple[Edit, ...] = (
     ),
     SpeedProfile(actor=DRIVING, start_us=1_500_000, speed_mps=0.0, change_mps2=4.0),
     FollowActor(actor=DRIVING, leader=PARKED, start_us=1_000_000, headway_s=1.2, speed_mps=12.0),
+    Exposure(stops=0.5),
+    WhiteBalance(red=1.5, blue=0.8),
 )
 
 

@@ -20,8 +20,8 @@ from scenes.actor import Actor
 from scenes.motion.trajectory import Trajectory
 from scenes.road.ground import Ground
 from scenes.safety.encounters import Ego
-from scenes.scenario.look import Look
 from scenes.sensors.camera import Camera
+from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from scenes.work.short_repr import short_repr
 
 
@@ -54,7 +54,8 @@ class RenderJob:
     actors: tuple[Actor, ...]
     """Road users as staged."""
     ground: Ground
-    look: Look
+    camera_look: CameraLook = NEUTRAL
+    """Exposure and white balance of the pictures."""
     ego: Ego | None = None
     """How the ego moves, for labels of safety."""
     seed: int = 0
@@ -90,7 +91,7 @@ def render_shot(job: RenderJob, scene: RenderableScene, shot: Shot) -> Frame:
             pose if job.camera.readout_us else pose.at(np.array([shot.time_us]))[0],
             stream=job.stream,
             time_us=shot.time_us,
-            look=job.look,
+            camera_look=job.camera_look,
             actors=job.actors,
             assets=job.assets,
             ground=job.ground,

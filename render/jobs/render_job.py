@@ -241,7 +241,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         actors=staging.actors,
         assets=dict(staging.assets),
         ground=ground,
-        look=staging.look,
+        camera_look=staging.camera,
         ego=Ego.of(staging, clip, scenario.tags),
         seed=scenario.seed,
         gate=request.gate,

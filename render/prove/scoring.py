@@ -16,7 +16,7 @@ from render.prove.regions import STANDING, Cast, Region, region_masks
 from render.prove.target import Target
 from render.views.view import Frame, RenderableScene, render_view
 from scenes.road.ground import Ground
-from scenes.scenario.look import Look
+from scenes.sensors.camera_look import CameraLook
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +77,7 @@ def render_target(
         target.camera,
         target.world_from_camera,
         time_us=target.time_us,
-        look=Look(exposure_ev=stops),
+        camera_look=CameraLook(exposure_ev=stops),
         actors=cast.actors,
         assets=cast.assets,
         ground=ground,

@@ -38,8 +38,8 @@ from scenes.clip import Clip
 from scenes.motion.trajectory import Trajectory
 from scenes.road.ground import Ground, fit_ground
 from scenes.safety.encounters import Ego
-from scenes.scenario.look import Look
 from scenes.sensors.camera import Camera, camera_rays
+from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from scenes.work.short_repr import short_repr
 
 
@@ -62,9 +62,13 @@ class RenderableScene(Protocol):
         ...
 
     def display(
-        self, linear: Float[Tensor, "n 3"], stream: int, time_us: int, exposure_ev: float = 0.0
+        self,
+        linear: Float[Tensor, "n 3"],
+        stream: int,
+        time_us: int,
+        camera_look: CameraLook = NEUTRAL,
     ) -> Float[Tensor, "n 3"]:
-        """sRGB in 0..1 of linear radiance, as a camera of the drive shows it at a time."""
+        """sRGB in 0..1 of linear radiance, as a camera of the drive shows it then, under a look."""
         ...
 
 
@@ -134,7 +138,7 @@ def render_view(
     *,
     stream: int = 0,
     time_us: int,
-    look: Look | None = None,
+    camera_look: CameraLook = NEUTRAL,
     actors: Sequence[Actor] | None = None,
     assets: Mapping[int, str] | None = None,
     ground: Ground | None = None,
@@ -150,7 +154,7 @@ def render_view(
         world_from_camera: Pose of the camera, or its trajectory where rows have their own times.
         stream: The clip's camera whose mounting and photometry apply.
         time_us: When the first row is exposed [µs].
-        look: How it looks; as recorded when left out.
+        camera_look: Exposure and white balance; as recorded when left out.
         actors: Road users as staged; the clip's own when left out.
         assets: Which asset an actor looks like, by id; like itself when left out.
         ground: Road height, for those who render many; fitted to the clip when left out.
@@ -164,7 +168,7 @@ def render_view(
         world_from_camera,
         stream,
         time_us,
-        look or Look(),
+        camera_look,
         scene.clip.actors if actors is None else actors,
         assets or {},
         fit_ground(scene.clip) if ground is None else ground,
@@ -188,7 +192,7 @@ def _moment(
     world_from_camera: Float64[np.ndarray, "4 4"] | Trajectory,
     stream: int,
     time_us: int,
-    look: Look,
+    camera_look: CameraLook,
     actors: Sequence[Actor],
     assets: Mapping[int, str],
     ground: Ground,
@@ -213,7 +217,7 @@ def _moment(
         scene, camera, world_from_camera, time_us, rays, actors, assets, staged, march, normals,
         linear,
     )  # fmt: skip
-    shown = scene.display(linear, stream, time_us, look.exposure_ev)
+    shown = scene.display(linear, stream, time_us, camera_look)
     first, last = _pose_at(world_from_camera, np.array([time_us, time_us + camera.readout_us]))
     size = (camera.height, camera.width)
     known = support(march, staged, rays)

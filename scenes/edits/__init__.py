@@ -1,16 +1,19 @@
 """Everything that can be done to a drive: one closed union of frozen dataclasses.
 
 A new edit is one module with its dataclasses and one name in the union; a new family of edits
-(light, weather, surface) is also one case in `apply_edit`. An edit has
+(light, weather, surface) is also one case in `apply_edit`. Families are those of the ego's path,
+of other road users and of the camera's look. Edits of the look have no `actor`. An edit has
 
 - `kind`: its tag in a scenario's TOML (`kind = "lane-change"`), unlike all others;
 - `may_precede_drive`: whether it may start before the first pose;
-- `start_us`: when it begins; it touches nothing earlier. Edits of whole tracks begin long before
-  any drive;
+- `start_us`: when it begins; it touches nothing earlier. Edits of whole tracks, and edits of the
+  look, which is the same at all times, have no such field but a constant long before any drive
+  (`scenes.edits.actors.ALWAYS`), and may precede it;
 - fields of numbers, lists of numbers and text, annotated with their bounds
   (`scenes.storage.validation`);
 - `apply`, a pure function of what it changes: ego edits take and return the ego's trajectory,
-  edits of actors the staging (`apply_edit` refuses those of whoever is part of the static scene);
+  edits of the look the camera's look, edits of actors the staging (`apply_edit` refuses those of
+  whoever is part of the static scene);
 - `describe()`: itself in words, for messages.
 """
 
@@ -25,6 +28,7 @@ from scenes.edits.edited_scene import Staging
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath, EgoSpeed
 from scenes.edits.ego_u_turn import EgoUTurn
+from scenes.edits.exposure import Exposure, WhiteBalance
 from scenes.edits.following import FollowActor
 from scenes.edits.static_scene import refuse_static, static_ids
 from scenes.motion.trajectory import Trajectory
@@ -46,7 +50,9 @@ ActorEdit = (
     | FollowActor
 )
 """Edits of other road users."""
-Edit = EgoEdit | ActorEdit
+LookEdit = Exposure | WhiteBalance
+"""Edits of the camera's look: they change colours and nothing else."""
+Edit = EgoEdit | ActorEdit | LookEdit
 """All edits."""
 
 EDIT_KINDS = MappingProxyType({edit.kind: edit for edit in get_args(Edit)})
@@ -72,6 +78,9 @@ def apply_edit(edit: Edit, staging: Staging, static: frozenset[int] | None = Non
         case LateralOffset() | LaneChange() | EgoPath() | EgoSpeed() | EgoDetour() | EgoUTurn():
             ego = ego_after(edit, staging.ego)
             return staging if ego is staging.ego else replace(staging, ego=ego)
+        case Exposure() | WhiteBalance():
+            camera = edit.apply(staging.camera)
+            return staging if camera is staging.camera else replace(staging, camera=camera)
         case InsertActor():
             return edit.apply(staging)
         case RemoveTraffic():

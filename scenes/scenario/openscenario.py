@@ -4,6 +4,7 @@ Positions are in the clip's world (x, y, z up, metres; h, p, r radians). An enti
 point is the middle of the bottom of its box. There is no road network: trajectories are explicit.
 Time 0 is the beginning of the window. Whoever is known from its beginning is there from the start;
 others are added when they are first known. Whoever is not known to its end is deleted then.
+Edits of the camera's look have no counterpart here, and are left out.
 """
 
 import math

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import get_args
 
 from scenes.clip import Clip
-from scenes.edits import ActorEdit, Edit, EgoEdit, apply_edit
+from scenes.edits import ActorEdit, Edit, EgoEdit, LookEdit, apply_edit
 from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
 from scenes.edits.actors import RemoveTraffic, RetimeActor
 from scenes.edits.edited_scene import Staging
@@ -66,7 +66,6 @@ def resolve(
     staging = Staging(
         ego=clip.ego,
         actors=clip.actors,
-        look=scenario.look,
         start_us=start_us,
         end_us=end_us,
         ground=ground,
@@ -146,7 +145,7 @@ def _check_room(
 def _edited(edit: Edit, staging: Staging, clip: Clip, fielded: frozenset[int]) -> Staging:
     """The staging after one edit of a scenario."""
     static = standing(clip.actors)  # of the recording: whom an edit stops keeps its own field
-    if isinstance(edit, RemoveTraffic | EgoEdit):
+    if isinstance(edit, RemoveTraffic | EgoEdit | LookEdit):
         return apply_edit(edit, staging, static)
     # until it is edited, who stands is in its place for good, whenever its track ends
     untouched = fixtures(staging.actors, clip.actors) & fielded & {edit.actor}

@@ -175,8 +175,9 @@ class Drawer:
             return self.drive
         whole = replace(scenario, start_us=None, end_us=None)
         staging = self._resolved(whole, room=False)  # looked at with what is solved for
-        clip = replace(self.clip, ego=staging.ego, actors=staging.actors)
-        return self._drive(clip)
+        if staging.ego is self.clip.ego and staging.actors is self.clip.actors:
+            return self.drive  # nothing but the look is edited
+        return self._drive(replace(self.clip, ego=staging.ego, actors=staging.actors))
 
     def _drive(self, clip: Clip) -> Drive:
         polygon_m = _polygon(self.request)

@@ -14,6 +14,7 @@ from scenes.motion.geometry import invert, rigid, transform_points, yaw_rotation
 from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
 from scenes.sensors.camera import Camera
+from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from scenes.sensors.images import srgb_from_linear
 
 FRAMES = 4
@@ -65,10 +66,14 @@ class AnalyticScene:
         )
 
     def display(
-        self, linear: Float[Tensor, "n 3"], stream: int, time_us: int, exposure_ev: float = 0.0
+        self,
+        linear: Float[Tensor, "n 3"],
+        stream: int,
+        time_us: int,
+        camera_look: CameraLook = NEUTRAL,
     ) -> Float[Tensor, "n 3"]:
         del stream, time_us
-        shown = srgb_from_linear(linear.numpy() * 2.0**exposure_ev)
+        shown = srgb_from_linear(linear.numpy() * np.array(camera_look.gains))
         return torch.from_numpy(shown).float().clamp(0.0, 1.0)
 
 

@@ -7,7 +7,6 @@ import pytest
 from render.jobs.job import RenderJob, Shot
 from render.jobs.render_job import Batch, write_batch
 from scenes.road.ground import fit_ground
-from scenes.scenario.look import Look
 from tests.render.analytic import CAMERA, EGO_FROM_CAMERA, FRAMES, LICENCE, STEP_US, street
 
 
@@ -23,7 +22,6 @@ def analytic_job() -> RenderJob:
         world_from_camera=clip.ego.mounted(EGO_FROM_CAMERA),
         actors=clip.actors,
         ground=fit_ground(clip),
-        look=Look(),
     )
 
 

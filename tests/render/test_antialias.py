@@ -18,6 +18,7 @@ from scenes.clip import Clip
 from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
 from scenes.sensors.camera import Camera, camera_rays
+from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from tests.light_maker import NUMBER, drive
 from tests.scene_maker import EGO_FROM_CAMERA
 
@@ -108,9 +109,13 @@ class Halves:
         return out.linear * lit if self.ground else out.linear
 
     def display(
-        self, linear: Float[Tensor, "n 3"], stream: int, time_us: int, exposure_ev: float = 0.0
+        self,
+        linear: Float[Tensor, "n 3"],
+        stream: int,
+        time_us: int,
+        camera_look: CameraLook = NEUTRAL,
     ) -> Float[Tensor, "n 3"]:
-        del stream, time_us, exposure_ev
+        del stream, time_us, camera_look
         return linear
 
 

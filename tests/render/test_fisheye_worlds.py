@@ -14,6 +14,7 @@ from scenes.clip import Clip, ImageStream
 from scenes.motion.geometry import invert, transform_points
 from scenes.semantics import ACTOR_KINDS, Semantic
 from scenes.sensors.camera import camera_rays
+from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from scenes.worlds.models.world import World, street
 from scenes.worlds.record.rigs import Mount, mounts
 from scenes.worlds.trace.tracer import Tracer
@@ -50,9 +51,13 @@ class TracedScene:
         )
 
     def display(
-        self, linear: Float[Tensor, "n 3"], stream: int, time_us: int, exposure_ev: float = 0.0
+        self,
+        linear: Float[Tensor, "n 3"],
+        stream: int,
+        time_us: int,
+        camera_look: CameraLook = NEUTRAL,
     ) -> Float[Tensor, "n 3"]:
-        del stream, time_us, exposure_ev
+        del stream, time_us, camera_look
         return linear.clamp(0.0, 1.0)
 
 

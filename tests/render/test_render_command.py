@@ -36,8 +36,9 @@ CONFIG = ReconstructionConfig(
 SLIDE = """\
 name = "left"
 end_us = 200_000
-[look]
-exposure_ev = -1.0
+[[edits]]
+kind = "exposure"
+stops = -1.0
 [[edits]]
 kind = "lateral-offset"
 offset_m = 2.0
@@ -48,7 +49,9 @@ duration_us = 3_000_000
 
 EDITED = """\
 seed = 9
-look.exposure_ev = 0.5
+[[edits]]
+kind = "exposure"
+stops = 0.5
 [[edits]]
 kind = "move-actor"
 actor = 12

@@ -10,7 +10,6 @@ from render.views.view import render_view
 from scenes.edits.edited_scene import Staging
 from scenes.motion.trajectory import Trajectory
 from scenes.safety.encounters import Ego, encounter_at, standing_pose
-from scenes.scenario.look import Look
 from tests.render.analytic import CAMERA, EGO_FROM_CAMERA, box_actor, street
 
 TIMES_US = (0, 100_000)
@@ -22,7 +21,7 @@ def test_labels_are_the_definitions_and_agree_with_each_other() -> None:
     scene = street(actors=(ahead, touching))
     clip = scene.clip
     end_us = int(clip.ego.time_us[-1])
-    staging = Staging(ego=clip.ego, actors=clip.actors, look=Look(), start_us=0, end_us=end_us)
+    staging = Staging(ego=clip.ego, actors=clip.actors, start_us=0, end_us=end_us)
     ego = Ego.of(staging, clip, "cut-in near-collision")
     camera = clip.cameras[0].camera
     collided = set()

@@ -9,6 +9,7 @@ from scenes.edits import EDIT_KINDS
 from scenes.road.ground import fit_ground
 from scenes.scenario.resolve import resolve
 from scenes.scenario.scenario import Scenario
+from scenes.sensors.camera_look import NEUTRAL
 from scenes.worlds.record.sample import sample_path
 
 PAGE = Path(__file__).parents[2] / "docs" / "editing.md"
@@ -28,4 +29,4 @@ def test_every_example_works_on_the_sample_drive(tmp_path: Path) -> None:
         path.write_text(block, encoding="utf-8")
         scenario = Scenario.load(path)
         staging = resolve(scenario, clip, ground=ground)
-        assert (staging.ego, staging.actors) != (clip.ego, clip.actors)
+        assert (staging.ego, staging.actors, staging.camera) != (clip.ego, clip.actors, NEUTRAL)

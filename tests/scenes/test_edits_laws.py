@@ -18,6 +18,7 @@ from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeAct
 from scenes.edits.edited_scene import Staging
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath
+from scenes.edits.exposure import Exposure, WhiteBalance
 from scenes.edits.infeasible import InfeasibleError
 from scenes.errors import OtherlaneError
 from scenes.scenario.resolve import resolve
@@ -36,6 +37,8 @@ NOTHING: tuple[Edit, ...] = (
     MoveActor(actor=DRIVING),
     RetimeActor(actor=DRIVING),
     ScaleActor(actor=DRIVING, factor=1.0),
+    Exposure(stops=0.0),
+    WhiteBalance(),
 )
 """Identity edits."""
 
@@ -46,7 +49,7 @@ def held(staging: Staging) -> list[bytes]:
     return [
         *(path.time_us.tobytes() + path.world_from_body.tobytes() for path in paths),
         *(actor.size_m.tobytes() + bytes([actor.kind]) for actor in staging.actors),
-        repr((dict(staging.assets), staging.start_us, staging.end_us, staging.look)).encode(),
+        repr((dict(staging.assets), staging.start_us, staging.end_us, staging.camera)).encode(),
     ]
 
 

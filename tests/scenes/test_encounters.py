@@ -24,7 +24,6 @@ from scenes.safety.min_distance import (
     least_encroachment_s,
     plan_path,
 )
-from scenes.scenario.look import Look
 from scenes.semantics import Semantic
 from tests.clip_maker import make_clip, noisy, parked_car, ride
 
@@ -52,9 +51,7 @@ def meeting(
 ) -> Encounter | None:
     """How an ego, whose origin has this path, and another meet at a time."""
     clip = make_clip(ego, (actor,) if recorded else ())
-    staging = Staging(
-        ego=ego, actors=(actor,), look=Look(), start_us=window_us[0], end_us=window_us[1]
-    )
+    staging = Staging(ego=ego, actors=(actor,), start_us=window_us[0], end_us=window_us[1])
     return encounter_at(Ego.of(staging, clip), actor, time_us)
 
 

@@ -15,7 +15,6 @@ from scenes.actor import Actor
 from scenes.criticality.drive import windowed
 from scenes.criticality.request import Criticality
 from scenes.edits.edited_scene import Staging
-from scenes.scenario.look import Look
 from scenes.scenario.openscenario import as_openscenario
 from scenes.scenario.sampling import Drawer, Drawn
 from scenes.scenario.scenario import Draft, Request
@@ -122,7 +121,7 @@ def staging_of_every_kind() -> tuple[Staging, str]:
         Actor(id=number, kind=kind, size_m=known.size_m, trajectory=known.trajectory)
         for number, kind in enumerate(sorted(ACTOR_KINDS))
     )
-    staging = Staging(ego=clip.ego, actors=cast, look=Look(), start_us=0, end_us=3_000_000)
+    staging = Staging(ego=clip.ego, actors=cast, start_us=0, end_us=3_000_000)
     return staging, as_openscenario('a "name" & <more>', staging, clip)
 
 
@@ -169,9 +168,7 @@ def test_nobody_is_there_when_nobody_knows_them(
     path = known.trajectory if stands else ride(speed_mps=8.0)
     part = windowed(path, first_us, last_us)
     actor = Actor(id=3, kind=known.kind, size_m=known.size_m, trajectory=part)
-    staging = Staging(
-        ego=clip.ego, actors=(actor,), look=Look(), start_us=1_000_000, end_us=5_000_000
-    )
+    staging = Staging(ego=clip.ego, actors=(actor,), start_us=1_000_000, end_us=5_000_000)
     text = as_openscenario("part", staging, clip)
     assert problems(text) == []
     root = ET.fromstring(text)  # noqa: S314  # our own

@@ -10,11 +10,11 @@ from scenes.clip import Clip
 from scenes.commands import perturb
 from scenes.criticality.drive import ego_box
 from scenes.edits.ego import LaneChange, LateralOffset
+from scenes.edits.exposure import Exposure
 from scenes.edits.infeasible import InfeasibleError
 from scenes.errors import OtherlaneError
 from scenes.motion.geometry import invert
 from scenes.motion.limits import check_limits
-from scenes.scenario.look import Look
 from scenes.scenario.resolve import resolve
 from scenes.scenario.scenario import Request, Scenario
 from scenes.storage.manifests import finished
@@ -192,12 +192,12 @@ def test_the_request_says_how_many_unless_the_command_line_does(
 def test_a_staging_has_everything_that_is_rendered() -> None:
     clip = make_clip(actors=(parked_car(40.0, 3.0),))
     staging = resolve(
-        Scenario(edits=(CHANGE,), look=Look(exposure_ev=1.0), start_us=100_000, end_us=2_000_000),
+        Scenario(edits=(CHANGE, Exposure(stops=1.0)), start_us=100_000, end_us=2_000_000),
         clip,
     )
     assert staging.ego == CHANGE.apply(clip.ego)
     assert staging.actors == clip.actors
-    assert staging.look.gain == 2.0
+    assert staging.camera.gains == (2.0, 2.0, 2.0)
     assert (staging.start_us, staging.end_us) == (100_000, 2_000_000)
     whole = resolve(Scenario(), clip)
     assert whole.ego is clip.ego

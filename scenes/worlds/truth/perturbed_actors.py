@@ -23,7 +23,6 @@ from scenes.edits.infeasible import InfeasibleError
 from scenes.motion.geometry import invert, translation
 from scenes.motion.trajectory import Trajectory
 from scenes.safety.definitions import boxes_overlap
-from scenes.scenario.look import Look
 from scenes.worlds.models.procedural import procedural
 from scenes.worlds.models.world import Body, World
 
@@ -73,7 +72,7 @@ def edited(world: World, edits: Edits) -> World:
 def _staging(world: World) -> Staging:
     first, last = world.ego.time_us[[0, -1]].tolist()
     actors = tuple(body.actor for body in world.bodies)
-    return Staging(ego=world.ego, actors=actors, look=Look(), start_us=first, end_us=last)
+    return Staging(ego=world.ego, actors=actors, start_us=first, end_us=last)
 
 
 def _made(actor: Actor, asset: str) -> Body:
