@@ -17,7 +17,7 @@ VIEWS = 8
 
 def sample_path() -> Path:
     """Folder of the sample drive, which `Clip.load` opens."""
-    return Path(__file__).parent / "sample"
+    return Path(__file__).parents[1] / "sample"
 
 
 def truth_views(folder: Path | None = None) -> tuple[TruthView, ...]:
