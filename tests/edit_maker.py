@@ -1,4 +1,4 @@
-"""A staging with somebody to edit, and one edit of each kind that can be done to it."""
+"""An edited scene with somebody to edit, and one edit of each kind that can be done to it."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from scenes.edits import Edit
 from scenes.edits.actor_looks import InsertActor, ScaleActor, SwapActor
 from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
 from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeActor
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath, EgoSpeed
 from scenes.edits.ego_u_turn import EgoUTurn
@@ -54,11 +54,11 @@ def walker() -> Actor:
     )
 
 
-def make_staging(ego: Trajectory | None = None, car: Actor | None = None) -> Staging:
+def make_edited_scene(ego: Trajectory | None = None, car: Actor | None = None) -> EditedScene:
     """The ego along x, somebody parked, a car ahead and somebody on foot."""
     actors = (parked_car(30.0, 4.0, PARKED), car or driving_car(), walker())
     clip = make_clip(ego or ride(), actors)
-    return Staging(
+    return EditedScene(
         ego=clip.ego,
         actors=actors,
         start_us=0,
@@ -67,9 +67,9 @@ def make_staging(ego: Trajectory | None = None, car: Actor | None = None) -> Sta
     )
 
 
-def actor_of(staging: Staging, number: int = DRIVING) -> Actor:
+def actor_of(edited: EditedScene, number: int = DRIVING) -> Actor:
     """The actor with an id."""
-    return next(actor for actor in staging.actors if actor.id == number)
+    return next(actor for actor in edited.actors if actor.id == number)
 
 
 ONE_OF_EACH: tuple[Edit, ...] = (

@@ -36,7 +36,7 @@ from recon.training.observing import observe
 from recon.training.state import Training, new_training
 from scenes.errors import OtherlaneError
 from scenes.storage.folders import writing
-from scenes.storage.manifests import Recipe, folder_hash
+from scenes.storage.manifests import Provenance, folder_hash
 
 
 @dataclass
@@ -190,12 +190,12 @@ class OtherlaneModel(HostModel):
     def write_scene(self, out: Path) -> None:
         """Write what was trained as a scene of otherlane."""
         source, settings = self.source, self.settings
-        recipe = Recipe(
+        provenance = Provenance(
             kind="scene",
             inputs={"clip": folder_hash(source.folder, "clip")},
             config={"host": "nerfstudio", **msgspec.to_builtins(settings)},
         )
-        with writing(out, recipe) as partial:
+        with writing(out, provenance) as partial:
             observe(self.scene)
             gains = measure_gains(self.scene)
             write_scene(partial, out, source.clip, settings, self.scene.model, gains)

@@ -38,7 +38,7 @@ from scenes.semantics import Semantic
 from scenes.sensors.camera import Camera
 from scenes.storage.files import sha256, write_json, write_whole
 from scenes.storage.folders import check_out, is_finished, writing
-from scenes.storage.manifests import Recipe, finished, folder_hash, package_version
+from scenes.storage.manifests import Provenance, finished, folder_hash, package_version
 from scenes.work.phases import counted, phase
 from scenes.work.short_repr import short_repr
 
@@ -85,14 +85,14 @@ class Batch:
     __repr__ = short_repr
 
     @property
-    def recipe(self) -> Recipe:
+    def provenance(self) -> Provenance:
         """What makes the folder what it is."""
         shown = {
             "formats": list(self.formats),
             "preview": self.preview,
             "keep_rejected": self.keep_rejected,
         }
-        return Recipe(kind="frames", inputs=self.inputs, config=self.config | shown)
+        return Provenance(kind="frames", inputs=self.inputs, config=self.config | shown)
 
 
 def render_folder(scene_folder: Path, out: Path, request: RenderRequest) -> dict[str, object]:
@@ -118,8 +118,8 @@ def write_batch(batch: Batch, out: Path, *, workers: int = 1) -> dict[str, objec
         OtherlaneError: `out` holds something else, or something cannot be rendered or exported.
     """
     started, rendered = time.perf_counter(), 0
-    if not is_finished(out, batch.recipe):
-        with writing(out, batch.recipe, resumable=_any) as folder:
+    if not is_finished(out, batch.provenance):
+        with writing(out, batch.provenance, resumable=_any) as folder:
             rendered = run_job(batch.job, folder, workers=workers)
             write_json(folder / DATASET, _dataset(batch))
             write_whole(folder / SCENARIO, batch.scenario.toml().encode())
@@ -207,18 +207,18 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
     if not request.any_drive:
         made_from = finished(scene_folder, "scene").inputs.get("clip")
         check_clip(scenario.clip, made_from, named or scenario.name)
-    with phase("staging the scenario"):
-        staging = resolve(scenario, clip, named, fielded=frozenset(scene.looks))
+    with phase("editing the scene"):
+        edited = resolve(scenario, clip, named, fielded=frozenset(scene.looks))
         ground = fit_ground(clip)
     images = clip.cameras[stream]
     camera, labels = _camera(request, scene, stream), asked_labels(request.labels)
     check_door(camera, labels, request.formats, preview=request.preview)
-    window = (images.time_us >= staging.start_us) & (images.time_us <= staging.end_us)
+    window = (images.time_us >= edited.start_us) & (images.time_us <= edited.end_us)
     numbers = parse_frames(request.frames, np.flatnonzero(window))
     inputs = {"scene": folder_hash(scene_folder, "scene")}
     if path is not None:
         inputs["scenario"] = sha256(path)
-    for name in sorted(set(staging.assets.values())):
+    for name in sorted(set(edited.assets.values())):
         if (content := asset_hash(name)) is not None:
             inputs[f"asset {name}"] = content
     config = {
@@ -237,12 +237,12 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
         shots=tuple(Shot(key=f"{i:06d}", time_us=int(images.time_us[i])) for i in numbers),
         stream=stream,
         camera=camera,
-        world_from_camera=staging.ego.mounted(images.ego_from_camera),
-        actors=staging.actors,
-        assets=dict(staging.assets),
+        world_from_camera=edited.ego.mounted(images.ego_from_camera),
+        actors=edited.actors,
+        assets=dict(edited.assets),
         ground=ground,
-        camera_look=staging.camera,
-        ego=Ego.of(staging, clip, scenario.tags),
+        camera_look=edited.camera,
+        ego=Ego.of(edited, clip, scenario.tags),
         seed=scenario.seed,
         gate=request.gate,
         labels=labels,

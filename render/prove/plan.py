@@ -109,7 +109,7 @@ class WorldPlan:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class ProvePlan:
     """All of it."""
 
     worlds: tuple[WorldPlan, ...]
@@ -117,7 +117,7 @@ class Plan:
     """Axes that were asked for and that no reconstruction can follow yet."""
 
 
-def make_plan(request: ProveRequest) -> Plan:
+def make_plan(request: ProveRequest) -> ProvePlan:
     """What a request means.
 
     Raises:
@@ -150,7 +150,7 @@ def make_plan(request: ProveRequest) -> Plan:
     # what cannot be rendered yet is listed even by a run that asks for less
     asked = [axis_name(axis) for axis in request.axes] or list(AXES)
     not_yet = tuple(AXES[name] for name in asked if AXES[name].kind not in RENDERED_KINDS)
-    return Plan(worlds=tuple(worlds), not_yet=not_yet)
+    return ProvePlan(worlds=tuple(worlds), not_yet=not_yet)
 
 
 def _reconstruct(recipe: str, request: ProveRequest) -> ReconstructRequest:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from scenes.criticality import ahead, crossing, ego_moves, oncoming
-from scenes.criticality.setting import Ask, Plan, Setting
+from scenes.criticality.setting import Ask, EncounterPlan, Setting
 
 Span = tuple[float, float]
 """Lowest and highest value."""
@@ -24,7 +24,7 @@ class Family:
     """Its name in requests."""
     describe: str
     """What happens."""
-    plan: Callable[[Setting, Ask], Plan]
+    plan: Callable[[Setting, Ask], EncounterPlan]
     """Lays it out.
 
     Raises:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scenes.criticality.reaction import braked_m, ego_stops
-from scenes.criticality.setting import STEP_US, Ask, Course, Plan, Setting, speed_for
+from scenes.criticality.setting import STEP_US, Ask, Course, EncounterPlan, Setting, speed_for
 from scenes.edits.assets import find_asset
 from scenes.motion.limits import limits_of
 
@@ -19,7 +19,7 @@ STARTING_MPS2 = (1.5, 3.0)
 """How somebody on foot sets off [m/s²]."""
 
 
-def crossing(setting: Setting, ask: Ask) -> Plan:
+def crossing(setting: Setting, ask: Ask) -> EncounterPlan:
     """Somebody comes from a side road without giving way, or out of a drive where it is short."""
     angle = _angle(setting, ask)
     asset = setting.one_of(*SPEED_MPS)
@@ -45,10 +45,10 @@ def crossing(setting: Setting, ask: Ask) -> Plan:
     stops = braked_m(setting, ask, asset, float(gone[now] - gone[now - 1]) / (STEP_US * 1e-6))
     if not ask.crash:  # it sees the ego, and brakes
         gone[later:] = gone[now] + stops[later:] - stops[now]
-    return Plan(other=_across(asset, gone, angle), ego=ego_stops(setting, ask))
+    return EncounterPlan(other=_across(asset, gone, angle), ego=ego_stops(setting, ask))
 
 
-def dart_out(setting: Setting, ask: Ask) -> Plan:
+def dart_out(setting: Setting, ask: Ask) -> EncounterPlan:
     """Somebody on foot stands beside the lane, and runs across it."""
     angle = _angle(setting, ask)
     speed = speed_for(setting, ask, angle, *WALKING_MPS)
@@ -59,7 +59,7 @@ def dart_out(setting: Setting, ask: Ask) -> Plan:
     across_m = (stands_m + setting.between(-0.5, 0.5)) / slant
     way = _Start(speed_mps=speed, rate_mps2=rate)
     gone = way.gone_m(setting, ask, across_m)
-    return Plan(
+    return EncounterPlan(
         other=_across("person", gone - stands_m / slant, angle), ego=ego_stops(setting, ask)
     )
 

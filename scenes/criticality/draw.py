@@ -9,8 +9,8 @@ from scenes.criticality import FAMILIES
 from scenes.criticality.drive import Drive, Window
 from scenes.criticality.request import Asked, Cell, Criticality, ask_in, cell_of, shares
 from scenes.criticality.setting import STEP_US, Ask
-from scenes.criticality.stage import Staged, stage
-from scenes.edits.edited_scene import Staging
+from scenes.criticality.stage import StagedEncounter, stage
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.infeasible import InfeasibleError, one_moment
 from scenes.safety.boxes import ego_boxes, windowed
 from scenes.safety.clearance import BLOCKED
@@ -42,14 +42,14 @@ PLACES_BETWEEN = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Encounter:
+class NearCollision:
     """One near-collision, solved for."""
 
     ask: Ask
     """What was asked, every value fixed."""
     cell: Cell
     """Whose turn it was."""
-    staged: Staged
+    staged: StagedEncounter
     """The edits that make it, and what came out."""
     missed: str | None
     """Why its cell was not had; None where it was."""
@@ -73,7 +73,7 @@ class Order:
     """When windows begin [µs]; drawn when None."""
 
 
-def encounter(drive: Drive, order: Order, seed: int, index: int) -> Encounter:
+def near_collision(drive: Drive, order: Order, seed: int, index: int) -> NearCollision:
     """The encounter number `index`: a function of the arguments alone.
 
     Args:
@@ -148,7 +148,7 @@ def _others(asked: Asked, cell: Cell, reason: str) -> Iterator[tuple[str, Cell]]
             yield f"{name} = {value:g}", replace(cell, **{key: (value, value)})
 
 
-def _tried(drive: Drive, order: Order, cell: Cell, key: tuple[int, int]) -> Encounter:
+def _tried(drive: Drive, order: Order, cell: Cell, key: tuple[int, int]) -> NearCollision:
     wanted, refusal, missed = order.wanted, None, None
     for number in range(TRIES):
         share = shares(*key, number + 1)
@@ -171,7 +171,7 @@ def _tried(drive: Drive, order: Order, cell: Cell, key: tuple[int, int]) -> Enco
                 missed = error.wrong
             continue
         missed = None if number < WISHES else missed
-        return Encounter(ask=ask, cell=cell, staged=staged, missed=missed)
+        return NearCollision(ask=ask, cell=cell, staged=staged, missed=missed)
     assert refusal is not None
     raise refusal
 
@@ -203,12 +203,12 @@ def _window(drive: Drive, ask: Ask, start_us: int | None, share: float) -> Windo
     return drive.window(critical_us, before_s, after_s)
 
 
-def measured_ttc_s(staging: Staging, drive: Drive, actor_id: int) -> float:
-    """The least time to collision of the ego with one actor in the window of a staging [s]."""
+def measured_ttc_s(edited: EditedScene, drive: Drive, actor_id: int) -> float:
+    """The least time to collision of the ego with one actor in a scene's window [s]."""
     clip = drive.clip
-    (actor,) = (actor for actor in staging.actors if actor.id == actor_id)
-    window = (staging.start_us, staging.end_us)
-    at_us = np.append(np.arange(*window, STEP_US), staging.end_us)
-    ego = moving(windowed(ego_boxes(staging.ego, clip), *window), at_us)
+    (actor,) = (actor for actor in edited.actors if actor.id == actor_id)
+    window = (edited.start_us, edited.end_us)
+    at_us = np.append(np.arange(*window, STEP_US), edited.end_us)
+    ego = moving(windowed(ego_boxes(edited.ego, clip), *window), at_us)
     other = moving(windowed(actor.trajectory, *window), at_us)
     return least_time_to_collision_s(ego, clip.ego_size_m, other, actor.size_m)[0]

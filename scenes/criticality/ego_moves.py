@@ -7,7 +7,7 @@ import numpy as np
 from scenes.criticality.ahead import CARS, SLOWER_MPS
 from scenes.criticality.oncoming import SPEEDS_MPS
 from scenes.criticality.reaction import braked_m, ego_stops
-from scenes.criticality.setting import Ask, Course, Plan, Setting, speed_for
+from scenes.criticality.setting import Ask, Course, EncounterPlan, Setting, speed_for
 from scenes.edits.ego import LaneChange
 from scenes.edits.ego_paths import EgoDetour
 from scenes.edits.ego_u_turn import EgoUTurn
@@ -19,7 +19,7 @@ TURN_MPS, TURN_BRAKING_MPS2, ACROSS_M = 3.4, 5.0, 15.0
 """A U-turn: how fast, how hard it is braked for, how wide."""
 
 
-def into_occupied_gap(setting: Setting, ask: Ask) -> Plan:
+def into_occupied_gap(setting: Setting, ask: Ask) -> EncounterPlan:
     """The ego changes lanes in front of somebody faster, or right behind somebody slower."""
     behind = setting.own_share() < 0.6
     if ask.closing_mps is not None and ask.closing_mps > setting.critical_mps - 2.0:
@@ -42,12 +42,12 @@ def into_occupied_gap(setting: Setting, ask: Ask) -> Plan:
         left_m=np.full_like(setting.seconds, side * setting.lane_m + aside_m),
     )  # fmt: skip
     reacts = () if behind else ego_stops(setting, ask)
-    return Plan(
+    return EncounterPlan(
         other=course, ego=(change, *reacts), ego_left_m=side * setting.lane_m, from_behind=behind
     )
 
 
-def detour_oncoming(setting: Setting, ask: Ask) -> Plan:
+def detour_oncoming(setting: Setting, ask: Ask) -> EncounterPlan:
     """The ego goes around somebody who stands in its lane, and somebody comes towards it."""
     speed = speed_for(setting, ask, 180.0, *SPEEDS_MPS)
     out_m = setting.other_side * setting.lane_m
@@ -72,10 +72,10 @@ def detour_oncoming(setting: Setting, ask: Ask) -> Plan:
     )  # fmt: skip
     company = ((stopped, stands_m),)
     edits = (detour, *ego_stops(setting, ask))
-    return Plan(other=course, company=company, ego=edits, ego_left_m=out_m)
+    return EncounterPlan(other=course, company=company, ego=edits, ego_left_m=out_m)
 
 
-def u_turn_oncoming(setting: Setting, ask: Ask) -> Plan:
+def u_turn_oncoming(setting: Setting, ask: Ask) -> EncounterPlan:
     """The ego turns about, and somebody comes towards it on the other lane."""
     soon = math.degrees(TURN_MPS / (0.5 * ACROSS_M)) * ask.min_ttc_s * setting.between(0.7, 1.0)
     turned = min(60.0, max(25.0, 80.0 - soon))
@@ -103,7 +103,7 @@ def u_turn_oncoming(setting: Setting, ask: Ask) -> Plan:
         left_m=np.full_like(setting.seconds, setting.other_side * setting.lane_m),
         facing_rad=math.pi,
     )  # fmt: skip
-    return Plan(other=course, ego=(turn,), ego_left_m=None)
+    return EncounterPlan(other=course, ego=(turn,), ego_left_m=None)
 
 
 def _begins(setting: Setting, ask: Ask, before_s: float, at_least_s: float | None = None) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from scenes.criticality.ahead import CARS, LANE_CHANGE_S
 from scenes.criticality.reaction import braked_m, ego_stops
-from scenes.criticality.setting import Ask, Course, Plan, Setting, quintic, speed_for
+from scenes.criticality.setting import Ask, Course, EncounterPlan, Setting, quintic, speed_for
 from scenes.edits.infeasible import InfeasibleError
 
 SPEEDS_MPS = (4.0, 25.0)
@@ -19,7 +19,7 @@ STEERING_S = 0.9
 """How long it takes to turn the wheel that far [s]."""
 
 
-def wrong_way(setting: Setting, ask: Ask) -> Plan:
+def wrong_way(setting: Setting, ask: Ask) -> EncounterPlan:
     """Somebody comes towards the ego in its own lane."""
     speed = speed_for(setting, ask, 180.0, *SPEEDS_MPS)
     asset = setting.one_of(*CARS[:3])
@@ -27,10 +27,10 @@ def wrong_way(setting: Setting, ask: Ask) -> Plan:
         asset=asset, along_m=-braked_m(setting, ask, asset, speed),
         left_m=np.full_like(setting.seconds, setting.between(-0.5, 0.5)), facing_rad=math.pi,
     )  # fmt: skip
-    return Plan(other=course, ego=ego_stops(setting, ask))
+    return EncounterPlan(other=course, ego=ego_stops(setting, ask))
 
 
-def oncoming_drift(setting: Setting, ask: Ask) -> Plan:
+def oncoming_drift(setting: Setting, ask: Ask) -> EncounterPlan:
     """Somebody who comes towards the ego drifts out of the next lane into the ego's; both brake."""
     speed = speed_for(setting, ask, 180.0, *SPEEDS_MPS)
     from_m = setting.other_side * setting.lane_m
@@ -43,10 +43,10 @@ def oncoming_drift(setting: Setting, ask: Ask) -> Plan:
         asset=asset, along_m=-braked_m(setting, ask, asset, speed),
         left_m=from_m + (to_m - from_m) * quintic(share), facing_rad=math.pi,
     )  # fmt: skip
-    return Plan(other=course, ego=ego_stops(setting, ask))
+    return EncounterPlan(other=course, ego=ego_stops(setting, ask))
 
 
-def left_turn_across(setting: Setting, ask: Ask) -> Plan:
+def left_turn_across(setting: Setting, ask: Ask) -> EncounterPlan:
     """Somebody who came towards the ego turns across its path."""
     meets_deg = 180.0 - (
         setting.between(45.0, 75.0) if ask.angle_deg is None else 180.0 - abs(ask.angle_deg)
@@ -75,7 +75,7 @@ def left_turn_across(setting: Setting, ask: Ask) -> Plan:
         asset=setting.one_of("car", "van"), along_m=-forward,
         left_m=setting.other_side * sideways, facing_rad=math.pi, straight=True,
     )  # fmt: skip
-    return Plan(other=course, ego=ego_stops(setting, ask))
+    return EncounterPlan(other=course, ego=ego_stops(setting, ask))
 
 
 _STEP_S = 0.002

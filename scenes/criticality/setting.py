@@ -182,7 +182,7 @@ class Course:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Plan:
+class EncounterPlan:
     """An encounter in which only one number is still open: where the other's course is anchored."""
 
     other: Course

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int
 
-from scenes.criticality.setting import ALL, STEP_US, Ask, Course, Plan, Setting, slope
+from scenes.criticality.setting import ALL, STEP_US, Ask, Course, EncounterPlan, Setting, slope
 from scenes.edits.infeasible import InfeasibleError
 from scenes.safety.definitions import Moving
 from scenes.safety.time_to_collision import least_time_to_collision_s, time_to_collision_s
@@ -96,7 +96,7 @@ class _Search:
 
     setting: Setting
     ask: Ask
-    plan: Plan
+    plan: EncounterPlan
     ego: Moving
 
     def ttc_s(
@@ -154,7 +154,7 @@ class _Search:
         return found
 
 
-def solve(setting: Setting, ask: Ask, plan: Plan, ego: Moving) -> Solved:
+def solve(setting: Setting, ask: Ask, plan: EncounterPlan, ego: Moving) -> Solved:
     """Anchor the other's course.
 
     Args:

@@ -21,7 +21,7 @@ from scenes.criticality.setting import (
     STEP_US,
     Ask,
     Course,
-    Plan,
+    EncounterPlan,
     Setting,
     Share,
 )
@@ -36,7 +36,7 @@ from scenes.motion.limits import check_limits
 from scenes.safety.boxes import ego_boxes, windowed
 from scenes.safety.definitions import Moving, moving
 from scenes.semantics import Semantic
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 
 PLACES = 7
 """Knots are written to a ten millionth of a metre."""
@@ -45,7 +45,7 @@ REPAIRS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Staged:
+class StagedEncounter:
     """An encounter that holds what was asked."""
 
     edits: tuple[Edit, ...]
@@ -77,7 +77,7 @@ def stage(
     actor: int | None = None,
     start_us: int | None = None,
     wish: Ask | None = None,
-) -> Staged:
+) -> StagedEncounter:
     """Solve for what is asked and judge what comes out.
 
     Args:
@@ -131,12 +131,12 @@ def stage(
     raise AssertionError("the last repair returns or refuses")
 
 
-def _driven(drive: Drive, plan: Plan, window: Window) -> Moving:
+def _driven(drive: Drive, plan: EncounterPlan, window: Window) -> Moving:
     """The ego's box after the plan's edits; only what happens around the window counts."""
     return _after(drive, plan.ego, window) if plan.ego else window.ego
 
 
-@remembered(1024)
+@memoized(1024)
 def _after(drive: Drive, edits: tuple[EgoEdit, ...], window: Window) -> Moving:
     ego = drive.clip.ego
     if not all(isinstance(edit, EgoSpeed) for edit in edits):  # any car can brake
@@ -174,7 +174,7 @@ WHEELS = (Semantic.CAR, Semantic.VAN, Semantic.TRUCK, Semantic.BUS)
 """Kinds that may stand in for each other."""
 
 
-def _player(drive: Drive, plan: Plan, ask: Ask, number: int) -> Actor:
+def _player(drive: Drive, plan: EncounterPlan, ask: Ask, number: int) -> Actor:
     """The recorded road user who takes the other's part.
 
     Raises:
@@ -210,9 +210,9 @@ def _check_values(ask: Ask, solved: Solved) -> None:
 
 
 def _judged(
-    drive: Drive, window: Window, setting: Setting, ask: Ask, plan: Plan, solved: Solved,
+    drive: Drive, window: Window, setting: Setting, ask: Ask, plan: EncounterPlan, solved: Solved,
     ego: Moving, kept: slice,
-) -> Staged:  # fmt: skip
+) -> StagedEncounter:  # fmt: skip
     cast = [(plan.other, solved.anchor_m), *plan.company]
     boxes = [solved.box]
     boxes += [part(course_moving(setting, c, np.array([at])), 0) for c, at in plan.company]
@@ -250,7 +250,7 @@ def _judged(
     for number, (course, _), box in zip(numbers, cast, boxes, strict=True):
         edits += _played(number, course, box, setting)
     edits += plan.ego  # last: whoever is inserted before does not depend on what the ego does
-    return Staged(
+    return StagedEncounter(
         edits=tuple(edits), actor=numbers[0], solved=solved, unknown_share=unknown[0],
         unmeasured_share=unmeasured[0],
         start_us=int(setting.time_us[0]), end_us=int(setting.time_us[-1]),

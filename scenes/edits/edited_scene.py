@@ -14,8 +14,8 @@ from scenes.work.short_repr import short_repr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Staging:
-    """What is to be rendered."""
+class EditedScene:
+    """A recorded drive after edits: what is to be rendered."""
 
     ego: Trajectory
     """`world_from_ego`; all sensors move rigidly with it (`Trajectory.mounted`)."""

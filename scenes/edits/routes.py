@@ -14,7 +14,7 @@ from scenes.motion.geometry import interpolate_rigid
 from scenes.motion.smoothing import STEP_US, steady
 from scenes.motion.spline import Spline, spline
 from scenes.motion.trajectory import Trajectory
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 
 SPACING_M = 0.5
 """Least distance between the poses that a route goes through."""
@@ -132,7 +132,7 @@ class Route:
         return spline(on, self.poses[end, :3, 3] + gone)
 
 
-@remembered(512)
+@memoized(512)
 def _of(path: Trajectory, start_us: int) -> Route:
     # Counted from the nearest pose, not through a pose at the start: between two poses that would
     # lie on their chord, and a micrometre beside a curve is a jolt where it is left.

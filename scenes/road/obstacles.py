@@ -21,7 +21,7 @@ from scenes.road.grids import Raster, Slices
 from scenes.road.ground import UNSEEN_HALF_WIDTH_M
 from scenes.road.static_points import measured_points
 from scenes.safety.boxes import ego_boxes
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 
 LOW_M = 0.4
 """What is no higher than this above the bottom of a box is kerb, grass or noise of the road."""
@@ -156,7 +156,7 @@ def _told(
     )  # fmt: skip
 
 
-@remembered(8)
+@memoized(8)
 def obstacles(clip: Clip) -> Obstacles:
     """The evidence of a clip, ready to be asked."""
     points = measured_points(clip, MOST_POINTS)

@@ -27,7 +27,7 @@ from scenes.scenario.sampling import Drawer, Drawn, Refused, order_of
 from scenes.scenario.scenario import COUNT, SEED, Request
 from scenes.storage.files import sha256, write_json
 from scenes.storage.folders import check_out, is_finished, writing
-from scenes.storage.manifests import Recipe, finished, folder_hash
+from scenes.storage.manifests import Provenance, finished, folder_hash
 from scenes.storage.validation import Within, check_option
 from scenes.work.phases import counted
 from scenes.work.workers import working
@@ -70,23 +70,23 @@ def perturb_clip(
     if scene_folder is not None:
         inputs["scene"] = folder_hash(scene_folder, "scene")
         fielded = own_fields(scene_folder, clip_folder)
-    recipe = Recipe(
+    provenance = Provenance(
         kind="scenarios",
         inputs=inputs,
         config={"count": request.count, "seed": request.seed, "limits": asdict(PASSENGER_CAR)},
     )
-    if is_finished(out, recipe):
+    if is_finished(out, provenance):
         summary = finished(out, "scenarios").parsed(SUMMARY, dict[str, Any])
     else:
         drawer = Drawer(
             request=request, clip=clip, where=str(request_file), fielded=fielded,
             clip_hash=inputs["clip"],
         )  # fmt: skip
-        summary = _write_all(drawer, out, recipe, workers)
+        summary = _write_all(drawer, out, provenance, workers)
     return {"out": str(out), **summary, "seconds": time.perf_counter() - started}
 
 
-def _write_all(drawer: Drawer, out: Path, recipe: Recipe, workers: int) -> dict[str, Any]:
+def _write_all(drawer: Drawer, out: Path, provenance: Provenance, workers: int) -> dict[str, Any]:
     request, refused, early = drawer.request, list[Refused](), list[Drawn]()
     with _drawn(drawer, workers) as results:
         for result in results:  # before anything is written: if there is none, nothing will be
@@ -97,7 +97,7 @@ def _write_all(drawer: Drawer, out: Path, recipe: Recipe, workers: int) -> dict[
         if not early:
             _refuse_all(drawer, refused)
         made = list[Drawn]()
-        with writing(out, recipe) as folder:
+        with writing(out, provenance) as folder:
             for result in chain(early, results):
                 if isinstance(result, Refused):
                     refused.append(result)

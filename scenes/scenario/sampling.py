@@ -9,12 +9,12 @@ from jaxtyping import Float64
 
 from scenes.clip import Clip
 from scenes.criticality import FAMILIES
-from scenes.criticality.draw import Encounter, Order, encounter, measured_ttc_s
+from scenes.criticality.draw import NearCollision, Order, measured_ttc_s, near_collision
 from scenes.criticality.drive import Drive
 from scenes.criticality.request import Asked, Cell, Criticality, cell_of, choices
 from scenes.edits import ActorEdit
 from scenes.edits.assets import find_asset
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.static_scene import refuse_static, standing
 from scenes.road.ground import Ground
@@ -137,47 +137,49 @@ class Drawer:
     def _drawn(self, index: int, *, suggest: bool) -> Drawn:
         scenario = replace(sample(self.request, index), clip=self.clip_hash)
         if self.request.criticality is None:
-            staging = self._resolved(scenario, suggest=suggest)
-            overlaps = ego_overlaps(staging, self.clip)
-            files = _files(as_tables(scenario), scenario, staging, self.clip, overlaps)
+            edited = self._resolved(scenario, suggest=suggest)
+            overlaps = ego_overlaps(edited, self.clip)
+            files = _files(as_tables(scenario), scenario, edited, self.clip, overlaps)
             return Drawn(index=index, files=files, overlaps=bool(overlaps))
-        drive = self._edited(scenario)
-        met = encounter(drive, order_of(self.request, index), self.request.seed, index)
+        drive = self._edited_drive(scenario)
+        met = near_collision(drive, order_of(self.request, index), self.request.seed, index)
         scenario = replace(
             scenario, start_us=met.staged.start_us, end_us=met.staged.end_us,
             edits=(*scenario.edits, *met.staged.edits), tags=_tags(scenario, met),
             may_overlap=_meant(scenario, met), allow_unmeasured=drive.allow_unmeasured,
         )  # fmt: skip
-        staging = self._resolved(scenario)
-        had_s = measured_ttc_s(staging, drive, met.staged.actor)
+        edited = self._resolved(scenario)
+        had_s = measured_ttc_s(edited, drive, met.staged.actor)
         error_s = abs(had_s - met.ask.min_ttc_s)
         if error_s > TTC_CONFIRMED_S:
             wrong = f"the least time to collision is {had_s:.2f} s, not {met.ask.min_ttc_s:.2f}"
             raise InfeasibleError(met.ask.family, wrong, "another min_ttc_s", "not confirmed")
         solved = met.staged.solved
         requested = _requested(scenario, met, had_s)
-        overlaps = ego_overlaps(staging, self.clip)
+        overlaps = ego_overlaps(edited, self.clip)
         return Drawn(
-            index=index, files=_files(requested, scenario, staging, self.clip, overlaps),
+            index=index, files=_files(requested, scenario, edited, self.clip, overlaps),
             overlaps=bool(overlaps), ttc_error_s=error_s, cell=met.cell, missed=met.missed,
             had=(had_s, solved.closing_mps, solved.angle_deg),
         )  # fmt: skip
 
-    def _resolved(self, scenario: Scenario, *, suggest: bool = False, room: bool = True) -> Staging:
+    def _resolved(
+        self, scenario: Scenario, *, suggest: bool = False, room: bool = True
+    ) -> EditedScene:
         return resolve(
             scenario, self.clip, self.where, ground=self.ground, suggest=suggest,
             fielded=self.fielded, room=room,
         )  # fmt: skip
 
-    def _edited(self, scenario: Scenario) -> Drive:
+    def _edited_drive(self, scenario: Scenario) -> Drive:
         """The drive after the request's own edits."""
         if not scenario.edits:
             return self.drive
         whole = replace(scenario, start_us=None, end_us=None)
-        staging = self._resolved(whole, room=False)  # looked at with what is solved for
-        if staging.ego is self.clip.ego and staging.actors is self.clip.actors:
+        edited = self._resolved(whole, room=False)  # looked at with what is solved for
+        if edited.ego is self.clip.ego and edited.actors is self.clip.actors:
             return self.drive  # nothing but the look is edited
-        return self._drive(replace(self.clip, ego=staging.ego, actors=staging.actors))
+        return self._drive(replace(self.clip, ego=edited.ego, actors=edited.actors))
 
     def _drive(self, clip: Clip) -> Drive:
         polygon_m = _polygon(self.request)
@@ -190,28 +192,28 @@ class Drawer:
 def _files(
     requested: dict[str, object],
     scenario: Scenario,
-    staging: Staging,
+    edited: EditedScene,
     clip: Clip,
     overlaps: list[dict[str, int]],
 ) -> dict[str, str]:
     return {
         "scenario.toml": scenario.toml(),
-        "resolved.json": resolved(requested, staging, clip, overlaps),
-        "scenario.xosc": as_openscenario(scenario.name, staging, clip),
+        "resolved.json": resolved(requested, edited, clip, overlaps),
+        "scenario.xosc": as_openscenario(scenario.name, edited, clip),
     }
 
 
-def _tags(scenario: Scenario, met: Encounter) -> str:
+def _tags(scenario: Scenario, met: NearCollision) -> str:
     return " ".join(filter(None, (scenario.tags, met.tags)))
 
 
-def _meant(scenario: Scenario, met: Encounter) -> tuple[int, ...]:
+def _meant(scenario: Scenario, met: NearCollision) -> tuple[int, ...]:
     """Who may overlap others: also the one with whom a collision was asked for."""
     asked = (met.staged.actor,) if met.ask.min_ttc_s == 0.0 else ()
     return tuple(sorted({*scenario.may_overlap, *asked}))
 
 
-def _requested(scenario: Scenario, met: Encounter, had_s: float) -> dict[str, object]:
+def _requested(scenario: Scenario, met: NearCollision, had_s: float) -> dict[str, object]:
     """What was asked, and what came out."""
     ask, solved = met.ask, met.staged.solved
     return {

@@ -30,8 +30,8 @@ def test_it_asks_for_what_the_example_asks_for(tmp_path: Path) -> None:
 
 def test_a_car_can_drive_it_on_the_sample_drive(tmp_path: Path) -> None:
     clip, request = Clip.load(sample_path()), request_of_the_demo(tmp_path)
-    staging = resolve(sample(request, 0), clip)
-    apart_m = staging.ego.world_from_body[-1, :3, 3] - clip.ego.world_from_body[-1, :3, 3]
+    edited = resolve(sample(request, 0), clip)
+    apart_m = edited.ego.world_from_body[-1, :3, 3] - clip.ego.world_from_body[-1, :3, 3]
     np.testing.assert_allclose(np.linalg.norm(apart_m), 3.0, atol=1e-3)
     assert request.count == 1
 

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scenes.criticality.draw import Order, encounter
+from scenes.criticality.draw import Order, near_collision
 from scenes.criticality.request import Criticality
 from scenes.edits.actor_motion import FollowPath
 from scenes.edits.infeasible import InfeasibleError
@@ -33,7 +33,7 @@ def encounters() -> list[dict[str, Any]]:
 def _solved(drawer: Drawer, order: Order, index: int) -> dict[str, Any]:
     """The numbers of one encounter, or why there is none."""
     try:
-        met = encounter(drawer.drive, order, SEED, index)
+        met = near_collision(drawer.drive, order, SEED, index)
     except InfeasibleError as error:
         return {"refused": error.reason}
     solved = met.staged.solved

@@ -22,7 +22,7 @@ from render.views.view import RenderableScene, render_view
 from scenes.edits.infeasible import InfeasibleError
 from scenes.errors import OtherlaneError
 from scenes.storage.folders import writing
-from scenes.storage.manifests import Recipe, finished
+from scenes.storage.manifests import Provenance, finished
 from tests.render.analytic import CAMERA, LICENCE, street
 
 GRID = HashGridSpec(levels=2, features=2, log2_table=8, base_resolution=4, per_level_scale=2.0)
@@ -72,7 +72,7 @@ duration_us = 3_000_000
 def scene_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scene") / "scene"
     clip = street().clip
-    with writing(folder, Recipe(kind="scene", inputs={}, config={})) as partial:
+    with writing(folder, Provenance(kind="scene", inputs={}, config={})) as partial:
         write_scene(partial, folder, clip, CONFIG, new_model(clip, CONFIG), {})
     return folder
 
@@ -102,7 +102,7 @@ def test_renders_the_recorded_drive(scene_folder: Path, tmp_path: Path) -> None:
 
 def test_a_scenario_of_another_drive_is_refused_unless_it_is_meant(tmp_path: Path) -> None:
     folder, clip = tmp_path / "scene", street().clip
-    with writing(folder, Recipe(kind="scene", inputs={"clip": "a" * 64}, config={})) as partial:
+    with writing(folder, Provenance(kind="scene", inputs={"clip": "a" * 64}, config={})) as partial:
         write_scene(partial, folder, clip, CONFIG, new_model(clip, CONFIG), {})
     scenario = tmp_path / "left.toml"
     scenario.write_text(f'clip = "{"a" * 64}"\n{SLIDE}')
@@ -216,7 +216,7 @@ def _bent(scene_folder: Path, out: Path, lens: dict) -> Path:
     scene = load_scene(scene_folder)
     (stream,) = scene.clip.cameras
     cameras = (replace(stream, camera=replace(stream.camera, **lens)),)
-    with writing(out, Recipe(kind="scene", inputs={}, config={})) as partial:
+    with writing(out, Provenance(kind="scene", inputs={}, config={})) as partial:
         clip = replace(scene.clip, cameras=cameras)
         write_scene(partial, out, clip, CONFIG, new_model(clip, CONFIG), {})
     return out

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from scenes.edits import EDIT_KINDS, Edit, EgoEdit, apply_edit
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.infeasible import InfeasibleError
 from scenes.motion.geometry import invert, rigid, rotation_exp
@@ -212,9 +212,9 @@ def test_the_union_is_closed_and_its_tags_differ() -> None:
     assert {"lateral-offset", "lane-change"} <= EDIT_KINDS.keys()
 
 
-def test_an_ego_edit_of_a_staging_leaves_the_rest() -> None:
+def test_an_ego_edit_of_a_scene_leaves_the_rest() -> None:
     clip = make_clip(actors=(parked_car(30.0, 4.0),))
-    staging = Staging(
+    edited = EditedScene(
         ego=clip.ego, actors=clip.actors, camera=CameraLook(exposure_ev=1.0), start_us=0, end_us=1
     )
-    assert apply_edit(LEFT, staging) == replace(staging, ego=LEFT.apply(clip.ego))
+    assert apply_edit(LEFT, edited) == replace(edited, ego=LEFT.apply(clip.ego))

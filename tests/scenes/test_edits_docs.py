@@ -28,5 +28,5 @@ def test_every_example_works_on_the_sample_drive(tmp_path: Path) -> None:
         path = tmp_path / f"{index}.toml"
         path.write_text(block, encoding="utf-8")
         scenario = Scenario.load(path)
-        staging = resolve(scenario, clip, ground=ground)
-        assert (staging.ego, staging.actors, staging.camera) != (clip.ego, clip.actors, NEUTRAL)
+        edited = resolve(scenario, clip, ground=ground)
+        assert (edited.ego, edited.actors, edited.camera) != (clip.ego, clip.actors, NEUTRAL)

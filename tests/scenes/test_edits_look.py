@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from scenes.edits import apply_edit
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.exposure import Exposure, WhiteBalance
 from scenes.edits.infeasible import InfeasibleError
 from scenes.scenario.openscenario import as_openscenario
@@ -18,9 +18,9 @@ from scenes.scenario.resolve import resolve
 from scenes.scenario.scenario import Scenario
 from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from tests.clip_maker import make_clip, parked_car
-from tests.edit_maker import make_staging
+from tests.edit_maker import make_edited_scene
 
-RECORDED = make_staging()
+RECORDED = make_edited_scene()
 
 stops = st.floats(-8.0, 8.0)
 gains = st.floats(0.25, 4.0)
@@ -29,11 +29,11 @@ looks = st.builds(Exposure, stops=st.floats(-4.0, 4.0)) | st.builds(
 )
 
 
-def after(*edits: Exposure | WhiteBalance) -> Staging:
-    staging = RECORDED
+def after(*edits: Exposure | WhiteBalance) -> EditedScene:
+    edited = RECORDED
     for edit in edits:
-        staging = apply_edit(edit, staging)
-    return staging
+        edited = apply_edit(edit, edited)
+    return edited
 
 
 @given(st.lists(st.floats(0.0, 1e6, width=32), min_size=1))

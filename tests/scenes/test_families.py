@@ -78,9 +78,9 @@ def test_labels_tell_the_worst_moment_of_who_only_just_sets_off(drawer: Drawer) 
         assert isinstance(made, Drawn), made
         told = json.loads(made.files["resolved.json"])["requested"]
         scenario = scenario_of(made)
-        staging = resolve(scenario, drawer.clip, ground=drawer.drive.ground)
-        (actor,) = (actor for actor in staging.actors if actor.id == told["actor"])
-        met = encounter_at(Ego.of(staging, drawer.clip), actor, told["worst_us"])
+        edited = resolve(scenario, drawer.clip, ground=drawer.drive.ground)
+        (actor,) = (actor for actor in edited.actors if actor.id == told["actor"])
+        met = encounter_at(Ego.of(edited, drawer.clip), actor, told["worst_us"])
         assert met is not None
         assert met.ttc_s is not None
         assert abs(met.ttc_s - 1.2) <= 0.05
@@ -144,8 +144,8 @@ def test_what_comes_out_is_plain_edits_that_survive_a_file(drawer: Drawer, tmp_p
     assert {edit.kind for edit in scenario.edits} == {"insert-actor", "follow-path", "ego-speed"}
     assert scenario.tags == "cut-in near-collision"
     told = json.loads(made.files["resolved.json"])
-    staging = resolve(scenario, drawer.clip, ground=drawer.drive.ground)
-    actor = staging.actors[-1]
+    edited = resolve(scenario, drawer.clip, ground=drawer.drive.ground)
+    actor = edited.actors[-1]
     assert actor.id == told["requested"]["actor"]
     assert actor.trajectory.world_from_body.tolist() == told["actors"][-1]["world_from_body"]
 

@@ -189,16 +189,16 @@ def test_the_request_says_how_many_unless_the_command_line_does(
     assert perturb(drive, request=RANGES, out=tmp_path / "2", count=2)["requested"] == 2
 
 
-def test_a_staging_has_everything_that_is_rendered() -> None:
+def test_an_edited_scene_has_everything_that_is_rendered() -> None:
     clip = make_clip(actors=(parked_car(40.0, 3.0),))
-    staging = resolve(
+    edited = resolve(
         Scenario(edits=(CHANGE, Exposure(stops=1.0)), start_us=100_000, end_us=2_000_000),
         clip,
     )
-    assert staging.ego == CHANGE.apply(clip.ego)
-    assert staging.actors == clip.actors
-    assert staging.camera.gains == (2.0, 2.0, 2.0)
-    assert (staging.start_us, staging.end_us) == (100_000, 2_000_000)
+    assert edited.ego == CHANGE.apply(clip.ego)
+    assert edited.actors == clip.actors
+    assert edited.camera.gains == (2.0, 2.0, 2.0)
+    assert (edited.start_us, edited.end_us) == (100_000, 2_000_000)
     whole = resolve(Scenario(), clip)
     assert whole.ego is clip.ego
     assert (whole.start_us, whole.end_us) == (0, 6_000_000)
