@@ -142,7 +142,9 @@ def _check_room(
     raise InfeasibleError(where, found.wrong, fix, found.reason)
 
 
-def _edited(edit: Edit, edited: EditedScene, clip: Clip, fielded: frozenset[int]) -> EditedScene:
+def _after_edit(
+    edit: Edit, edited: EditedScene, clip: Clip, fielded: frozenset[int]
+) -> EditedScene:
     """The edited scene after one edit of a scenario."""
     static = standing(clip.actors)  # of the recording: whom an edit stops keeps its own field
     if isinstance(edit, RemoveTraffic | EgoEdit | LookEdit):

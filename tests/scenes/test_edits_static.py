@@ -143,7 +143,7 @@ def test_scenarios_are_drawn_for_a_scene(tmp_path: Path) -> None:
     said = json.loads((tmp_path / "out" / "0000" / "resolved.json").read_text(encoding="utf-8"))
     assert [actor["id"] for actor in said["actors"]] == [DRIVING, WALKING]
     older = tmp_path / "older"
-    with writing(older, recipe) as partial:
+    with writing(older, provenance) as partial:
         (partial / "field").write_bytes(b"weights")
     assert own_fields(older, folder) == frozenset()
     other = replace(CLIP, name="other").save(tmp_path / "other")
