@@ -21,8 +21,8 @@ from scenes.clip import Clip
 from scenes.commands import perturb
 from scenes.criticality.request import ask_in, cell_of, shares
 from scenes.road.drivable import Answer, drivable_surface
-from scenes.scenario.sampling import order_of
-from scenes.scenario.scenario import Request
+from scenes.scenario.files import load_request
+from scenes.scenario.orders import order_of
 from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
 from tests.brute_search import find
 
@@ -76,7 +76,7 @@ def _refused(clip: Clip, request: Path, seed: int, made: list[Path], count: int)
     """Of the refused asks, how many brute force can have."""
     numbers = sorted(set(range(count)) - {int(folder.name) for folder in made})
     some = numbers[:: max(1, len(numbers) // REFUSALS_CHECKED)][:REFUSALS_CHECKED]
-    asked, drive = Request.load(request), plain_drive(clip)
+    asked, drive = load_request(request), plain_drive(clip)
     tried, found = Counter[str](), Counter[str]()
     for index in some:
         order = order_of(asked, index)

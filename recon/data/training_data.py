@@ -4,7 +4,6 @@ Pictures are averaged down in linear light. Poses are kept per image row, so a r
 costs nothing more. Only training pictures are opened.
 """
 
-import difflib
 from dataclasses import dataclass, fields, replace
 from functools import cache
 
@@ -34,6 +33,7 @@ from scenes.sensors.camera import Camera
 from scenes.sensors.images import srgb_from_linear
 from scenes.work.phases import counted
 from scenes.work.short_repr import short_repr
+from scenes.work.suggestions import guess
 
 BOX_MARGIN_PX = 6.0
 """Pixels this near to the box of an actor with a field are drawn more often [px likewise]."""
@@ -204,9 +204,8 @@ def select_frames(
     names = [images.name for images in clip.cameras]
     for name in config.train_cameras:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            fix = near[0] if near else f"one of {', '.join(names)}"
-            raise OtherlaneError(f"camera {name!r}", f"is not one of {clip.name}", fix)
+            wrong = f"is not one of {clip.name}"
+            raise OtherlaneError(f"camera {name!r}", wrong, guess(name, names))
     used = np.arange(0, len(clip.cameras[stream]), config.frame_stride)
     trains = training_frames(len(used), config.holdout, config.train_share, config.holdout_first)
     if config.train_cameras and names[stream] not in config.train_cameras:

@@ -26,8 +26,7 @@ from render.folders.frames import (
 from render.labels.gate import LabelGate
 from render.labels.table import PIXEL_NAMES
 from scenes.errors import OtherlaneError
-from scenes.scenario.files import as_tables
-from scenes.scenario.scenario import Scenario
+from scenes.scenario.files import as_tables, load_scenario
 from scenes.storage.manifests import MANIFEST, Finished
 
 Json = Any
@@ -158,7 +157,7 @@ def _dataset(
 def _scenario(held: Finished, settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.scenario is None:
         return
-    scenario = Scenario.load(held.folder / SCENARIO)
+    scenario = load_scenario(held.folder / SCENARIO)
     if json.loads(json.dumps(as_tables(scenario))) != settings.scenario:
         yield SCENARIO, "is not the scenario that the manifest says was rendered"
 

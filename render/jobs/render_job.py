@@ -31,7 +31,7 @@ from scenes.edits.assets import asset_hash
 from scenes.errors import OtherlaneError
 from scenes.road.ground import fit_ground
 from scenes.safety.encounters import Ego
-from scenes.scenario.files import as_tables
+from scenes.scenario.files import as_tables, load_scenario, scenario_toml
 from scenes.scenario.resolve import check_clip, resolve
 from scenes.scenario.scenario import Scenario
 from scenes.semantics import Semantic
@@ -122,7 +122,7 @@ def write_batch(batch: Batch, out: Path, *, workers: int = 1) -> dict[str, objec
         with writing(out, batch.provenance, resumable=_any) as folder:
             rendered = run_job(batch.job, folder, workers=workers)
             write_json(folder / DATASET, _dataset(batch))
-            write_whole(folder / SCENARIO, batch.scenario.toml().encode())
+            write_whole(folder / SCENARIO, scenario_toml(batch.scenario).encode())
             _derive(batch, folder)
             tidy(folder)
     seconds = time.perf_counter() - started
@@ -202,7 +202,7 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
     from recon.scene import load_scene
 
     clip, stream, path = scene.clip, 0, request.scenario
-    scenario = Scenario() if path is None else Scenario.load(path)
+    scenario = Scenario() if path is None else load_scenario(path)
     named = None if path is None else str(path)
     if not request.any_drive:
         made_from = finished(scene_folder, "scene").inputs.get("clip")

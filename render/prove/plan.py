@@ -1,6 +1,5 @@
 """What `prove` will do: which worlds, which axes, how finely, and about how long it will take."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from recon.recipes import RECIPES as RECONSTRUCTIONS
 from recon.reconstruct import ReconstructRequest
 from render.folders.selection import parse_size
 from scenes.errors import OtherlaneError
+from scenes.work.suggestions import guess
 from scenes.worlds.recipes import RECIPES
 from scenes.worlds.record.recorder import Recording
 from scenes.worlds.truth.perturbations import AXES, Axis
@@ -193,9 +193,7 @@ def _chosen(
     names = list(known)
     for name in map(axis_name, asked):
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            fix = near[0] if near else f"one of {', '.join(names)}"
-            raise OtherlaneError(f"{what} {name!r}", "is not known", fix)
+            raise OtherlaneError(f"{what} {name!r}", "is not known", guess(name, names))
     wanted_names = asked or default or names
     return tuple(sorted(dict.fromkeys(wanted_names), key=lambda name: names.index(axis_name(name))))
 

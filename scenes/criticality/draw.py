@@ -11,7 +11,7 @@ from scenes.criticality.request import Asked, Cell, Criticality, ask_in, cell_of
 from scenes.criticality.setting import STEP_US, Ask
 from scenes.criticality.stage import StagedEncounter, stage
 from scenes.edits.edited_scene import EditedScene
-from scenes.edits.infeasible import InfeasibleError, one_moment
+from scenes.errors import InfeasibleError, one_moment
 from scenes.safety.boxes import ego_boxes, windowed
 from scenes.safety.clearance import BLOCKED
 from scenes.safety.definitions import moving

@@ -11,7 +11,7 @@ from scenes.clip import Clip
 from scenes.criticality.road import Road
 from scenes.criticality.setting import STEP_US, Setting, Share
 from scenes.edits.parked_vehicles import in_place
-from scenes.motion.geometry import rigid, yaw_rotation
+from scenes.motion.geometry import nearest_places, rigid, yaw_rotation
 from scenes.motion.smoothing import steady
 from scenes.motion.trajectory import Trajectory
 from scenes.road.drivable import DrivableSurface, drivable_surface
@@ -138,8 +138,7 @@ class Drive:
         unknown = np.isnan(height_m)
         if unknown.any():
             way = self.clip.ego.world_from_body[:, :3, 3]
-            apart = np.sum(way[:, :2] ** 2, axis=1) - 2.0 * (xy_m[unknown] @ way[:, :2].T)
-            height_m[unknown] = way[np.argmin(apart, axis=1), 2]
+            height_m[unknown] = way[nearest_places(xy_m[unknown], way[:, :2]), 2]
         return height_m
 
     def poses(

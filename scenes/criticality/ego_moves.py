@@ -11,7 +11,7 @@ from scenes.criticality.setting import Ask, Course, EncounterPlan, Setting, spee
 from scenes.edits.ego import LaneChange
 from scenes.edits.ego_paths import EgoDetour
 from scenes.edits.ego_u_turn import EgoUTurn
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 
 MOSTLY = 0.6
 """After this share of its duration four fifths of a lane change are done."""

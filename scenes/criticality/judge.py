@@ -13,7 +13,7 @@ from scenes.criticality.drive import EVERY, Drive, Others
 from scenes.criticality.meeting import met
 from scenes.criticality.setting import Ask, Course, Setting
 from scenes.criticality.solve import part
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import rigid, yaw_rotation
 from scenes.motion.kinematics import exact_motion
 from scenes.motion.limits import breach, limits_of

@@ -7,7 +7,7 @@ import numpy as np
 from scenes.criticality.ahead import CARS, LANE_CHANGE_S
 from scenes.criticality.reaction import braked_m, ego_stops
 from scenes.criticality.setting import Ask, Course, EncounterPlan, Setting, quintic, speed_for
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 
 SPEEDS_MPS = (4.0, 25.0)
 """How fast others come [m/s]."""

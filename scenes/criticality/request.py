@@ -24,8 +24,8 @@ import numpy as np
 from scenes.criticality import FAMILIES, Family, Span
 from scenes.criticality.setting import Ask, Share
 from scenes.edits.actors import ID
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.knots import PLACE
+from scenes.errors import InfeasibleError
 from scenes.storage.validation import Plain, Within, check
 from scenes.work.suggestions import advice
 

@@ -17,7 +17,7 @@ from scenes.clip import Clip
 from scenes.criticality.road import Road
 from scenes.edits import EgoEdit
 from scenes.edits.assets import find_asset
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.semantics import Semantic
 
 STEP_US = 20_000

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Float64, Int
 
 from scenes.criticality.setting import ALL, STEP_US, Ask, Course, EncounterPlan, Setting, slope
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
+from scenes.motion.geometry import plan_reach_m
 from scenes.safety.definitions import Moving
 from scenes.safety.time_to_collision import least_time_to_collision_s, time_to_collision_s
 
@@ -254,7 +255,7 @@ def _centre_m(search: _Search) -> float:
 def _anchors(search: _Search) -> Float64[np.ndarray, "c"]:
     """Anchors from where both would be in one place outwards [m]."""
     size_m, ego_m = search.plan.other.size_m, float(search.setting.clip.ego_size_m[0])
-    reach_m = 0.5 * (float(np.hypot(*size_m[:2])) + ego_m) + SCAN_SPARE_M
+    reach_m = float(plan_reach_m(size_m)) + 0.5 * ego_m + SCAN_SPARE_M
     steps = np.arange(-reach_m, reach_m + SCAN_STEP_M, SCAN_STEP_M)
     return _centre_m(search) + (-steps if search.plan.from_behind else steps)
 

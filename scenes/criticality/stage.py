@@ -31,7 +31,7 @@ from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actor_motion import FollowPath
 from scenes.edits.actors import RemoveActor, RetimeActor
 from scenes.edits.ego_paths import EgoSpeed
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.motion.limits import check_limits
 from scenes.safety.boxes import ego_boxes, windowed
 from scenes.safety.definitions import Moving, moving

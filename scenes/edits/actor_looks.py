@@ -22,9 +22,9 @@ from scenes.edits.actors import (
 from scenes.edits.assets import find_asset
 from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import OFFSET, TIME
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.routes import RUN_OUT_M, Route
 from scenes.edits.standing import settled
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import rigid, translation, yaw_rotation
 from scenes.motion.trajectory import Trajectory
 from scenes.storage.validation import check

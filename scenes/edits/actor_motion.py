@@ -14,11 +14,11 @@ from scenes.actor import Actor
 from scenes.edits.actors import ID, SPEED, changed
 from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import TIME
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.knots import PLACE, YAW, check_knots, densely, headings, through
 from scenes.edits.routes import SPACING_M, Route, ramp_m, speed_at
 from scenes.edits.standing import yaw_of
 from scenes.edits.tracks import after, joined, on_own_way, placed, way_since_m
+from scenes.errors import InfeasibleError
 from scenes.storage.validation import Within, check
 
 CHANGE = Within(0.1, 12.0, "m/s²")

@@ -13,8 +13,8 @@ import numpy as np
 from scenes.actor import Actor
 from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import DURATION, OFFSET
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.standing import settled
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import rigid, yaw_rotation
 from scenes.storage.validation import EXACT, Within, check
 

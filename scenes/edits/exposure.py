@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from scenes.edits.actors import ALWAYS
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.sensors.camera_look import BALANCE, STOPS, CameraLook
 from scenes.storage.validation import Within, check
 

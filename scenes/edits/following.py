@@ -10,9 +10,9 @@ from scenes.actor import Actor
 from scenes.edits.actors import ID, SPEED, changed, find_actor
 from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import TIME
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.routes import Route, speed_at
 from scenes.edits.tracks import after, on_own_way
+from scenes.errors import InfeasibleError
 from scenes.motion.smoothing import steady
 from scenes.motion.trajectory import Trajectory
 from scenes.storage.validation import Within, check

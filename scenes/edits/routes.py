@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from scenes.motion.geometry import interpolate_rigid
+from scenes.motion.geometry import interpolate_rigid, nearest_places
 from scenes.motion.smoothing import STEP_US, steady
 from scenes.motion.spline import Spline, spline
 from scenes.motion.trajectory import Trajectory
@@ -103,8 +103,7 @@ class Route:
     def nearest_m(self, xy_m: Float64[np.ndarray, "m 2"]) -> Float64[np.ndarray, "m"]:
         """The way at the foot of each place, also beyond the ends."""
         knots = self.poses[:, :2, 3]
-        apart = np.sum(knots**2, axis=1) - 2.0 * (xy_m @ knots.T)
-        nearest = np.argmin(apart, axis=1)
+        nearest = nearest_places(xy_m, knots)
         yaw = self.yaw_at(self.way_m[nearest])
         offset = xy_m - knots[nearest]
         return self.way_m[nearest] + offset[:, 0] * np.cos(yaw) + offset[:, 1] * np.sin(yaw)

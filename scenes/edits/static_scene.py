@@ -10,8 +10,7 @@ from pathlib import Path
 from scenes.actor import Actor
 from scenes.edits.actors import NAMED
 from scenes.edits.edited_scene import EditedScene
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.storage.files import json_bytes
 from scenes.storage.manifests import MANIFEST, finished, folder_hash, parsed
 from scenes.work.memoize import memoized

@@ -18,7 +18,7 @@ import numpy as np
 
 from scenes.edits import Edit, EgoEdit
 from scenes.edits.ego import LaneChange, LateralOffset
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.motion.kinematics import Motion, exact_motion
 from scenes.motion.smoothing import steady
 from scenes.motion.trajectory import Trajectory

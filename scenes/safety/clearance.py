@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float64, Int64
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.edits.edited_scene import EditedScene
+from scenes.motion.geometry import plan_reach_m
 from scenes.motion.trajectory import Trajectory
 from scenes.road.obstacles import Evidence
 from scenes.safety.boxes import ego_boxes
@@ -204,7 +205,7 @@ def _in_somebody(
 def _far_apart(user: User, other: User, both: Bool[np.ndarray, "t"]) -> bool:
     """Whether the middles of two are never near enough for their boxes to touch; a quick look."""
     apart = user.world_from_box[both, :2, 3] - other.world_from_box[both, :2, 3]
-    reach_m = 0.5 * float(np.hypot(*user.size_m[:2]) + np.hypot(*other.size_m[:2]))
+    reach_m = float(plan_reach_m(user.size_m) + plan_reach_m(other.size_m))
     return bool(np.sum(apart**2, axis=1).min() > reach_m**2)
 
 

@@ -20,7 +20,7 @@ from scenes.criticality.request import (
     cells,
     spans_of,
 )
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 
 if TYPE_CHECKING:
     from scenes.scenario.sampling import Drawn, Refused

@@ -23,12 +23,20 @@ What = TypeVar("What")
 
 
 def load_request(path: Path) -> Request:
-    """See `Request.load`."""
+    """Read a request.
+
+    Raises:
+        OtherlaneError: It is not one; names the file, the key, and what belongs there.
+    """
     return _read(path, rules(Request), concrete=False)
 
 
 def load_scenario(path: Path) -> Scenario:
-    """See `Scenario.load`."""
+    """Read a scenario.
+
+    Raises:
+        OtherlaneError: It is not one; names the file, the key, and what belongs there.
+    """
     request = _read(path, rules(Scenario), concrete=True)
 
     def nothing_open() -> float:
@@ -204,8 +212,8 @@ def _plain(value: Open, kind: type[Plain]) -> Any:
             return kind(value)  # so that 3 and 3.0 metres are the same bytes
 
 
-def as_toml(scenario: Scenario | Request) -> str:
-    """See `Scenario.toml`."""
+def scenario_toml(scenario: Scenario | Request) -> str:
+    """A scenario or a request as a file; equal ones give equal bytes."""
     tables = as_tables(scenario)
     edits = tables.pop(EDITS)
     criticality = tables.pop(CRITICALITY, None)

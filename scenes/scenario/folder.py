@@ -18,13 +18,15 @@ from typing import Any, NoReturn
 
 from scenes.clip import Clip
 from scenes.criticality.draw import nearest
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.static_scene import own_fields
+from scenes.errors import InfeasibleError
 from scenes.motion.limits import PASSENGER_CAR
 from scenes.scenario.coverage import heat_map, report
+from scenes.scenario.files import load_request
+from scenes.scenario.orders import order_of
 from scenes.scenario.resolve import check_clip
-from scenes.scenario.sampling import Drawer, Drawn, Refused, order_of
-from scenes.scenario.scenario import COUNT, SEED, Request
+from scenes.scenario.sampling import Drawer, Drawn, Refused
+from scenes.scenario.scenario import COUNT, SEED
 from scenes.storage.files import sha256, write_json
 from scenes.storage.folders import check_out, is_finished, writing
 from scenes.storage.manifests import Provenance, finished, folder_hash
@@ -55,7 +57,7 @@ def perturb_clip(
     started = time.perf_counter()
     check_option("--workers", workers, Within(1, 1024))
     check_out(out, "scenarios")
-    clip, request = Clip.load(clip_folder, drive), Request.load(request_file)
+    clip, request = Clip.load(clip_folder, drive), load_request(request_file)
     if clip.lidars:  # its sweeps say where one can drive
         clip.check_contents(absent=True)
     if count is not None:

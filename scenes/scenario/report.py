@@ -15,7 +15,7 @@ from jaxtyping import Float64
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.edits.edited_scene import EditedScene
-from scenes.motion.geometry import invert
+from scenes.motion.geometry import invert, plan_reach_m
 from scenes.motion.trajectory import Trajectory
 from scenes.safety.boxes import ego_box, ego_boxes, windowed
 from scenes.safety.definitions import boxes_overlap
@@ -119,7 +119,7 @@ def _first_overlap_us(
 
 def _always_apart(ego: Trajectory, ego_size_m: Float64[np.ndarray, "3"], actor: Actor) -> bool:
     """Whether the areas that two bodies ever cover are apart; a quick look, before a good one."""
-    reach_m = 0.5 * float(np.hypot(*ego_size_m[:2]) + np.hypot(*actor.size_m[:2]))
+    reach_m = float(plan_reach_m(ego_size_m) + plan_reach_m(actor.size_m))
     own, theirs = (path.world_from_body[:, :2, 3] for path in (ego, actor.trajectory))
     gap_m = np.maximum(own.min(0) - theirs.max(0), theirs.min(0) - own.max(0))
     return bool(np.any(gap_m > reach_m))

@@ -9,10 +9,9 @@ from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
 from scenes.edits.actors import RemoveTraffic, RetimeActor
 from scenes.edits.edited_scene import EditedScene
 from scenes.edits.following import FollowActor
-from scenes.edits.infeasible import InfeasibleError, one_moment
 from scenes.edits.parked_vehicles import for_good
 from scenes.edits.static_scene import standing
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError, one_moment
 from scenes.motion.limits import check_limits
 from scenes.road.ground import Ground, fit_ground
 from scenes.road.obstacles import Evidence, obstacles

@@ -4,31 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
-from jaxtyping import Float64
-
 from scenes.clip import Clip
-from scenes.criticality import FAMILIES
-from scenes.criticality.draw import NearCollision, Order, measured_ttc_s, near_collision
+from scenes.criticality.draw import NearCollision, measured_ttc_s, near_collision
 from scenes.criticality.drive import Drive
-from scenes.criticality.request import Asked, Cell, Criticality, cell_of, choices
+from scenes.criticality.request import Cell
 from scenes.edits import ActorEdit
 from scenes.edits.assets import find_asset
 from scenes.edits.edited_scene import EditedScene
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.static_scene import refuse_static, standing
+from scenes.errors import InfeasibleError
 from scenes.road.ground import Ground
 from scenes.road.obstacles import Evidence, obstacles
-from scenes.scenario.files import as_tables
+from scenes.scenario.files import as_tables, scenario_toml
 from scenes.scenario.openscenario import as_openscenario
+from scenes.scenario.orders import cell_at, drivable_polygon_m, ends, order_of
 from scenes.scenario.report import ego_overlaps, resolved
 from scenes.scenario.resolve import resolve
-from scenes.scenario.scenario import Between, Draft, OneOf, Open, Request, Scenario, sample
-from scenes.storage.validation import Plain
+from scenes.scenario.scenario import Request, Scenario, sample
 from scenes.work.short_repr import short_repr
 
-RANGES = ("min_ttc_s", "closing_mps", "angle_deg")
-"""What asks are spread over."""
 TTC_CONFIRMED_S = 0.03
 """How far the least time to collision of what is rendered may be from what was asked [s]."""
 
@@ -93,10 +87,10 @@ class Drawer:
             fix = "no end_us; start_us and criticality.duration_s say when windows end"
             raise InfeasibleError(f"{self.where}: end_us", wrong, fix, "two ends")
         held = self.request.criticality.values
-        for player in _ends(held.get("actor")):
+        for player in ends(held.get("actor")):
             where = f"{self.where}: criticality.actor"
             refuse_static(int(player), standing(self.clip.actors), self.clip.actors, where)
-        for name in _ends(held.get("asset")):  # or it would be missed when its turn comes
+        for name in ends(held.get("asset")):  # or it would be missed when its turn comes
             find_asset(str(name))
 
     @cached_property
@@ -123,7 +117,7 @@ class Drawer:
         except InfeasibleError as error:
             cell = None
             if self.request.criticality is not None:
-                cell = _cell(self.request, index)
+                cell = cell_at(self.request, index)
             return Refused(index=index, reason=error.reason, wrong=error.wrong, cell=cell)
 
     def first(self) -> Drawn:
@@ -182,7 +176,7 @@ class Drawer:
         return self._drive(replace(self.clip, ego=edited.ego, actors=edited.actors))
 
     def _drive(self, clip: Clip) -> Drive:
-        polygon_m = _polygon(self.request)
+        polygon_m = drivable_polygon_m(self.request)
         return Drive(
             clip=clip, polygon_m=polygon_m, evidence=self.evidence,
             allow_unmeasured=self.request.allow_unmeasured or polygon_m is not None,
@@ -197,7 +191,7 @@ def _files(
     overlaps: list[dict[str, int]],
 ) -> dict[str, str]:
     return {
-        "scenario.toml": scenario.toml(),
+        "scenario.toml": scenario_toml(scenario),
         "resolved.json": resolved(requested, edited, clip, overlaps),
         "scenario.xosc": as_openscenario(scenario.name, edited, clip),
     }
@@ -235,84 +229,3 @@ def _requested(scenario: Scenario, met: NearCollision, had_s: float) -> dict[str
         "drivable_unknown_share": met.staged.unknown_share,
         "unmeasured_share": met.staged.unmeasured_share,
     }
-
-
-def _polygon(request: Request) -> Float64[np.ndarray, "k 2"] | None:
-    """Where one can drive, if the request says so [m, world]."""
-    held = request.criticality.values if request.criticality is not None else {}
-    x_m, y_m = (held.get(name, ()) for name in ("drivable_x_m", "drivable_y_m"))
-    return np.array([x_m, y_m], dtype=np.float64).T if x_m else None
-
-
-def order_of(request: Request, index: int | None = None) -> Order:
-    """What a request's near-collisions are drawn from.
-
-    Args:
-        request: What is asked.
-        index: Number of one of them, for whom open values other than families and ranges are
-            drawn. When left out, the first one's, but the whole range where a range has a list.
-
-    Raises:
-        ValueError: It asks for none.
-    """
-    if request.criticality is None:
-        raise ValueError("the request asks for no near-collision")
-    held = request.criticality.values
-    family = held.get("family", OneOf(values=tuple(FAMILIES)))
-    families = family.values if isinstance(family, OneOf) else (family,)
-    share = choices(request.seed, index or 0)
-    others = {name: value for name, value in held.items() if name not in ("family", *RANGES)}
-    wanted = Draft(of=Criticality, values=others).draw(share)
-    spans = {name: _span(held.get(name), None if index is None else share()) for name in RANGES}
-    if "min_ttc_s" not in held:
-        spans["min_ttc_s"] = (wanted.min_ttc_s, wanted.min_ttc_s)
-    return Order(
-        wanted=wanted,
-        asked=Asked(
-            families=tuple(str(name) for name in families),
-            ttc_s=spans["min_ttc_s"] or (0.0, 0.0),
-            closing_mps=spans["closing_mps"],
-            angle_deg=spans["angle_deg"],
-            mirrored=wanted.oncoming == "right",
-        ),
-        start_us=request.start_us,
-    )
-
-
-def _cell(request: Request, index: int) -> Cell | None:
-    try:
-        return cell_of(order_of(request, index).asked, request.seed, index)
-    except InfeasibleError:
-        return None
-
-
-def _ends(value: Open | None) -> tuple[Plain, ...]:
-    """All values that one field may come to have, or the ends of their range."""
-    match value:
-        case None | tuple():
-            return ()
-        case Between():
-            return (value.low, value.high)
-        case OneOf():
-            return value.values
-        case _:
-            return (value,)
-
-
-def _span(value: Open | None, share: float | None) -> tuple[float, float] | None:
-    """The range of a value: of a list the one that a share picks, or from least to most."""
-    match value:
-        case OneOf() if share is not None:
-            picked = float(value.draw(share, float))
-            return (picked, picked)
-        case OneOf():
-            numbers = [float(item) for item in value.values]
-            return (min(numbers), max(numbers))
-        case None:
-            return None
-        case Between():
-            return (float(value.low), float(value.high))
-        case float() | int():
-            return (float(value), float(value))
-        case _:
-            raise TypeError(f"{value!r} is no range")

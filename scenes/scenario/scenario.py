@@ -1,6 +1,6 @@
 """What is to be done to a drive: a scenario says it exactly, a request may leave it open.
 
-Both are TOML. A user writes a request:
+Both are TOML (`scenes.scenario.files` reads and writes them). A user writes a request:
 
     name = "left"
     seed = 7                                  # 0 if left out
@@ -27,7 +27,6 @@ A request may also ask for near-collisions, in a table `[criticality]`: see
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Generic, TypeVar
 
 import numpy as np
@@ -70,23 +69,6 @@ class Scenario:
     def __post_init__(self) -> None:
         check(self)
         _check_window(self.start_us, self.end_us)
-
-    def toml(self) -> str:
-        """The scenario as a file; equal scenarios give equal bytes."""
-        from scenes.scenario.files import as_toml
-
-        return as_toml(self)
-
-    @staticmethod
-    def load(path: Path) -> "Scenario":
-        """Read a scenario.
-
-        Raises:
-            OtherlaneError: It is not one; names the file, the key, and what belongs there.
-        """
-        from scenes.scenario.files import load_scenario
-
-        return load_scenario(path)
 
 
 def _check_window(start_us: int | None, end_us: int | None) -> None:
@@ -203,23 +185,6 @@ class Request:
     def __post_init__(self) -> None:
         check(self)
         _check_window(self.start_us, self.end_us)
-
-    def toml(self) -> str:
-        """The request as a file; equal requests give equal bytes."""
-        from scenes.scenario.files import as_toml
-
-        return as_toml(self)
-
-    @staticmethod
-    def load(path: Path) -> "Request":
-        """Read a request.
-
-        Raises:
-            OtherlaneError: It is not one; names the file, the key, and what belongs there.
-        """
-        from scenes.scenario.files import load_request
-
-        return load_request(path)
 
 
 def sample(request: Request, index: int) -> Scenario:

@@ -32,6 +32,12 @@ def nearest(word: str, known: Iterable[str], alike: float = ALIKE) -> str | None
     return found[0] if found else None
 
 
+def guess(word: str, known: Iterable[str]) -> str:
+    """The known word that one was meant for, or all of them where none is alike."""
+    known = list(known)
+    return nearest(word, known) or f"one of {', '.join(known)}"
+
+
 def advice(word: str, known: Iterable[str], what: str, quote: str = "") -> str:
     """What to do about an unknown word.
 

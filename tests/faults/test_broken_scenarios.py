@@ -7,7 +7,7 @@ import pytest
 
 from render.cli import main
 from scenes.errors import OtherlaneError
-from scenes.scenario.scenario import Scenario
+from scenes.scenario.files import load_scenario
 from tests.clip_maker import make_clip, ride
 
 GOOD = """
@@ -168,7 +168,7 @@ def test_a_broken_scenario_is_named(fault: str, tmp_path: Path) -> None:
     path = tmp_path / "scenario.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(OtherlaneError) as error:
-        Scenario.load(path)
+        load_scenario(path)
     assert error.value.where.startswith(f"{path}: {where}" if where else str(path))
     assert what in error.value.wrong
     assert fix in error.value.fix
@@ -184,7 +184,7 @@ def test_a_scenario_does_not_count(tmp_path: Path) -> None:
     path = tmp_path / "scenario.toml"
     path.write_text("count = 2", encoding="utf-8")
     with pytest.raises(OtherlaneError, match="is a request"):
-        Scenario.load(path)
+        load_scenario(path)
 
 
 @pytest.mark.parametrize("name", ["missing.toml", "."])

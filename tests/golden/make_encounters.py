@@ -11,8 +11,9 @@ from typing import Any
 from scenes.criticality.draw import Order, near_collision
 from scenes.criticality.request import Criticality
 from scenes.edits.actor_motion import FollowPath
-from scenes.edits.infeasible import InfeasibleError
-from scenes.scenario.sampling import Drawer, order_of
+from scenes.errors import InfeasibleError
+from scenes.scenario.orders import order_of
+from scenes.scenario.sampling import Drawer
 from scenes.scenario.scenario import Between, Draft, Request
 from tests.clip_maker import make_clip, measured, noisy, ride
 

@@ -19,8 +19,7 @@ from render.labels.entry import Done, PixelLabel
 from render.labels.moment import Moment
 from render.labels.pixel_labels import PIXEL_LABELS
 from render.views.view import RenderableScene, render_view
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.storage.folders import writing
 from scenes.storage.manifests import Provenance, finished
 from tests.render.analytic import CAMERA, LICENCE, street

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from scenes.edits import EDIT_KINDS, Edit, EgoEdit, apply_edit
 from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import LaneChange, LateralOffset
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import invert, rigid, rotation_exp
 from scenes.motion.trajectory import Trajectory
 from scenes.sensors.camera_look import CameraLook

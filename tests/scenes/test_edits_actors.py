@@ -16,8 +16,8 @@ from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic
 from scenes.edits.assets import library
 from scenes.edits.edited_scene import EditedScene
 from scenes.edits.following import FollowActor
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.routes import Route
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import rigid, rotation_exp
 from scenes.motion.trajectory import Trajectory
 from scenes.road.ground import Ground, fit_ground

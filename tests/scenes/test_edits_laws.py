@@ -19,10 +19,10 @@ from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath
 from scenes.edits.exposure import Exposure, WhiteBalance
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
+from scenes.scenario.files import load_request, load_scenario, scenario_toml
 from scenes.scenario.resolve import resolve
-from scenes.scenario.scenario import Request, Scenario, sample
+from scenes.scenario.scenario import Scenario, sample
 from tests.clip_maker import make_clip
 from tests.edit_maker import DRIVING, ONE_OF_EACH, PARKED, WALKING, actor_of, make_edited_scene
 
@@ -110,11 +110,11 @@ def test_edits_of_different_road_users_commute(edit: Edit) -> None:
 def test_survives_its_file_to_the_bit(edit: Edit, tmp_path: Path) -> None:
     scenario = Scenario(edits=(edit, edit))
     path = tmp_path / "scenario.toml"
-    path.write_text(scenario.toml(), encoding="utf-8")
-    assert Scenario.load(path) == scenario
-    drawn = sample(Request.load(path), 5)
+    path.write_text(scenario_toml(scenario), encoding="utf-8")
+    assert load_scenario(path) == scenario
+    drawn = sample(load_request(path), 5)
     assert drawn.edits == scenario.edits
-    assert Request.load(path).toml() == replace(Request.load(path)).toml()
+    assert scenario_toml(load_request(path)) == scenario_toml(replace(load_request(path)))
 
 
 @each
@@ -206,7 +206,7 @@ def test_a_file_with_broken_knots_says_where(line: str, said: str, tmp_path: Pat
     path.write_text(
         '[[edits]]\nkind = "ego-path"\ntime_us = [0, 10, 20]\ny_m = [0.0, 0.0, 0.0]\n' + line
     )
-    for load in (Scenario.load, Request.load):
+    for load in (load_scenario, load_request):
         with pytest.raises(OtherlaneError) as refused:
             load(path)
         assert said in str(refused.value)

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from scenes.edits import apply_edit
 from scenes.edits.edited_scene import EditedScene
 from scenes.edits.exposure import Exposure, WhiteBalance
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.scenario.openscenario import as_openscenario
 from scenes.scenario.resolve import resolve
 from scenes.scenario.scenario import Scenario

@@ -12,9 +12,8 @@ from scenes.edits.actor_looks import InsertActor, ScaleActor, SwapActor
 from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
 from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeActor
 from scenes.edits.following import FollowActor
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.static_scene import OWN_FIELDS, own_fields
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.safety.encounters import standing_pose
 from scenes.scenario.folder import perturb_clip
 from scenes.scenario.resolve import resolve

@@ -15,13 +15,14 @@ from scenes.commands import perturb
 from scenes.criticality import FAMILIES
 from scenes.criticality.request import Criticality, cell_of, cells
 from scenes.edits.actor_looks import InsertActor
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.motion.geometry import translation
 from scenes.safety.encounters import Ego, encounter_at
 from scenes.scenario.coverage import report
+from scenes.scenario.files import load_request, load_scenario, scenario_toml
+from scenes.scenario.orders import order_of
 from scenes.scenario.resolve import resolve
-from scenes.scenario.sampling import Drawer, Drawn, Refused, order_of
+from scenes.scenario.sampling import Drawer, Drawn, Refused
 from scenes.scenario.scenario import Between, Draft, OneOf, Request, Scenario
 from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
 from tests.clip_maker import make_clip, measured, noisy, parked_car, ride
@@ -92,7 +93,7 @@ def scenario_of(made: Drawn) -> Scenario:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "scenario.toml"
         file.write_text(made.files["scenario.toml"], encoding="utf-8")
-        return Scenario.load(file)
+        return load_scenario(file)
 
 
 @pytest.mark.parametrize(("duration_s", "start_us"), [(2.4, None), (4.0, None), (3.0, 1_000_000)])
@@ -139,8 +140,8 @@ def test_what_comes_out_is_plain_edits_that_survive_a_file(drawer: Drawer, tmp_p
     assert isinstance(made, Drawn)
     file = tmp_path / "scenario.toml"
     file.write_text(made.files["scenario.toml"], encoding="utf-8")
-    scenario = Scenario.load(file)
-    assert scenario.toml() == made.files["scenario.toml"]
+    scenario = load_scenario(file)
+    assert scenario_toml(scenario) == made.files["scenario.toml"]
     assert {edit.kind for edit in scenario.edits} == {"insert-actor", "follow-path", "ego-speed"}
     assert scenario.tags == "cut-in near-collision"
     told = json.loads(made.files["resolved.json"])
@@ -320,7 +321,7 @@ def test_a_broken_table_is_named(line: str, place: str, fix: str, tmp_path: Path
     file = tmp_path / "request.toml"
     file.write_text(f"[criticality]\n{line}\n", encoding="utf-8")
     with pytest.raises(OtherlaneError) as error:
-        Drawer(request=Request.load(file), clip=make_clip(ride()), where="test")
+        Drawer(request=load_request(file), clip=make_clip(ride()), where="test")
     assert place in error.value.where
     assert fix in error.value.fix
 
@@ -365,7 +366,7 @@ def _loaded(text: str) -> Request:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "request.toml"
         file.write_text(text, encoding="utf-8")
-        asked = Request.load(file)
-        file.write_text(asked.toml(), encoding="utf-8")
-        assert Request.load(file) == asked
+        asked = load_request(file)
+        file.write_text(scenario_toml(asked), encoding="utf-8")
+        assert load_request(file) == asked
     return asked

@@ -6,14 +6,14 @@ import pytest
 
 from scenes.edits import EDIT_KINDS
 from scenes.errors import OtherlaneError
-from scenes.scenario.scenario import Request
+from scenes.scenario.files import load_request
 
 
 def refused(text: str, tmp_path: Path) -> OtherlaneError:
     file = tmp_path / "request.toml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(OtherlaneError) as error:
-        Request.load(file)
+        load_request(file)
     return error.value
 
 

@@ -19,7 +19,7 @@ from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actors import MoveActor, RemoveActor
 from scenes.edits.assets import LIBRARY, LIBRARY_SEED, find_asset
 from scenes.edits.edited_scene import EditedScene
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import invert, translation
 from scenes.motion.trajectory import Trajectory
 from scenes.safety.definitions import boxes_overlap
