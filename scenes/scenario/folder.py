@@ -2,7 +2,7 @@
 
 Each scenario gets a folder of its own: `scenario.toml`, `resolved.json` (see
 `scenes.scenario.report`) and `scenario.xosc` (OpenSCENARIO). `summary.json` beside them says how
-many were refused, and why; where near-collisions were asked for, `coverage.txt` and `coverage.png`
+many were refused, and why; where near-collisions were requested, `coverage.txt` and `coverage.png`
 say which were had.
 """
 
@@ -115,9 +115,11 @@ def _write_all(drawer: Drawer, out: Path, provenance: Provenance, workers: int) 
             }
             if request.criticality is not None:
                 summary["ttc_error_s_max"] = max(one.ttc_error_s for one in made)
-                asked = order_of(request).asked
-                (folder / COVERAGE[0]).write_text(report(asked, made, refused), encoding="utf-8")
-                heat_map(asked, made, refused).save(folder / COVERAGE[1])
+                requested = order_of(request).requested
+                (folder / COVERAGE[0]).write_text(
+                    report(requested, made, refused), encoding="utf-8"
+                )
+                heat_map(requested, made, refused).save(folder / COVERAGE[1])
             write_json(folder / SUMMARY, summary)
     return summary
 

@@ -5,7 +5,7 @@ from jaxtyping import Float64
 
 from scenes.criticality import FAMILIES
 from scenes.criticality.draw import Order
-from scenes.criticality.request import Asked, Cell, Criticality, cell_of, choices
+from scenes.criticality.request import Cell, Criticality, GoalRanges, cell_of, choices
 from scenes.errors import InfeasibleError
 from scenes.scenario.scenario import Between, Draft, OneOf, Open, Request
 from scenes.storage.validation import Plain
@@ -25,15 +25,15 @@ def order_of(request: Request, index: int | None = None) -> Order:
     """What a request's near-collisions are drawn from.
 
     Args:
-        request: What is asked.
+        request: What is requested.
         index: Number of one of them, for whom open values other than families and ranges are
             drawn. When left out, the first one's, but the whole range where a range has a list.
 
     Raises:
-        ValueError: It asks for none.
+        ValueError: It requests none.
     """
     if request.criticality is None:
-        raise ValueError("the request asks for no near-collision")
+        raise ValueError("the request has no near-collision")
     held = request.criticality.values
     family = held.get("family", OneOf(values=tuple(FAMILIES)))
     families = family.values if isinstance(family, OneOf) else (family,)
@@ -45,7 +45,7 @@ def order_of(request: Request, index: int | None = None) -> Order:
         spans["min_ttc_s"] = (wanted.min_ttc_s, wanted.min_ttc_s)
     return Order(
         wanted=wanted,
-        asked=Asked(
+        requested=GoalRanges(
             families=tuple(str(name) for name in families),
             ttc_s=spans["min_ttc_s"] or (0.0, 0.0),
             closing_mps=spans["closing_mps"],
@@ -59,7 +59,7 @@ def order_of(request: Request, index: int | None = None) -> Order:
 def cell_at(request: Request, index: int) -> Cell | None:
     """The stratum that one number of a request is from; None where its families have none."""
     try:
-        return cell_of(order_of(request, index).asked, request.seed, index)
+        return cell_of(order_of(request, index).requested, request.seed, index)
     except InfeasibleError:
         return None
 

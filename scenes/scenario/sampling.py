@@ -24,7 +24,7 @@ from scenes.scenario.scenario import Request, Scenario, sample
 from scenes.work.short_repr import short_repr
 
 TTC_CONFIRMED_S = 0.03
-"""How far the least time to collision of what is rendered may be from what was asked [s]."""
+"""How far the least time to collision of what is rendered may be from what was requested [s]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,11 +38,11 @@ class Drawn:
     overlaps: bool = False
     """Whether the ego's box overlaps somebody's, which was meant."""
     ttc_error_s: float = 0.0
-    """How far its least time to collision is from what was asked [s]."""
+    """How far its least time to collision is from what was requested [s]."""
     cell: Cell | None = None
     """Which stratum it is from."""
     missed: str | None = None
-    """Why it is not in the stratum it was wished for; None where it is, or need not be."""
+    """Why the values of its stratum could not be met; None where they were, or need not be."""
     had: tuple[float, float, float] | None = None
     """Least time to collision [s], closing speed [m/s] and angle [degrees] that came out."""
 
@@ -65,7 +65,7 @@ class Drawer:
     """Draws from a request; every number on its own.
 
     Raises:
-        InfeasibleError: No scenario of the request can be had, whatever is drawn.
+        InfeasibleError: No scenario of the request is possible, whatever is drawn.
     """
 
     request: Request
@@ -144,10 +144,10 @@ class Drawer:
         )  # fmt: skip
         edited = self._resolved(scenario)
         had_s = measured_ttc_s(edited, drive, met.staged.actor)
-        error_s = abs(had_s - met.ask.min_ttc_s)
+        error_s = abs(had_s - met.goal.min_ttc_s)
         if error_s > TTC_CONFIRMED_S:
-            wrong = f"the least time to collision is {had_s:.2f} s, not {met.ask.min_ttc_s:.2f}"
-            raise InfeasibleError(met.ask.family, wrong, "another min_ttc_s", "not confirmed")
+            wrong = f"the least time to collision is {had_s:.2f} s, not {met.goal.min_ttc_s:.2f}"
+            raise InfeasibleError(met.goal.family, wrong, "another min_ttc_s", "not confirmed")
         solved = met.staged.solved
         requested = _requested(scenario, met, had_s)
         overlaps = ego_overlaps(edited, self.clip)
@@ -202,23 +202,23 @@ def _tags(scenario: Scenario, met: NearCollision) -> str:
 
 
 def _meant(scenario: Scenario, met: NearCollision) -> tuple[int, ...]:
-    """Who may overlap others: also the one with whom a collision was asked for."""
-    asked = (met.staged.actor,) if met.ask.min_ttc_s == 0.0 else ()
-    return tuple(sorted({*scenario.may_overlap, *asked}))
+    """Ids of those who may overlap others, with those of a requested collision."""
+    requested = (met.staged.actor,) if met.goal.min_ttc_s == 0.0 else ()
+    return tuple(sorted({*scenario.may_overlap, *requested}))
 
 
 def _requested(scenario: Scenario, met: NearCollision, had_s: float) -> dict[str, object]:
-    """What was asked, and what came out."""
-    ask, solved = met.ask, met.staged.solved
+    """What was requested, and what came out."""
+    goal, solved = met.goal, met.staged.solved
     return {
         "name": scenario.name,
         "seed": scenario.seed,
-        "family": ask.family,
+        "family": goal.family,
         "actor": met.staged.actor,
-        "min_ttc_s": ask.min_ttc_s,
-        "closing_mps": ask.closing_mps,
-        "angle_deg": ask.angle_deg,
-        "duration_s": ask.duration_s,
+        "min_ttc_s": goal.min_ttc_s,
+        "closing_mps": goal.closing_mps,
+        "angle_deg": goal.angle_deg,
+        "duration_s": goal.duration_s,
         "critical_us": met.staged.critical_us,
         "worst_us": met.staged.worst_us,
         "had": {

@@ -25,8 +25,8 @@ SEED, COUNT = 4, 26
 def encounters() -> list[dict[str, Any]]:
     """Encounters of all families in a noisy drive along a gentle bend."""
     clip = make_clip(noisy(ride(speed_mps=12.0, bend_per_m=0.002, seconds=8.0), 0.005))
-    asked: dict[str, Any] = {"min_ttc_s": Between(low=0.6, high=2.5)}
-    request = Request(criticality=Draft(of=Criticality, values=asked), name="golden")
+    requested: dict[str, Any] = {"min_ttc_s": Between(low=0.6, high=2.5)}
+    request = Request(criticality=Draft(of=Criticality, values=requested), name="golden")
     drawer = Drawer(request=request, clip=measured(clip), where="golden")
     return [_solved(drawer, order_of(request), index) for index in range(COUNT)]
 
@@ -39,7 +39,7 @@ def _solved(drawer: Drawer, order: Order, index: int) -> dict[str, Any]:
         return {"refused": error.reason}
     solved = met.staged.solved
     return {
-        "family": met.ask.family,
+        "family": met.goal.family,
         "window_us": [met.staged.start_us, met.staged.end_us],
         "edits": [edit.kind for edit in met.staged.edits],
         "had": [solved.min_ttc_s, solved.closing_mps, solved.angle_deg],
