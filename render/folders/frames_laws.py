@@ -23,13 +23,13 @@ from render.folders.frames import (
     read_records,
     stored_labels,
 )
+from render.json_value import Json
 from render.labels.gate import LabelGate
 from render.labels.table import PIXEL_NAMES
 from scenes.errors import OtherlaneError
 from scenes.scenario.files import as_tables, load_scenario
 from scenes.storage.manifests import MANIFEST, Finished
 
-Json = Any
 EXPORTS, PREVIEW, SCENARIO = "exports", "preview.mp4", "scenario.toml"
 """Of a folder of frames (see `render.jobs.render_job`)."""
 SHOWN = ("formats", "preview", "keep_rejected")

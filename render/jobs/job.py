@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from render.labels.entry import Json
+from render.json_value import Json
 from render.labels.gate import LabelGate
 from render.labels.table import PIXEL_NAMES
 from render.views.view import Frame, RenderableScene, render_view

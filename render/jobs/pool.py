@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from render.folders.frames import FRAMES, encode_frame, frame_files, write_records
 from render.jobs.job import RenderJob, Shot, render_shot
-from render.labels.entry import Json
+from render.json_value import Json
 from render.views.view import RenderableScene
 from scenes.errors import OtherlaneError
 from scenes.storage.files import is_plain, read_signed, sha256, write_signed, write_whole

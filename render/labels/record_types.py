@@ -6,14 +6,13 @@ no NaN.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from render.json_value import Json
 from render.labels.entry import FrameLabel, ObjectLabel
 from render.labels.object_labels import ACCEPT, REJECT
 from render.labels.table import FRAME_LABELS, OBJECT_LABELS
 from scenes.semantics import ACTOR_KINDS
 
-Json = Any
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """Names of pictures: they become names of files."""
 LARGEST, LARGEST_FLOAT = 2**53, 1e300

@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float, Float16, Float32, Float64, Int64, UInt8, UInt
 from torch import Tensor
 
 from recon.data.training_data import pixel_angle
+from render.json_value import Json
 from render.labels.cuboids import boxes_in_view, instance_numbers
-from render.labels.entry import Json
 from render.labels.gate import LabelGate
 from render.labels.moment import Moment
 from render.labels.normals import surface_normals
