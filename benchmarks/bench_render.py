@@ -19,22 +19,19 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from jaxtyping import Float32
-from torch import Tensor
 
 from benchmarks.machine import Cost, Report, bar, median
 from recon.data.training_data import camera_trajectory, select_frames
 from recon.evaluation.evaluate import compare
 from recon.evaluation.metrics import affine_fit, psnr_db
-from recon.rendering.march import MarchOutput
+from recon.rendering.renderer import FieldRenderer, load_renderer
+from recon.rendering.shot import Shot
 from recon.scene import Scene, load_scene
 from render.folders.frames import encode_frame
 from render.folders.selection import parse_size
-from render.jobs.job import RenderJob, Shot, render_shot
+from render.jobs.job import RenderJob, Task, one_thread, render_task
 from render.jobs.pool import TASKS, run_job
-from scenes.clip import Clip
 from scenes.road.ground import fit_ground
-from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from scenes.storage.files import write_whole
 
 SLOWEST_S, JUDGED_PIXELS, LOSS_DB = 1.4, 1242 * 375, 0.3
@@ -43,75 +40,51 @@ FINE_GROWTH, FINE_TERMINATION = 1.0 / 128.0, 1e-4
 PARTS = ("march", "labels", "files")
 
 
-class Marching:
-    """A scene that keeps the time of its marches."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene, self.spent = scene, Cost(wall_s=0.0, cpu_s=0.0)
-
-    @property
-    def clip(self) -> Clip:
-        """Of the scene."""
-        return self.scene.clip
-
-    def render_rays(
-        self,
-        origins: Float32[Tensor, "n 3"],
-        directions: Float32[Tensor, "n 3"],
-        pixel_angle: Float32[Tensor, "n"],
-    ) -> MarchOutput:
-        """Of the scene, timed."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        out = self.scene.render_rays(origins, directions, pixel_angle)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        self.spent = Cost(wall_s=self.spent.wall_s + wall, cpu_s=self.spent.cpu_s + cpu)
-        return out
-
-    def display(
-        self,
-        linear: Float32[Tensor, "n 3"],
-        stream: int,
-        time_us: int,
-        camera_look: CameraLook = NEUTRAL,
-    ) -> Float32[Tensor, "n 3"]:
-        """Of the scene."""
-        return self.scene.display(linear, stream, time_us, camera_look)
-
-
 def job_of(folder: Path, scene: Scene, size: str | None, frames: Sequence[int]) -> RenderJob:
     """The drive as it was recorded, at the recorded size when `size` is None."""
     clip = scene.clip
-    images = clip.cameras[0]
+    images, path = clip.cameras[0], camera_trajectory(clip, 0)
     camera = images.camera if size is None else images.camera.scaled(*parse_size(size))
+
+    def shot(index: int) -> Shot:
+        time_us = int(images.time_us[index])
+        return Shot(
+            camera=camera,
+            world_from_camera=path if camera.readout_us else path.at(np.array([time_us]))[0],
+            time_us=time_us,
+            actors=clip.actors,
+            light=scene.light,
+        )
+
     return RenderJob(
-        load=partial(load_scene, folder.absolute(), str(scene.backend)),
+        load=partial(load_renderer, folder.absolute(), str(scene.backend)),
         identity={"benchmark": str(scene.backend)},
         stamp={"licence": clip.licence},
-        shots=tuple(Shot(key=f"{i:06d}", time_us=int(images.time_us[i])) for i in frames),
-        stream=0,
-        camera=camera,
-        world_from_camera=camera_trajectory(clip, 0),
-        actors=clip.actors,
+        tasks=tuple(Task(key=f"{i:06d}.{images.name}", shot=shot(i)) for i in frames),
         ground=fit_ground(clip),
     )
 
 
-def one_frame(job: RenderJob, scene: Scene, shot: Shot, folder: Path) -> dict[str, Cost]:
-    """What each part of a frame took."""
-    marching, at = Marching(scene), [(time.perf_counter(), time.process_time())]
-    frame = render_shot(job, marching, shot)
-    at.append((time.perf_counter(), time.process_time()))
-    for name, content in encode_frame(shot.key, frame.pixels).items():
-        (folder / name).parent.mkdir(exist_ok=True)
+def one_frame(job: RenderJob, scene: Scene, task: Task, folder: Path) -> dict[str, Cost]:
+    """What each part of a frame took: the colour march, all labels, files."""
+    renderer = FieldRenderer(scene=scene)
+    with one_thread():
+        began = time.perf_counter(), time.process_time()
+        renderer.render(task.shot, ("linear", "shown"))
+        march = _since(began)
+        began = time.perf_counter(), time.process_time()
+        frame = render_task(job, renderer, task)
+        whole = _since(began)
+    began = time.perf_counter(), time.process_time()
+    for name, content in encode_frame(task.key, frame.pixels).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(folder / name, content)
-    at.append((time.perf_counter(), time.process_time()))
-    seen, written = (
-        Cost(wall_s=after[0] - before[0], cpu_s=after[1] - before[1])
-        for before, after in zip(at[:-1], at[1:], strict=True)
-    )
-    march = marching.spent
-    labels = Cost(wall_s=seen.wall_s - march.wall_s, cpu_s=seen.cpu_s - march.cpu_s)
-    return {"march": march, "labels": labels, "files": written}
+    labels = Cost(wall_s=whole.wall_s - march.wall_s, cpu_s=whole.cpu_s - march.cpu_s)
+    return {"march": march, "labels": labels, "files": _since(began)}
+
+
+def _since(began: tuple[float, float]) -> Cost:
+    return Cost(wall_s=time.perf_counter() - began[0], cpu_s=time.process_time() - began[1])
 
 
 def in_turns(
@@ -122,7 +95,7 @@ def in_turns(
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(-1, rounds):
             for name, (job, scene) in jobs.items():
-                cost = one_frame(job, scene, job.shots[turn % len(job.shots)], Path(folder))
+                cost = one_frame(job, scene, job.tasks[turn % len(job.tasks)], Path(folder))
                 if turn >= 0:
                     taken[name].append(cost)
     return taken
@@ -133,7 +106,7 @@ def seconds_with_workers(job: RenderJob, workers: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         run_job(job, Path(folder), workers=workers)
         done = sorted(
-            (Path(folder) / TASKS / f"{shot.key}.json").stat().st_mtime for shot in job.shots
+            (Path(folder) / TASKS / f"{shot.key}.json").stat().st_mtime for shot in job.tasks
         )
     # the first frame of each worker contains its start
     return (done[-1] - done[workers - 1]) / (len(done) - workers)
@@ -163,7 +136,7 @@ def hottest(job: RenderJob, scene: Scene, lines: int = 20) -> str:
     """Where the processor time of one frame goes, by function."""
     watch = cProfile.Profile(time.process_time)
     with tempfile.TemporaryDirectory() as folder:
-        watch.runcall(one_frame, job, scene, job.shots[0], Path(folder))
+        watch.runcall(one_frame, job, scene, job.tasks[0], Path(folder))
     rows = sorted(pstats.Stats(watch).stats.items(), key=lambda item: -item[1][2])  # pyright: ignore[reportAttributeAccessIssue]
     shown = [
         f"{own:8.3f} s alone {whole:8.3f} s in all {calls:6d} x  {Path(file).name}:{line} {name}"
@@ -205,7 +178,7 @@ def main(
     jobs = {name: (job_of(scene, one, size, frames), one) for name, one in scenes.items()}
     taken = in_turns(jobs, rounds)
     of_first = jobs[backends[0]][0]
-    camera = of_first.camera
+    camera = of_first.tasks[0].shot.camera
     report.title += f" at {camera.width}x{camera.height}"
     _print_parts(report, taken, camera.width * camera.height)
     if workers:

@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float64
 from benchmarks.machine import Report
 from recon.data.training_data import Pixels, load_data, scaled_camera
 from recon.evaluation.metrics import psnr_db
+from recon.rendering.renderer import FieldRenderer
 from recon.scene import Scene, load_scene
 from render.prove.run import WORLDS
 from render.prove.scoring import exposure_ev, render_target
@@ -158,7 +159,9 @@ def compared(folder: Path, amounts: tuple[float, ...]) -> list[View]:
             continue
         full = view.camera or scene.clip.cameras[0].camera
         target = target_of(view, scaled_camera(full, scene.config.scale))
-        shown = render_target(scene, target, ground, exposure_ev(scene, target.time_us))[1]
+        shown = render_target(
+            FieldRenderer(scene=scene), target, ground, exposure_ev(scene, target.time_us)
+        )[1]
         linear, known = through_depth(target, pictures)
         mask = shown.counts & known & (True if target.seen is None else target.seen)
         found.append(

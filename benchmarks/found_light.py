@@ -19,8 +19,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from recon.data.training_data import scaled_camera
-from recon.lighting.irradiance import cube_on, sunshine, surroundings
-from recon.lighting.light_estimation import daylight
+from recon.lighting.irradiance import ambient_cube, cube_on, direct_sun
 from recon.scene import Scene, load_scene
 from render.prove.regions import cast_of
 from render.prove.run import WORLDS
@@ -75,7 +74,7 @@ def rows(name: str, scene: Scene, ground: Ground, world: World, target: Target) 
     cast = cast_of(target, scene.clip, ground)
     gain = 2.0 ** exposure_ev(scene, target.time_us)
     gain *= float(scene.model.photometry.gain_at(0, target.time_us).detach().mean())
-    found_sun = float(daylight(scene).sun.mean()) * gain
+    found_sun = float(scene.light.sun.mean()) * gain
     true_sun = float(sun_irradiance(world.lighting).mean())
     lines = []
     for actor in (each for each in cast.actors if each.id in cast.changed):
@@ -85,8 +84,8 @@ def rows(name: str, scene: Scene, ground: Ground, world: World, target: Target) 
         turn, size_m = torch.from_numpy(pose).float(), torch.from_numpy(actor.size_m).float()
         points, normals = (torch.from_numpy(x).float() for x in (seen.points_m, seen.normals))
         facing = normals @ turn[:3, :3]
-        around = cube_on(surroundings(scene, turn, size_m), facing)
-        sun = sunshine(scene, points, normals)
+        around = cube_on(ambient_cube(scene, turn, size_m), facing)
+        sun = direct_sun(scene, points, normals)
         for side, axis in SIDES.items():
             here = facing @ torch.tensor(axis) > FACES
             if int(here.sum()) < LEAST:

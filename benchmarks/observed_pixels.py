@@ -20,6 +20,7 @@ from jaxtyping import Bool, Int64
 
 from benchmarks.machine import machine
 from recon.data.training_data import scaled_camera, select_frames
+from recon.rendering.renderer import FieldRenderer
 from recon.scene import Scene, load_scene
 from recon.training.observation import FURTHER, SIDE
 from render.prove.run import WORLDS
@@ -82,7 +83,7 @@ def main(out: Path, /) -> None:
         for view in (v for v in read_truth(folder / TRUTH) if AXES[v.axis or "sun"].kind == "ego"):
             full = view.camera or scene.clip.cameras[0].camera
             target = target_of(view, scaled_camera(full, scene.config.scale))
-            frame, shown = render_target(scene, target, ground, 0.0)
+            frame, shown = render_target(FieldRenderer(scene=scene), target, ground, 0.0)
             true = truly_observed(tracer, eyes, target)[shown.counts]
             said = frame.pixels["observed"][shown.counts] > 0
             counted = np.array(

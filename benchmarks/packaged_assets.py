@@ -17,12 +17,13 @@ import tyro
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from recon.actors.placement import stage
+from recon.actors.placement import place_actors
 from recon.assets import multiview_capture as shots
-from recon.assets.asset_files import load_look
+from recon.assets.asset_files import load_actor_model
 from recon.field.photometry import srgb
 from recon.kernels.backend import Backend
 from recon.lighting.relighting import relit
+from recon.rendering.rays import Rays
 from scenes.actor import Actor
 from scenes.edits.assets import LIBRARY, LIBRARY_SEED
 from scenes.sensors.camera import camera_rays
@@ -31,11 +32,10 @@ from scenes.worlds.models.procedural import procedural
 from scenes.worlds.models.world import Limb
 from scenes.worlds.trace.tracer import Tracer
 from scenes.worlds.trace.view import photograph, true_view
-from tests.light_maker import LIT
-from tests.recon.test_relight_sunshine import Camera4, Street, empty_street, sunshine
+from tests.recon.test_relighting_sun import Camera4, Street, empty_street, sunlight_of
 
 SIDE_PX, ACROSS = 64, 3
-"""Of a picture, and rays along the side of a pixel (as `render.views.antialias`)."""
+"""Of a picture, and rays along the side of a pixel (as `recon.rendering.antialias`)."""
 RING: tuple[shots.Ring, ...] = ((1.3, 1.5, None),)
 EVERY, EVERY_MOVING = 3, 2
 """Of the ring's views, those that are looked from; of who has limbs, at the next moment each."""
@@ -55,14 +55,15 @@ def seen(
         torch.from_numpy(each).float()
         for each in camera_rays(fine, pixels, pose @ box_from_camera, time_us)
     )
-    rays = origins, directions, torch.full((len(pixels),), 1.0 / fine.fx)
-    look = load_look(name, Backend.TORCH)
+    angle = torch.full((len(pixels),), 1.0 / fine.fx)
+    rays = Rays(origins_m=origins, directions=directions, pixel_angle=angle)
+    look = load_actor_model(name, Backend.TORCH)
     times = torch.full((len(pixels),), time_us)
-    staged = stage({actor.id: look}, (), (actor,), times)
-    out = scene.render_rays(*rays, staged)
+    placed = place_actors({actor.id: look}, (), (actor,), times)
+    out = scene.render_rays(*rays.parts, placed)
     box = torch.from_numpy(pose).float(), torch.from_numpy(actor.size_m).float()
     nothing = torch.full((len(pixels), 3), torch.nan)
-    linear = relit(scene, rays, out, nothing, staged, {actor.id: box})
+    linear = relit(scene, rays, out, nothing, placed, {actor.id: box})
     parts = SIDE_PX, ACROSS, SIDE_PX, ACROSS
     solid = out.instance_weights[:, 1:].sum(dim=1).view(parts)[:, ACROSS // 2, :, ACROSS // 2] > 0.5
     return linear.view(*parts, 3).mean(dim=(1, 3)).view(-1, 3), solid.flatten()
@@ -81,10 +82,8 @@ def scores(name: str, overcast: float) -> tuple[float, float, float, float]:
     limbs = procedural(LIBRARY[name], LIBRARY_SEED)[1]
     world, actor, _ = shots.stage(name, SPEED_MPS if limbs else 0.0)
     world = replace(world, lighting=replace(world.lighting, overcast=overcast))
-    light, truth = sunshine(world), Light(Tracer(world))
-    for module in LIT:
-        module.daylight = lambda _: light  # pyright: ignore[reportAttributeAccessIssue]
-    scene, squared, iou, stops = empty_street(world), [], [], []
+    truth, scene = Light(Tracer(world)), replace(empty_street(world), light=sunlight_of(world))
+    squared, iou, stops = [], [], []
     ring = shots.cameras(actor.size_m, RING)[1 :: EVERY_MOVING if limbs else EVERY]
     for (camera, box_from_camera), now in zip(ring, moments_us(limbs, len(ring)), strict=True):
         view = camera.scaled(SIDE_PX, SIDE_PX), box_from_camera

@@ -12,8 +12,8 @@ once, each on its own worlds. It runs where nerfstudio does (docs/nerfstudio.md)
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -21,13 +21,16 @@ from typing import Literal
 import msgspec
 import torch
 import tyro
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.nerfacto import Space, held_out, machine, peer_pixels, peer_rays, peer_space, score
 from benchmarks.nerfacto_peer import Nerfacto, Peer, PeerRays
 from recon.config import ReconstructionConfig
 from recon.field.photometry import srgb
+from recon.lighting.daylight import Daylight
+from recon.rendering.ray_buffers import ray_buffers
+from recon.rendering.shot import Buffers, Shot
 from recon.scene import CONFIG
 from render.prove.peers import FORMAT
 from render.prove.rows import EDITED, by_amount
@@ -46,7 +49,6 @@ from render.prove.stages import (
 )
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
-from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from scenes.sensors.images import linear_from_srgb
 from scenes.storage.files import write_json
 from scenes.storage.manifests import Provenance, folder_hash
@@ -70,23 +72,32 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Seen:
-    """What the method sees along rays, in the world's units (a `render.views.view.MarchResult`)."""
+    """What the method sees along rays, in the world's units (a `Traced`)."""
 
     linear: Float[Tensor, "n 3"]
     opacity: Float[Tensor, "n"]
     range_m: Float[Tensor, "n"]
-    instance: Int64[Tensor, "n"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class PeerScene:
-    """A trained method as a `render.views.view.RenderableScene`; all times look alike to it."""
+    """A trained method as a `render.views.view.Renderer`; all times look alike to it."""
 
     clip: Clip
     peer: Peer
     space: Space
+    scale: float
+    """Of its training pictures, to the recorded ones."""
+    version: str = "nerfacto"
+    modelled_ids: frozenset[int] = frozenset()
+    doubtful_actors: Mapping[int, str] = field(default_factory=dict)
+    light: Daylight = field(default_factory=Daylight.unknown)
 
-    def render_rays(
+    def render(self, shot: Shot, channels: Collection[str]) -> Buffers:
+        """See `Renderer`; pictures are at the mean exposure of the training pictures."""
+        return ray_buffers(shot, channels, self.seen, srgb)
+
+    def seen(
         self,
         origins: Float[Tensor, "n 3"],
         directions: Float[Tensor, "n 3"],
@@ -99,19 +110,7 @@ class PeerScene:
             linear=torch.from_numpy(linear_from_srgb(out.srgb.numpy())).float(),
             opacity=out.opacity,
             range_m=torch.where(out.opacity < 0.5, torch.inf, range_m),
-            instance=torch.zeros(len(origins), dtype=torch.int64),
         )
-
-    def display(
-        self,
-        linear: Float[Tensor, "n 3"],
-        stream: int,
-        time_us: int,
-        camera_look: CameraLook = NEUTRAL,
-    ) -> Float[Tensor, "n 3"]:
-        """sRGB in 0..1, at the mean exposure of the training pictures."""
-        del stream, time_us
-        return srgb(linear * linear.new_tensor(camera_look.gains))
 
 
 def measure_world(
@@ -140,14 +139,14 @@ def measure_world(
     peer = make(settings.preset, len(pixels.frame_index), settings.seed)
     work.mkdir(parents=True, exist_ok=True)
     _trained(peer, peer_rays(pixels, space), settings, budget, work / MODEL)
-    scene = PeerScene(clip=clip, peer=peer, space=space)
+    scene = PeerScene(clip=clip, peer=peer, space=space, scale=config.scale)
     spent = {"steps": peer.spent.steps, "cpu_seconds": round(peer.spent.cpu_seconds, 1)}
     held = held_out(clip, config)
     inputs = {"clip": folder_hash(folder / CLIP, "clip")}
     for axis, views in truth_of(folder, amounts).items():
         of = {**asdict(settings), **spent, "axis": axis, "amounts": sorted(amounts[axis])}
         made_from, into = Provenance(kind="proof", inputs=inputs, config=of), work / SCORES / axis
-        score_axis(scene, views, into, made_from, scale=config.scale, stops=lambda _: 0.0)
+        score_axis(scene, views, into, made_from, stops=lambda _: 0.0, scores_movers=False)
     on_path = score(peer, held, space)
     world = {
         "name": folder.name,

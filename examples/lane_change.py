@@ -14,6 +14,7 @@ your own (what `otherlane import` wrote), `--help` lists the rest. Of every fram
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -21,18 +22,18 @@ import numpy as np
 import tyro
 
 from recon.reconstruct import ReconstructRequest, reconstruct_clip
-from recon.scene import Scene, load_scene
+from recon.rendering.renderer import load_renderer
+from recon.rendering.shot import Renderer, Shot
 from render.folders.selection import parse_frames, sized
 from render.labels.gating import is_labelled
 from render.pictures.panels import grid, panels
 from render.pictures.preview import recorded_picture
-from render.views.view import Frame, render_view
+from render.views.frame import Frame, render_frame
+from scenes.clip import Clip
 from scenes.edits.ego import LaneChange
 from scenes.errors import OtherlaneError
 from scenes.motion.limits import check_limits
-from scenes.motion.trajectory import Trajectory
 from scenes.road.ground import fit_ground
-from scenes.sensors.camera import Camera
 from scenes.sensors.camera_look import CameraLook
 from scenes.storage.validation import rules
 from scenes.worlds.record.sample import sample_path
@@ -62,8 +63,8 @@ def lane_change(
     """
     rules(LaneChange)["offset_m"].read(offset_m, "--offset-m")  # before any work is done
     wanted = ReconstructRequest(recipe="preview", budget=budget)
-    scene = load_scene(reconstruct_clip(clip or sample_path(), out / "scene", wanted))
-    drive = scene.clip
+    renderer = load_renderer(reconstruct_clip(clip or sample_path(), out / "scene", wanted))
+    drive = renderer.clip
 
     # Half a second into the drive, steer into the other lane, taking three seconds.
     start_us = int(drive.ego.time_us[0]) + 500_000
@@ -76,38 +77,41 @@ def lane_change(
     camera = sized(front.camera, size)
     for index in parse_frames(frames, np.arange(len(front))):
         time_us = int(front.time_us[index])
-        frame, bright = _both(scene, camera, ego.mounted(front.ego_from_camera), time_us)
+        shot = Shot(
+            camera=camera,
+            world_from_camera=ego.mounted(front.ego_from_camera),
+            time_us=time_us,
+            actors=drive.actors,
+            light=renderer.light,
+        )
+        frame, bright = _both(renderer, shot)
         name = f"{index:06d}"
         iio.imwrite(out / f"{name}.png", frame.rgb)
         iio.imwrite(out / f"{name}_brighter.png", bright.rgb)
-        iio.imwrite(out / f"{name}_labels.png", _overlay(scene, frame, edit.describe()))
+        iio.imwrite(out / f"{name}_labels.png", _overlay(drive, frame, edit.describe()))
         labels = {**frame.labels, "objects": frame.objects, "licence": drive.licence}
         (out / f"{name}.json").write_text(json.dumps(labels) + "\n", encoding="utf-8")
         boxes = sum(is_labelled(item) for item in frame.objects)
         print(f"{out / name}.png: {boxes} road users with a tight box")
 
 
-def _both(
-    scene: Scene, camera: Camera, world_from_camera: Trajectory, time_us: int
-) -> tuple[Frame, Frame]:
+def _both(renderer: Renderer, shot: Shot) -> tuple[Frame, Frame]:
     """A moment as the camera would have shown it, and with twice the light."""
-    ground = fit_ground(scene.clip)
-    frame = render_view(scene, camera, world_from_camera, time_us=time_us, ground=ground)
-    bright = render_view(
-        scene, camera, world_from_camera, time_us=time_us, ground=ground, camera_look=BRIGHTER
-    )
+    ground = fit_ground(renderer.clip)
+    frame = render_frame(renderer, shot, ground=ground)
+    bright = render_frame(renderer, replace(shot, camera_look=BRIGHTER), ground=ground)
     # A look changes colours and nothing else: one set of labels belongs to both pictures.
     assert np.array_equal(frame.range_m, bright.range_m)
     assert frame.objects == bright.objects
     return frame, bright
 
 
-def _overlay(scene: Scene, frame: Frame, title: str) -> np.ndarray:
+def _overlay(drive: Clip, frame: Frame, title: str) -> np.ndarray:
     """Recorded, rendered, labels and distance in one picture."""
     record = {**frame.labels, "objects": frame.objects}
-    recorded = recorded_picture(scene.clip, 0, frame.time_us)
+    recorded = recorded_picture(drive, drive.cameras[0].name, frame.time_us)
     shown = panels(frame.pixels, record, PANEL_WIDTH, recorded)
-    return np.asarray(grid(shown, 2, scene.clip.name, title))
+    return np.asarray(grid(shown, 2, drive.name, title))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -46,7 +46,7 @@ def remove_traffic(
     reconstruct(source, out=scene, recipe="preview", budget=budget)
     render(scene, out=folder, scenario=SCENARIO, size=size, frames=frames, preview=False)
     front = Clip.load(source).cameras[0]
-    for path in sorted((folder / "frames").glob("*.rgb.png")):
+    for path in sorted((folder / "frames" / front.name).glob("*.rgb.png")):
         empty, index = iio.imread(path), int(path.name[:6])
         recorded = Image.fromarray(front.read(index)).resize(empty.shape[1::-1])
         iio.imwrite(out / f"{index:06d}.png", np.concatenate([np.asarray(recorded), empty]))

@@ -18,7 +18,7 @@ def extract_actor(scene: Path, actor: int, /, out: Path) -> dict[str, object]:
     from scenes.work.phases import phase
 
     with phase(LOADING):
-        from recon.assets.asset_files import extract
+        from recon.assets.extraction import extract
         from recon.scene import load_scene
     from scenes.edits.assets import FACES, load_asset
     from scenes.storage.folders import check_out, is_finished, writing

@@ -14,8 +14,9 @@ from recon.config import ReconstructionConfig
 from recon.data.training_data import Data, load_data, select_frames
 from recon.evaluation.measured_gains import measure_gains
 from recon.kernels.backend import Backend, backend_named, choose_backend
+from recon.lighting.light_estimation import estimate_daylight
 from recon.recipes import recipe
-from recon.scene import scene_of, write_scene
+from recon.scene import RADIANCE_FIELD, scene_of, write_scene
 from recon.training.budget import steps_within
 from recon.training.checkpoint import AFRESH, read_state
 from recon.training.loop import train
@@ -111,11 +112,13 @@ def _work(
             model = train(clip, config, checkpoint=checkpoint, report=report, data=data)
         with phase("measuring road users' fields"):
             gains = measure_gains(scene_of(clip, config, model, Backend(config.backend), {}))
+        with phase("estimating the light"):
+            light = estimate_daylight(scene_of(clip, config, model, Backend(config.backend), gains))
         with phase("saving the scene"):
-            write_scene(partial, out, clip, config, model, gains)
-        fields = () if model.crowd is None else model.crowd.ids
+            write_scene(partial, out, clip, config, model, gains, light)
+        fields = () if model.actor_fields is None else model.actor_fields.ids
         about |= {OWN_FIELDS: list(fields)}
-        about |= {"resolved": msgspec.to_builtins(config), **_machine()}
+        about |= {"renderer": RADIANCE_FIELD, "resolved": msgspec.to_builtins(config), **_machine()}
 
 
 def _check_resumable(partial: Path, mine: Callable[[Path], bool]) -> None:

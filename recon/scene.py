@@ -1,6 +1,6 @@
 """A reconstructed scene: the folder that `reconstruct` writes, ready to be rendered."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +11,15 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from recon.actors.placement import Look, Staged, looks_of, stage
+from recon.actors.placement import ActorModel, PlacedActors, models_of, place_actors
 from recon.config import ReconstructionConfig
 from recon.data.occluded_ground import hidden_by
 from recon.evaluation.gains import ActorGain, doubts, read_gains, write_gains
 from recon.field.model import Model, new_model
 from recon.field.photometry import srgb
 from recon.kernels.backend import Backend, backend_named, choose_backend
-from recon.lighting.box_shadows import Box
+from recon.lighting.daylight import Daylight
+from recon.lighting.light_files import read_light, write_light
 from recon.rendering.march import MarchOutput, march
 from recon.rendering.rays import Rays
 from recon.training.checkpoint import load_model, save_model
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from recon.rendering.march_native import NativeScene
 
 FIELD, CONFIG = "field.safetensors", "config.json"
+RADIANCE_FIELD = "radiance-field"
+"""What renders such a scene, as its manifest names it (`recon.rendering.renderer`)."""
 CHUNK_RAYS = 4096
 """Rays per march when rendering: keeps the samples of one chunk in the cache's reach."""
 GPU_CHUNK_RAYS = 32768
@@ -56,8 +59,10 @@ class Scene:
     config: ReconstructionConfig
     model: Model
     backend: Backend
-    looks: Mapping[int, Look] = field(default_factory=dict)
-    """What road users that move look like, by id: those of the model."""
+    actor_models: Mapping[int, ActorModel] = field(default_factory=dict)
+    """Road users with fields of their own, by id: those of the model."""
+    light: Daylight = field(default_factory=Daylight.unknown)
+    """What lit the drive; not known in a scene that is in the making."""
     actor_gains: Mapping[int, ActorGain] = field(default_factory=dict)
     """How much better those of the model explain their pixels than the static scene, by id, as
     measured when the scene was made; nothing in a scene that is in the making."""
@@ -68,8 +73,9 @@ class Scene:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        if not self.looks:
-            object.__setattr__(self, "looks", looks_of(self.model.crowd))
+        if not self.actor_models:
+            models = models_of(self.model.actor_fields)
+            object.__setattr__(self, "actor_models", models)
         if self.backend is Backend.NATIVE and self.native is None:
             from recon.rendering.march_native import NativeScene
 
@@ -81,7 +87,7 @@ class Scene:
         origins: Float[Tensor, "rays 3"],
         directions: Float[Tensor, "rays 3"],
         pixel_angle: Float[Tensor, "rays"],
-        staged: Staged | None = None,
+        placed: PlacedActors | None = None,
     ) -> MarchOutput:
         """What rays of the world see (`march.march`), in chunks, without gradients.
 
@@ -89,7 +95,7 @@ class Scene:
             origins: Start points [m].
             directions: Unit vectors.
             pixel_angle: Angle that each ray's pixel spans [rad].
-            staged: What moves, from `staged`; nothing when left out.
+            placed: What moves, from `placed`; nothing when left out.
         """
         field, sampling = self.model.field, self.config.sampling
         native = self.native
@@ -103,9 +109,9 @@ class Scene:
                 origins_m=origins[part].to(field.device),
                 directions=directions[part].to(field.device),
                 pixel_angle=pixel_angle[part].to(field.device),
-                moment=None if staged is None else staged.moment[part].to(field.device),
+                moment=None if placed is None else placed.moment[part].to(field.device),
             )
-            there = () if staged is None else staged.instances
+            there = () if placed is None else placed.instances
             steps = {
                 "sampling": sampling,
                 "growth": sampling.render_growth,
@@ -116,64 +122,29 @@ class Scene:
             else:
                 out = native.march(rays, there, **steps)
             # what a lens does not show is black
-            out = replace(out, linear=torch.where(rays.somewhere[:, None], out.linear, 0.0))
+            out = replace(out, linear=torch.where(rays.is_valid[:, None], out.linear, 0.0))
             for name, parts in chunks.items():
                 parts.append(getattr(out, name).cpu())
         return MarchOutput(**{name: torch.cat(parts) for name, parts in chunks.items()})
 
-    def staged(
+    def placed(
         self,
         actors: Sequence[Actor],
         time_us: Int64[Tensor, "rays"],
-        assets: Mapping[int, str] | None = None,
-    ) -> Staged | None:
-        """Those actors who have a field, where they are when rays are seen; None for nobody.
+        replaced: Mapping[int, ActorModel | None] | None = None,
+    ) -> PlacedActors | None:
+        """Those actors who have a model, where they are when rays are seen; None for nobody.
 
         Args:
-            actors: Road users as staged.
+            actors: Road users, wherever they are to be.
             time_us: When each ray is seen.
-            assets: Which asset an actor looks like, by id; like itself when left out. One of the
-                packaged assets that comes without a field looks like nothing.
-
-        Raises:
-            OtherlaneError: An asset has no field, or a damaged one.
+            replaced: Models, by id, of those who look like something else than themselves; None
+                where that is not drawn.
         """
-        from recon.assets.asset_files import is_packed, load_look
-
-        names = assets or {}
-        borrowed = {
-            actor.id: load_look(name, self.backend)
-            for actor in actors
-            if (name := names.get(actor.id)) is not None and is_packed(name)
-        }
-        own = {number: look for number, look in self.looks.items() if number not in names}
-        looks = {**own, **borrowed}
-        return stage(looks, self.clip.actors, actors, time_us) if looks else None
-
-    def lit(
-        self,
-        rays: tuple[Tensor, ...],
-        out: MarchOutput,
-        normals: Float[Tensor, "rays 3"],
-        staged: Staged,
-        boxes: Mapping[int, Box],
-        moved: Collection[int],
-    ) -> Float[Tensor, "rays 3"]:
-        """Radiance of rays where actors are not where, or what, they were (`relighting`).
-
-        Args:
-            rays: Origins [m], unit directions, and angles that their pixels span [rad].
-            out: What the rays meet.
-            normals: Of the surfaces there (world); NaN where there is none.
-            staged: Who is there.
-            boxes: Where each is, by id.
-            moved: Who throws a shadow that no picture showed.
-        """
-        from recon.lighting.relighting import relit, shadowed
-
-        linear = relit(self, rays, out, normals, staged, boxes)
-        throwing = {number: box for number, box in boxes.items() if number in moved}
-        return shadowed(self, (rays[0], rays[1]), out, linear, staged, throwing)
+        other = replaced or {}
+        own = {number: model for number, model in self.actor_models.items() if number not in other}
+        models = own | {number: model for number, model in other.items() if model is not None}
+        return place_actors(models, self.clip.actors, actors, time_us) if models else None
 
     def observed(self, points_m: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n"]:
         """Whether training rays met or passed the static scene at world points.
@@ -210,7 +181,7 @@ class Scene:
     @property
     def standing(self) -> tuple[Actor, ...]:
         """Recorded road users that stand and have fields of their own."""
-        known = (actor for actor in self.clip.actors if actor.id in self.looks)
+        known = (actor for actor in self.clip.actors if actor.id in self.actor_models)
         return tuple(actor for actor in known if not actor.is_moving)
 
     @property
@@ -252,13 +223,16 @@ def write_scene(
     config: ReconstructionConfig,
     model: Model,
     gains: Mapping[int, ActorGain],
+    light: Daylight,
 ) -> None:
     """Write a scene's files into `into`, which will later be called `folder`.
 
-    `gains` are those of all road users with fields (`recon.evaluation.measured_gains`).
+    `gains` are those of all road users with fields (`recon.evaluation.measured_gains`), `light` is
+    what lit the drive (`recon.lighting.light_estimation`).
     """
     save_model(into / FIELD, model)
     write_gains(into, gains)
+    write_light(into, light)
     write_json(into / CONFIG, msgspec.to_builtins(config))
     write_clip(clip, into, folder)
 
@@ -276,11 +250,11 @@ def load_scene(folder: Path, backend: str | None = None, drive: Path | None = No
     """
     held = finished(folder, "scene")
     clip, config = read_clip(held, drive), held.parsed(CONFIG, ReconstructionConfig)
-    gains = read_gains(held)
+    gains, light = read_gains(held), read_light(held)
     chosen = choose_backend(None if backend is None else backend_named(backend))
     model = new_model(clip, config, chosen)
     load_model(folder / FIELD, held.read(FIELD), model)
-    return scene_of(clip, config, model, chosen, gains)
+    return scene_of(clip, config, model, chosen, gains, light)
 
 
 def scene_of(
@@ -289,9 +263,13 @@ def scene_of(
     model: Model,
     backend: Backend,
     gains: Mapping[int, ActorGain],
+    light: Daylight | None = None,
 ) -> Scene:
     """A trained model as a scene; all of it but its fields goes to the CPU."""
     model.photometry.cpu()
     model.support.cpu()
     model.poses.cpu()
-    return Scene(clip=clip, config=config, model=model, backend=backend, actor_gains=gains)
+    return Scene(
+        clip=clip, config=config, model=model, backend=backend, actor_gains=gains,
+        light=Daylight.unknown() if light is None else light,
+    )  # fmt: skip

@@ -11,6 +11,7 @@ def render(
     /,
     out: Path,
     scenario: Path | None = None,
+    cameras: tuple[str, ...] = (),
     size: str | None = None,
     stretch: bool = False,
     frames: str | None = None,
@@ -31,7 +32,8 @@ def render(
         scene: Folder of the scene.
         out: Folder for images and labels; started again, an interrupted run goes on.
         scenario: TOML file with the edits; the drive as recorded when left out.
-        size: Image size such as 621x188; the size trained at when left out.
+        cameras: Which of the drive's cameras, such as front left; all when left out.
+        size: Image size such as 621x188, of every camera; the size trained at when left out.
         stretch: Let --size have another shape than the drive's pictures, and squeeze them.
         frames: Which frames, such as 10, 0:40:2 or ::4; +0:+9 counts from the scenario's first.
         formats: Label formats to export.
@@ -53,6 +55,7 @@ def render(
 
     request = RenderRequest(
         scenario=scenario,
+        cameras=cameras,
         size=size,
         stretch=stretch,
         frames=frames,

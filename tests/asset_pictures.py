@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import Bool
 
-from recon.actors.placement import stage
-from recon.assets.asset_files import load_look
+from recon.actors.placement import place_actors
+from recon.assets.asset_files import load_actor_model
 from recon.field.model import new_model
 from recon.kernels.backend import choose_backend
 from recon.scene import Scene
@@ -65,9 +65,11 @@ def masks(
     when = np.full(len(origins), time_us, dtype=np.int64)
     shown = Tracer(world).cast_on(actor.id, origins, directions, when)[0]
     scene = nowhere()
-    staged = stage({actor.id: load_look(name, scene.backend)}, (), (actor,), torch.from_numpy(when))
+    placed = place_actors(
+        {actor.id: load_actor_model(name, scene.backend)}, (), (actor,), torch.from_numpy(when)
+    )
     starts, ways = (torch.from_numpy(each).float() for each in (origins, directions))
-    met = scene.render_rays(starts, ways, torch.full((len(when),), 1.0 / camera.fx), staged)
+    met = scene.render_rays(starts, ways, torch.full((len(when),), 1.0 / camera.fx), placed)
     true = np.zeros(len(when), dtype=bool)
     true[shown] = True
     size = camera.height, camera.width

@@ -9,11 +9,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-import recon.lighting.irradiance
-import recon.lighting.light_estimation
 import recon.lighting.relighting
-import recon.lighting.sun_visibility
-from recon.actors.placement import Baked, Staged
+from recon.actors.placement import CapturedLight, PlacedActors
 from recon.field.field import ABSENT, GridField, Instance
 from recon.field.model import new_model
 from recon.kernels.backend import Backend
@@ -29,13 +26,6 @@ from tests.scene_maker import tiny_config
 
 Ground = Callable[[Float[Tensor, "n 3"], Float[Tensor, "n 3"]], Float[Tensor, "n 3"]]
 """Radiance of places on the plain, for eyes."""
-LIT = (
-    recon.lighting.light_estimation,
-    recon.lighting.relighting,
-    recon.lighting.sun_visibility,
-    recon.lighting.irradiance,
-)
-"""Modules that ask what the daylight is."""
 NUMBER = 7
 WHITE = torch.tensor([0.8, 0.8, 0.8])
 TO_SUN = np.array([0.0, 0.6, 0.8])
@@ -59,7 +49,7 @@ class Plain(Scene):
         origins: Float[Tensor, "rays 3"],
         directions: Float[Tensor, "rays 3"],
         pixel_angle: Float[Tensor, "rays"],
-        staged: Staged | None = None,
+        placed: PlacedActors | None = None,
     ) -> MarchOutput:
         assert len(pixel_angle) == len(origins)
         down = directions[:, 2] < -1e-6
@@ -83,14 +73,14 @@ class Plain(Scene):
             range_m=range_m,
             expected_range_m=torch.where(solid, range_m, 0.0),
             instance=torch.zeros(len(range_m), dtype=torch.int64),
-            instance_weights=self._weights(solid, staged),
+            instance_weights=self._weights(solid, placed),
         )
 
     def _weights(
-        self, solid: Bool[Tensor, "rays"], staged: Staged | None
+        self, solid: Bool[Tensor, "rays"], placed: PlacedActors | None
     ) -> Float[Tensor, "rays instances"]:
         weights = solid.float()[:, None]
-        if staged is None:
+        if placed is None:
             return weights
         theirs = torch.full_like(weights, self.thickness)
         return torch.cat([weights * (1.0 - theirs), theirs], dim=1)
@@ -150,32 +140,44 @@ def dim(**changes: object) -> Daylight:
     return Daylight(**values)  # pyright: ignore[reportArgumentType]
 
 
-def lit_by(patch: pytest.MonkeyPatch, light: Daylight, gloss: float = 0.0) -> None:
+class Always:
+    """An attribute that has one value in all objects, whatever it is set to."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __get__(self, one: object, of: type) -> object:
+        return self.value
+
+    def __set__(self, one: object, value: object) -> None:
+        pass
+
+
+def lit_by(patch: pytest.MonkeyPatch, light: Daylight, specular: float = 0.0) -> None:
     """Have that light in all scenes; all surfaces are white, of which they mirror a share."""
-    for module in LIT:
-        patch.setattr(module, "daylight", lambda _: light)
+    patch.setattr(Scene, "light", Always(light))
 
     def sight(_: Instance, rays: Rays, range_m: Tensor, *__: object) -> Sight:
         away_m = torch.where(torch.isfinite(range_m), range_m, 3.0)
         points = rays.origins_m + rays.directions * away_m[:, None]
         white = WHITE.expand(len(rays), 3)
-        return Sight(points_m=points, shown=white, gloss=torch.full_like(white, gloss))
+        return Sight(points_m=points, shown=white, specular=torch.full_like(white, specular))
 
     patch.setattr(recon.lighting.relighting, "sight_of", sight)
 
 
-def staged_with(*lights: Cube | Baked | None) -> Staged:
+def staged_with(*lights: Cube | CapturedLight | None) -> PlacedActors:
     """Somebody for each light."""
     field = GridField(tiny_config().field, torch.Generator().manual_seed(0))
-    return Staged(
+    return PlacedActors(
         instances=tuple(
             Instance(field=field, unit_from_world=ABSENT[None], id=NUMBER + k)
             for k in range(len(lights))
         ),
         moment=torch.zeros(8, dtype=torch.int64),
         hits=(None,) * len(lights),
-        lights=tuple(Baked(cube=x) if isinstance(x, Tensor) else x for x in lights),
-        looks=frozenset(range(NUMBER, NUMBER + len(lights))),
+        lights=tuple(CapturedLight(cube=x) if isinstance(x, Tensor) else x for x in lights),
+        modelled=frozenset(range(NUMBER, NUMBER + len(lights))),
     )
 
 

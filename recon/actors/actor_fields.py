@@ -41,7 +41,7 @@ SUPPORT_RESOLUTION = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Whereabouts:
+class BoxPoses:
     """Where boxes are at some moments."""
 
     time_us: Int64[Tensor, "moments"]
@@ -50,9 +50,9 @@ class Whereabouts:
     there: Bool[Tensor, "moments actors"]
     """Whether each is anywhere then."""
 
-    def to(self, device: torch.device) -> "Whereabouts":
+    def to(self, device: torch.device) -> "BoxPoses":
         """The same on a device."""
-        return Whereabouts(
+        return BoxPoses(
             time_us=self.time_us.to(device),
             box_from_world=self.box_from_world.to(device),
             there=self.there.to(device),
@@ -63,18 +63,18 @@ class Whereabouts:
         middles = (self.time_us[1:] + self.time_us[:-1]) // 2
         return torch.searchsorted(middles, time_us.contiguous())
 
-    def at(self, rows: Int64[Tensor, "n"]) -> "Whereabouts":
+    def at(self, rows: Int64[Tensor, "n"]) -> "BoxPoses":
         """Some of the moments alone."""
-        return Whereabouts(
+        return BoxPoses(
             time_us=self.time_us[rows],
             box_from_world=self.box_from_world[rows],
             there=self.there[rows],
         )
 
 
-def whereabouts(
+def box_poses(
     actors: Sequence[Actor], time_us: Int64[np.ndarray, "moments"], slack_us: int = KNOWN_SLACK_US
-) -> Whereabouts:
+) -> BoxPoses:
     """Where the boxes of actors are at increasing times; they stay for `slack_us` beyond labels."""
     maps = np.zeros((len(time_us), len(actors), 3, 4))
     there = np.zeros(maps.shape[:2], dtype=bool)
@@ -84,14 +84,14 @@ def whereabouts(
         there[:, k] = (time_us >= first) & (time_us <= last)
         if there[:, k].any():
             maps[there[:, k], k] = invert(track.at(time_us[there[:, k]]))[:, :3]
-    return Whereabouts(
+    return BoxPoses(
         time_us=torch.from_numpy(np.asarray(time_us, dtype=np.int64)),
         box_from_world=torch.from_numpy(maps).float(),
         there=torch.from_numpy(there),
     )
 
 
-class Crowd(nn.Module):
+class ActorFields(nn.Module):
     """Fields of road users, by increasing id."""
 
     corrections: Float[Tensor, "actors knots 4"]
@@ -163,7 +163,7 @@ class Crowd(nn.Module):
         assert isinstance(field, GridField)
         return field.latents > 0
 
-    def instances(self, where: Whereabouts, *, mirrored: bool = False) -> list[Instance]:
+    def instances(self, where: BoxPoses, *, mirrored: bool = False) -> list[Instance]:
         """Everybody at some moments, corrected; then, where asked for, mirrored at the same.
 
         `where` is of all actors of the crowd. Gradients reach corrections and latents.
@@ -185,7 +185,7 @@ class Crowd(nn.Module):
             for k, number in enumerate(self.ids)
         ]
 
-    def _corrected(self, where: Whereabouts) -> Float[Tensor, "moments actors 4 4"]:
+    def _corrected(self, where: BoxPoses) -> Float[Tensor, "moments actors 4 4"]:
         """Boxes from the world, after the corrections."""
         moved = in_time(self.knot_us, self.corrections, where.time_us).transpose(0, 1)
         return box_correction(moved) @ square(where.box_from_world)

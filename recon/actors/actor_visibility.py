@@ -20,7 +20,7 @@ AT_ONCE = 8192
 @torch.no_grad()
 def count_sightings(training: Training, data: Data, config: ReconstructionConfig) -> None:
     """Fill the crowd's `hits`: pixels of training pictures that showed each part of it."""
-    if training.model.crowd is None or data.where is None:
+    if training.model.actor_fields is None or data.where is None:
         return
     for pixels in data.pixels:
         stride = max(1, len(pixels.of_actors) // MOST_RAYS)
@@ -31,8 +31,8 @@ def count_sightings(training: Training, data: Data, config: ReconstructionConfig
 def _count(
     training: Training, pixels: Pixels, chosen: torch.Tensor, config: ReconstructionConfig
 ) -> None:
-    crowd, where = training.model.crowd, training.where
-    assert crowd is not None
+    actor_fields, where = training.model.actor_fields, training.where
+    assert actor_fields is not None
     assert where is not None
     rays = replace(pixels.rays(chosen), moment=where.row(pixels.time_us(chosen)))
     instances, rays = training.instances(rays)
@@ -43,7 +43,7 @@ def _count(
         assert rays.moment is not None
         affine = item.unit_from_world[rays.moment[mine]]
         place = torch.einsum("nij,nj->ni", affine[..., :3], points[mine]) + affine[..., 3]
-        crowd.count(k, place)
+        actor_fields.count(k, place)
 
 
 def _march(

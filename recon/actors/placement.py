@@ -15,14 +15,14 @@ from torch import Tensor
 from recon.actors.actor_fields import (
     GROWN,
     OBSERVED,
-    Crowd,
+    ActorFields,
     box_correction,
+    box_poses,
     in_time,
     low_share,
     square,
     support_of,
     unit_from_box,
-    whereabouts,
 )
 from recon.actors.limbs import Limbs
 from recon.actors.underbody import under_vehicle
@@ -34,7 +34,7 @@ from scenes.safety.encounters import fixtures
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Baked:
+class CapturedLight:
     """The light that somebody was in when its look was learnt."""
 
     cube: Float[Tensor, "6 3"]
@@ -46,7 +46,7 @@ class Baked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Look:
+class ActorModel:
     """What somebody looks like: a field, and how it changes with time."""
 
     field: GridField
@@ -57,7 +57,7 @@ class Look:
     knot_us: Int64[Tensor, "knots"] | None = None
     hits: Float[Tensor, "cells"] | None = None
     """Where training pictures showed its surface; None knows all of it."""
-    light: Baked | None = None
+    light: CapturedLight | None = None
     """None does not know, or is at home."""
     alone: bool = False
     """Whether the static scene has nothing where it is (see `Instance.alone_above`)."""
@@ -68,7 +68,7 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Staged:
+class PlacedActors:
     """What moves, for some rays."""
 
     instances: tuple[Instance, ...]
@@ -76,11 +76,11 @@ class Staged:
     moment: Int64[Tensor, "rays"]
     """Which of the instances' moments each ray sees."""
     hits: tuple[Float[Tensor, "cells"] | None, ...]
-    """Where each instance's surface was seen (see `Look.hits`)."""
-    lights: tuple[Baked | None, ...]
-    """What light each instance brings along (see `Look.light`)."""
-    looks: frozenset[int]
-    """Track ids of all who have a look, also of those who are not there at any of the moments."""
+    """Where each instance's surface was seen (see `ActorModel.hits`)."""
+    lights: tuple[CapturedLight | None, ...]
+    """What light each instance brings along (see `ActorModel.light`)."""
+    modelled: frozenset[int]
+    """Track ids of all who have a model, also of those who are not there at any of the moments."""
     wheeled: frozenset[int] = frozenset()
     """Track ids of cars, vans, trucks and buses that look as pictures showed them."""
 
@@ -90,14 +90,14 @@ class Staged:
         return tuple(item.id for item in self.instances)
 
     @property
-    def strangers(self) -> frozenset[int]:
+    def foreign_ids(self) -> frozenset[int]:
         """Track ids of those who bring the light of elsewhere along, or none at all."""
         pairs = zip(self.instances, self.lights, strict=True)
         return frozenset(
             item.id for item, light in pairs if light is not None or item.field.has_material
         )
 
-    def only(self, ids: Collection[int]) -> "Staged":
+    def only(self, ids: Collection[int]) -> "PlacedActors":
         """Some of them alone."""
         kept = [k for k, item in enumerate(self.instances) if item.id in ids]
         return replace(
@@ -107,7 +107,7 @@ class Staged:
             lights=tuple(self.lights[k] for k in kept),
         )
 
-    def underneath(
+    def is_underbody(
         self,
         points_m: Float[Tensor, "rays 3"],
         directions: Float[Tensor, "rays 3"],
@@ -156,35 +156,35 @@ class Staged:
         return found
 
 
-def looks_of(crowd: Crowd | None) -> dict[int, Look]:
+def models_of(actor_fields: ActorFields | None) -> dict[int, ActorModel]:
     """What each of a crowd looks like, by id."""
-    if crowd is None:
+    if actor_fields is None:
         return {}
     return {
-        number: Look(
-            field=crowd.field_of(number),
-            key_us=crowd.key_us,
-            latent=crowd.latent[k] if crowd.limbed(k) else None,
-            corrections=crowd.corrections[k],
-            knot_us=crowd.knot_us,
-            hits=crowd.hits[k],
-            alone=crowd.alone_above[k] < 1.0,
+        number: ActorModel(
+            field=actor_fields.field_of(number),
+            key_us=actor_fields.key_us,
+            latent=actor_fields.latent[k] if actor_fields.limbed(k) else None,
+            corrections=actor_fields.corrections[k],
+            knot_us=actor_fields.knot_us,
+            hits=actor_fields.hits[k],
+            alone=actor_fields.alone_above[k] < 1.0,
         )
-        for k, number in enumerate(crowd.ids)
+        for k, number in enumerate(actor_fields.ids)
     }
 
 
 @torch.no_grad()
-def stage(
-    looks: Mapping[int, Look],
+def place_actors(
+    models: Mapping[int, ActorModel],
     recorded: Sequence[Actor],
     actors: Sequence[Actor],
     time_us: Int64[Tensor, "rays"],
-) -> Staged:
-    """Those of the actors who have a look, at the times of rays.
+) -> PlacedActors:
+    """Those of the actors who have a model, at the times of rays.
 
     Args:
-        looks: By id of an actor.
+        models: By id of an actor.
         recorded: The drive's own road users: who moves as they did is corrected as they were, and
             who stands as they did is in its place for good.
         actors: Road users as staged.
@@ -194,21 +194,21 @@ def stage(
     as_recorded = {actor.id: actor.trajectory for actor in recorded}
     found, hits, lights = [], [], []
     actors = for_good(actors, fixtures(actors, recorded), times.cpu().numpy())
-    shown = [(actor, looks[actor.id]) for actor in actors if actor.id in looks]
-    for actor, look in shown:
+    shown = [(actor, models[actor.id]) for actor in actors if actor.id in models]
+    for actor, model in shown:
         corrected = as_recorded.get(actor.id) == actor.trajectory
-        parts = _instances(look, actor, times, corrected)
+        parts = _instances(model, actor, times, corrected)
         found += parts
         # of limbs all is known
-        hits += [look.hits if k == 0 else None for k in range(len(parts))]
-        lights += [look.light] * len(parts)
-    return Staged(
+        hits += [model.hits if k == 0 else None for k in range(len(parts))]
+        lights += [model.light] * len(parts)
+    return PlacedActors(
         instances=tuple(found), moment=moment, hits=tuple(hits), lights=tuple(lights),
-        looks=frozenset(actor.id for actor, _ in shown),
+        modelled=frozenset(actor.id for actor, _ in shown),
         wheeled=frozenset(
             actor.id
-            for actor, look in shown
-            if actor.kind in VEHICLES and not look.field.has_material
+            for actor, model in shown
+            if actor.kind in VEHICLES and not model.field.has_material
         ),
     )  # fmt: skip
 
@@ -221,39 +221,39 @@ def _rows(actor: Actor, times: Int64[Tensor, "moments"]) -> Int64[Tensor, "momen
 
 
 def _instances(
-    look: Look, actor: Actor, times: Int64[Tensor, "moments"], corrected: bool
+    model: ActorModel, actor: Actor, times: Int64[Tensor, "moments"], corrected: bool
 ) -> list[Instance]:
     """One actor at some times, then its limbs; nothing where it is at no place at any of them."""
-    where = whereabouts((actor,), _rows(actor, times).cpu().numpy(), 0)
-    where = where.to(look.field.table.device)
+    where = box_poses((actor,), _rows(actor, times).cpu().numpy(), 0)
+    where = where.to(model.field.table.device)
     if not bool(where.there.any()):
         return []
     box_from_world = square(where.box_from_world[:, 0])
-    if corrected and look.corrections is not None and look.knot_us is not None:
-        moved = in_time(look.knot_us, look.corrections[None], where.time_us)[0]
+    if corrected and model.corrections is not None and model.knot_us is not None:
+        moved = in_time(model.knot_us, model.corrections[None], where.time_us)[0]
         box_from_world = box_correction(moved) @ box_from_world
     size = torch.from_numpy(np.asarray(actor.size_m, dtype=np.float32)).to(box_from_world)
     maps = unit_from_box(size) @ box_from_world
     latent = None
-    if look.latent is not None:
-        first, last = int(look.key_us[0]), int(look.key_us[-1])
+    if model.latent is not None:
+        first, last = int(model.key_us[0]), int(model.key_us[-1])
         # beyond what was learnt it goes on as it did before
         again = (where.time_us - first) % max(last - first, 1) + first
         learnt = (where.time_us >= first) & (where.time_us <= last)
         inside = torch.where(learnt, where.time_us, again)
-        latent = in_time(look.key_us, look.latent[None], inside)[0]
-    parts = [(look.field, maps)]
-    if look.limbs is not None:
+        latent = in_time(model.key_us, model.latent[None], inside)[0]
+    parts = [(model.field, maps)]
+    if model.limbs is not None:
         path, when_us = actor.trajectory, where.time_us.cpu().numpy()
-        parts += look.limbs.placed(box_from_world, path, when_us, size)
+        parts += model.limbs.placed(box_from_world, path, when_us, size)
     return [
         Instance(
             field=field,
             unit_from_world=torch.where(where.there[:, :1, None], placed, ABSENT.to(placed)),
             id=actor.id,
             latent=None if k else latent,
-            samples=look.limbs.samples if k and look.limbs is not None else look.samples,
-            alone_above=low_share(float(actor.size_m[2])) if look.alone and not k else 1.0,
+            samples=model.limbs.samples if k and model.limbs is not None else model.samples,
+            alone_above=low_share(float(actor.size_m[2])) if model.alone and not k else 1.0,
         )
         for k, (field, placed) in enumerate(parts)
     ]

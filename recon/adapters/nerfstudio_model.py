@@ -31,7 +31,8 @@ from recon.kernels.backend import (
     choose_backend,
     usable_backends,
 )
-from recon.scene import Scene, write_scene
+from recon.lighting.light_estimation import estimate_daylight
+from recon.scene import RADIANCE_FIELD, Scene, write_scene
 from recon.training.observing import observe
 from recon.training.state import Training, new_training
 from scenes.errors import OtherlaneError
@@ -195,7 +196,8 @@ class OtherlaneModel(HostModel):
             inputs={"clip": folder_hash(source.folder, "clip")},
             config={"host": "nerfstudio", **msgspec.to_builtins(settings)},
         )
-        with writing(out, provenance) as partial:
+        with writing(out, provenance, about={"renderer": RADIANCE_FIELD}) as partial:
             observe(self.scene)
             gains = measure_gains(self.scene)
-            write_scene(partial, out, source.clip, settings, self.scene.model, gains)
+            light = estimate_daylight(self.scene)
+            write_scene(partial, out, source.clip, settings, self.scene.model, gains, light)

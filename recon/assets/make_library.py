@@ -1,6 +1,6 @@
 """Makes the packaged assets from exact pictures of procedural road users; needs Mitsuba.
 
-    python -m recon.assets.make_library [KIND...] [--out recon/library]
+    python -m recon.assets.make_library [KIND...] [--out recon/assets/library]
 
 Truth says how far the surface is that a pixel shows (`recon.assets.multiview_capture`), so points
 are learnt from, not
@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
 from recon.actors.limbs import Hinge, Limbs, Place
-from recon.actors.placement import Look
+from recon.actors.placement import ActorModel
 from recon.assets.asset_files import PACKAGED, write_asset
 from recon.assets.multiview_capture import Shots, Taken, photographed, photographed_limb
 from recon.config import ActorsConfig, FieldConfig
@@ -84,12 +84,12 @@ def learnt(taken: Taken, grid: HashGridSpec, samples: int, steps: int) -> GridFi
     return field
 
 
-def made(name: str, steps: int) -> tuple[Look, FieldConfig]:
+def made(name: str, steps: int) -> tuple[ActorModel, FieldConfig]:
     """What an asset looks like."""
     limbs = procedural(LIBRARY[name], LIBRARY_SEED)[1]
     grid = BODY_GRID if limbs else GRID
     taken = photographed(name)
-    look = Look(
+    look = ActorModel(
         field=learnt(taken, grid, SAMPLES, steps),
         key_us=torch.arange(2),
         latent=None,

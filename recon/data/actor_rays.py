@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from recon.actors.actor_fields import Whereabouts, square, unit_from_box
+from recon.actors.actor_fields import BoxPoses, square, unit_from_box
 from recon.data.depth_rays import DepthEvidence
 from recon.rendering.ray_samples import cross_unit_cube
 from scenes.actor import Actor
@@ -30,7 +30,7 @@ def weight_of(count: int, actor: Actor) -> Float[np.ndarray, "count"]:
 
 
 def with_crossing(
-    evidence: DepthEvidence, where: Whereabouts, actors: Sequence[Actor]
+    evidence: DepthEvidence, where: BoxPoses, actors: Sequence[Actor]
 ) -> DepthEvidence:
     """The same, and which of its rays get as far as the box of each one's field.
 
@@ -46,7 +46,7 @@ def with_crossing(
 
 
 def _crossing(
-    evidence: DepthEvidence, where: Whereabouts, row: Int64[Tensor, "n"], k: int, actor: Actor
+    evidence: DepthEvidence, where: BoxPoses, row: Int64[Tensor, "n"], k: int, actor: Actor
 ) -> Int64[Tensor, "m"]:
     there = torch.nonzero(where.there[row, k])[:, 0]
     size_m = torch.from_numpy(actor.size_m).float()

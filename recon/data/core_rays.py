@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from recon.actors.actor_fields import core_in_cube, square, unit_from_box, whereabouts
+from recon.actors.actor_fields import box_poses, core_in_cube, square, unit_from_box
 from recon.actors.cores import core_of
 from recon.data.actor_rays import weight_of
 from recon.data.depth_rays import DepthEvidence
@@ -97,7 +97,7 @@ def _of_camera(
 def _maps(actor: Actor, time_us: Int64[Tensor, "n"]) -> tuple[Tensor, Tensor]:
     """From the world to the cube of an actor at each time, and whether it is known then."""
     times, row = torch.unique(time_us, return_inverse=True)
-    where = whereabouts((actor,), times.numpy(), KNOWN_SLACK_US)
+    where = box_poses((actor,), times.numpy(), KNOWN_SLACK_US)
     size_m = torch.from_numpy(actor.size_m).float()
     maps = unit_from_box(size_m) @ square(where.box_from_world[:, 0])
     return maps[row], where.there[row, 0]

@@ -28,7 +28,10 @@ ROAD_M = 0.6
 
 
 def swept_evidence(clip: Clip, actors: Sequence[Actor], seed: int) -> DepthEvidence:
-    """Rays from where road users drove that end on the road under them."""
+    """Rays from where road users drove that end on the road under them.
+
+    `clip` is the drive without what was held out (`recon.data.road_prior.only_trained`).
+    """
     rng = np.random.default_rng([seed, 612])
     ground = fit_ground(clip)
     origins = np.concatenate([np.zeros((0, 3)), *(_starts(actor, rng) for actor in actors)])

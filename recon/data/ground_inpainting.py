@@ -49,7 +49,7 @@ def under(
     return points
 
 
-def border(actor: Actor, ground: Ground) -> Float64[np.ndarray, "places 3"]:
+def inpainted_border(actor: Actor, ground: Ground) -> Float64[np.ndarray, "places 3"]:
     """World points of the ground around a vehicle's field [m]."""
     sides = actor.size_m[:2] * GROWN[:2]
     turn = 2.0 * np.pi * (np.arange(AROUND) + 0.5) / AROUND

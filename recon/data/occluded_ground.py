@@ -18,7 +18,7 @@ from torch import Tensor
 
 from recon.actors.actor_fields import GROWN
 from recon.data.depth_rays import DepthEvidence
-from recon.data.ground_inpainting import ROAD_M, blended, border, border_colours, under
+from recon.data.ground_inpainting import ROAD_M, blended, border_colours, inpainted_border, under
 from recon.data.pictures import Pixels
 from recon.data.road_prior import crossing, meets_standing, passes
 from scenes.actor import Actor
@@ -57,7 +57,7 @@ def hidden_ground(
     """What is taken to be under vehicles that stand in one place.
 
     Args:
-        clip: The drive.
+        clip: The drive, without what was held out (`recon.data.road_prior.only_trained`).
         actors: The vehicles, in their places for good.
         pixels: The training pictures.
         seed: Of where is looked, and from where.
@@ -70,7 +70,7 @@ def hidden_ground(
     for actor in actors:
         ends = under(actor, ground, rng.uniform(-0.5, 0.5, (RAYS_EACH, 2)))
         origins, angles = _starts(actor, ends, cameras_m, angle, rng)
-        places = border(actor, ground)
+        places = inpainted_border(actor, ground)
         linear = blended(ends, places, border_colours(clip, actor, pixels, places))
         colours = srgb_from_linear(linear)
         free = ~meets_standing(clip, origins, ends, shown)

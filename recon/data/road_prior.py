@@ -48,7 +48,7 @@ def road_evidence(
     """Rays from beside the path that end on the road.
 
     Args:
-        clip: The drive.
+        clip: The drive, without what was held out of depth evidence (`only_trained`).
         trained: Which pictures of the first camera train; others give no evidence.
         depth: What is known from the path, of the pictures that train.
         seed: Of where virtual cameras stand and look.
@@ -58,7 +58,7 @@ def road_evidence(
     images = clip.cameras[0]
     poses = clip.ego.mounted(images.ego_from_camera).at(images.time_us[trained])
     points_m = depth.ends_m().double().numpy()
-    origins, ends = _rays(fit_ground(only_trained(clip, trained)), points_m, poses, rng)
+    origins, ends = _rays(fit_ground(clip), points_m, poses, rng)
     free = ~meets_standing(clip, origins, ends, shown)
     along = ends[free] - origins[free]
     distance = np.linalg.norm(along, axis=1)

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from recon.actors.actor_fields import Whereabouts, whereabouts
+from recon.actors.actor_fields import BoxPoses, box_poses
 from recon.config import ActorsConfig, ReconstructionConfig
 from recon.data.actor_rays import weight_of, with_crossing
 from recon.data.core_rays import solid_rays
@@ -23,7 +23,7 @@ from recon.data.masks import actor_mask, sky_mask, visible_extent
 from recon.data.occluded_ground import HiddenGround, hidden_ground
 from recon.data.opened import open_picture
 from recon.data.pictures import Pixels
-from recon.data.road_prior import road_evidence
+from recon.data.road_prior import only_trained, road_evidence
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.edits.parked_vehicles import for_good, parked
@@ -164,7 +164,7 @@ class Data:
     """What is taken to be under vehicles that stand and have fields."""
     solid: DepthEvidence | None = None
     """Rays that end in the middle of road users that move (`recon.data.core_rays`)."""
-    where: Whereabouts | None = None
+    where: BoxPoses | None = None
     """The road users with a field, at every moment of the pixels and the depth evidence."""
 
     __repr__ = short_repr
@@ -198,6 +198,9 @@ def select_frames(
 ) -> tuple[Int64[np.ndarray, "trained"], Int64[np.ndarray, "held"]]:
     """Indices of the pictures of a camera that train, and of those held out.
 
+    Moments are held out, not pictures: what any camera took nearest to a held-out picture of the
+    first camera is held out too.
+
     Raises:
         OtherlaneError: Nothing would be left to train on, or the drive has no such camera.
     """
@@ -206,11 +209,19 @@ def select_frames(
         if name not in names:
             wrong = f"is not one of {clip.name}"
             raise OtherlaneError(f"camera {name!r}", wrong, guess(name, names))
-    used = np.arange(0, len(clip.cameras[stream]), config.frame_stride)
-    trains = training_frames(len(used), config.holdout, config.train_share, config.holdout_first)
+    moment = nearest_moments(clip, clip.cameras[stream].time_us)
+    used = np.flatnonzero(moment % config.frame_stride == 0)
+    count = len(range(0, len(clip.cameras[0]), config.frame_stride))
+    kept = training_frames(count, config.holdout, config.train_share, config.holdout_first)
+    trains = kept[moment[used] // config.frame_stride]
     if config.train_cameras and names[stream] not in config.train_cameras:
         trains[:] = False
     return used[trains], used[~trains]
+
+
+def nearest_moments(clip: Clip, time_us: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
+    """Which picture of the first camera each time is nearest to."""
+    return np.abs(clip.cameras[0].time_us[:, None] - time_us[None, :]).argmin(axis=0)
 
 
 def when_trained(clip: Clip, config: ReconstructionConfig) -> Int64[np.ndarray, "n"]:
@@ -227,10 +238,10 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
         OtherlaneError: A picture or a sweep cannot be read, or nothing is left to train on.
     """
     chosen = [select_frames(clip, config, stream)[0] for stream in range(len(clip.cameras))]
-    crowd = actors_to_show(clip, config)
-    ids = frozenset(actor.id for actor in crowd)
+    actor_fields = actors_to_show(clip, config)
+    ids = frozenset(actor.id for actor in actor_fields)
     pixels = tuple(
-        load_pixels(clip, stream, frames, config.scale, crowd)
+        load_pixels(clip, stream, frames, config.scale, actor_fields)
         for stream, frames in enumerate(chosen)
         if len(frames)
     )
@@ -241,19 +252,20 @@ def load_data(clip: Clip, config: ReconstructionConfig) -> Data:
         wrong = "has no pixel to train on: moving actors or alpha hide every training picture"
         raise OtherlaneError(clip.name, wrong, "another stretch of the drive, or --holdout 0")
     depth = load_depth(clip, trained, ids)
-    road = road_evidence(clip, trained, depth, config.seed, ids)
-    if not crowd:
+    known = only_trained(clip, trained)
+    road = road_evidence(known, trained, depth, config.seed, ids)
+    if not actor_fields:
         return Data(pixels=pixels, depth=depth, road=road)
-    moving = [actor for actor in crowd if actor.is_moving]
-    standing = [actor for actor in crowd if not actor.is_moving]
-    road = with_evidence(road, swept_evidence(clip, moving, config.seed))
-    hidden = hidden_ground(clip, standing, pixels, config.seed) if standing else None
+    moving = [actor for actor in actor_fields if actor.is_moving]
+    standing = [actor for actor in actor_fields if not actor.is_moving]
+    road = with_evidence(road, swept_evidence(known, moving, config.seed))
+    hidden = hidden_ground(known, standing, pixels, config.seed) if standing else None
     times = [p.row_time_us.flatten() for p in pixels]
     times += [] if depth.time_us is None else [depth.time_us]
     moments_us = torch.unique(torch.cat(times).div(MOMENT_US, rounding_mode="floor")) * MOMENT_US
-    where = whereabouts(crowd, moments_us.numpy() + MOMENT_US // 2)
-    solid = solid_rays(crowd, clip.actors, pixels, depth)
-    depth = with_crossing(depth, where, crowd)
+    where = box_poses(actor_fields, moments_us.numpy() + MOMENT_US // 2)
+    solid = solid_rays(actor_fields, clip.actors, pixels, depth)
+    depth = with_crossing(depth, where, actor_fields)
     return Data(pixels=pixels, depth=depth, road=road, hidden=hidden, solid=solid, where=where)
 
 

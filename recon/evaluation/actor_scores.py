@@ -40,7 +40,7 @@ def score_actors(scene: Scene, stream: int, frame: int, picture: Comparison) -> 
     boxes = {
         actor.id: mask
         for actor in scene.clip.actors
-        if actor.id in scene.looks
+        if actor.id in scene.actor_models
         and actor.is_moving
         and (mask := known & box_pixels(scene, camera, stream, actor, time_us)).sum() >= LEAST_PX
     }
@@ -119,7 +119,7 @@ def road_users(scene: Scene) -> list[dict[str, object]]:
 def _road_user(scene: Scene, actor: Actor) -> dict[str, object]:
     gain = scene.actor_gains.get(actor.id)
     doubt = None if gain is None else gain.doubt
-    if actor.id in scene.looks:
+    if actor.id in scene.actor_models:
         why = doubt or "its field shows it"
     elif actor.is_moving:
         why = doubt = "it moves, and has no field of its own"

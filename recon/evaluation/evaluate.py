@@ -6,11 +6,12 @@ scored inside their boxes too (`recon.evaluation.actor_scores`). Pictures outsid
 the training pictures are extrapolation and listed apart: no camera was ever behind them.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 
 from recon.data.opened import open_picture
 from recon.data.training_data import (
@@ -59,7 +60,7 @@ def evaluate_scene(scene: Scene) -> tuple[list[FrameScore], list[Comparison]]:
         OtherlaneError: The scene was trained on all its pictures, or they cannot be read.
     """
     scores, pictures = [], []
-    span = when_trained(scene.clip, scene.config)
+    span, unseen = when_trained(scene.clip, scene.config), held_moments(scene)
     for stream, images in enumerate(scene.clip.cameras):
         trained, held = select_frames(scene.clip, scene.config, stream)
         name = f"scoring held-out pictures of {images.name}"
@@ -68,13 +69,22 @@ def evaluate_scene(scene: Scene) -> tuple[list[FrameScore], list[Comparison]]:
             pictures.append(picture)
             outside = not span[0] < images.time_us[frame] < span[-1]
             beside_m = None if len(trained) else _beside_m(scene, stream, int(frame))
-            scores.append(_score(scene, stream, int(frame), picture, outside, beside_m))
+            score = _score(scene, stream, int(frame), picture, outside, beside_m)
+            if stream == 0 and frame in unseen:
+                score = replace(score, depth_abs_rel=_depth_error(scene, int(frame)))
+            scores.append(score)
     if not scores:
         fix = "reconstruct with --holdout 8"
         if sum(map(len, scene.clip.cameras)) < 2:
             fix = "a drive of two pictures or more: one trains, and is not measured with"
         raise OtherlaneError(scene.clip.name, "no picture was kept out of training", fix)
     return scores, pictures
+
+
+def held_moments(scene: Scene) -> Int64[np.ndarray, "held"]:
+    """Pictures of the first camera that no camera trained at, nor depth evidence."""
+    everybody = replace(scene.config, train_cameras=())
+    return select_frames(scene.clip, everybody, 0)[1]
 
 
 def compare(scene: Scene, stream: int, frame: int) -> Comparison:
@@ -89,12 +99,12 @@ def compare(scene: Scene, stream: int, frame: int) -> Comparison:
         torch.from_numpy(starts).float(), torch.from_numpy(along).float(), stream, time
     )
     rows_us = np.round(camera.row_offset_us(centres[:, 1])).astype(np.int64)
-    staged = scene.staged(scene.clip.actors, torch.from_numpy(time + rows_us))
+    placed = scene.placed(scene.clip.actors, torch.from_numpy(time + rows_us))
     angle = torch.from_numpy(pixel_angle(camera)).float()
-    out = scene.render_rays(origins, directions, angle, staged)
+    out = scene.render_rays(origins, directions, angle, placed)
     shown = scene.display(out.linear, stream, time).reshape(camera.height, camera.width, 3)
     picture = open_picture(images, frame, camera)
-    masked = masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.looks))
+    masked = masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.actor_models))
     return Comparison(
         photo=srgb_from_linear(picture.linear).clip(0, 1).astype(np.float32),
         render=shown.numpy(),
@@ -137,7 +147,7 @@ def _score(
         psnr_affine_db=psnr_db(affine_fit(*triple), *triple[1:]) if known else float("nan"),
         ssim=ssim(*triple) if known else float("nan"),
         flip=flip(*triple) if known else float("nan"),
-        depth_abs_rel=_depth_error(scene, frame) if stream == 0 else float("nan"),
+        depth_abs_rel=float("nan"),
         actors=tuple(score_actors(scene, stream, frame, picture)),
     )
 
@@ -153,11 +163,11 @@ def _depth_error(scene: Scene, frame: int) -> float:
     evidence = load_depth(scene.clip, only)
     if len(evidence) == 0:
         return float("nan")
-    staged = None
+    placed = None
     if scene.standing and evidence.time_us is not None:
-        staged = scene.staged(scene.standing, evidence.time_us)
+        placed = scene.placed(scene.standing, evidence.time_us)
     out = scene.render_rays(
-        evidence.origins_m, evidence.directions, torch.zeros_like(evidence.range_m), staged
+        evidence.origins_m, evidence.directions, torch.zeros_like(evidence.range_m), placed
     )
     return abs_rel(out.range_m.numpy(), evidence.range_m.numpy())
 
@@ -210,14 +220,18 @@ def result(scene: Scene, scores: list[FrameScore]) -> dict[str, object]:
     return cleaned
 
 
-def _beside(scores: list[FrameScore]) -> dict[str, object] | None:
+def _beside(scores: list[FrameScore]) -> dict[str, dict[str, object]] | None:
     """Means over each camera that did not train."""
-    rows: dict[str, object] = {}
+    rows: dict[str, dict[str, object]] = {}
+    inside = [s for s in scores if not s.extrapolated and s.beside_m is None]
     for name in dict.fromkeys(s.camera for s in scores if s.beside_m is not None):
         mine = [s for s in scores if s.camera == name and not s.extrapolated]
         apart = [s.beside_m for s in mine if s.beside_m is not None]
         distance = float(np.mean(apart)) if apart else float("nan")
         rows[name] = {**summary(mine), "beside_m": distance, "frames": len(mine)}
+        if inside:  # how much worse than held-out pictures of the path
+            below_db = summary(inside)["psnr_db"] - summary(mine)["psnr_db"]
+            rows[name] = {**rows[name], "below_path_db": below_db}
     return rows or None
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Float32, Float64, Int64
 from torch import Tensor
 
 from recon.actors.actor_fields import GROWN, core_in_cube
-from recon.actors.placement import Staged
+from recon.actors.placement import PlacedActors
 from recon.data.masks import KNOWN_SLACK_US
 from recon.data.opened import open_picture
 from recon.data.training_data import (
@@ -59,7 +59,7 @@ def measure_gains(scene: Scene) -> dict[int, ActorGain]:
     chosen = {
         actor.id: (actor, *_pictures(scene, actor))
         for actor in scene.clip.actors
-        if actor.id in scene.looks
+        if actor.id in scene.actor_models
     }
     asked: dict[Picture, list[Actor]] = {}
     for actor, _, pictures in chosen.values():
@@ -150,19 +150,19 @@ def _measured(
     )
     angle = torch.from_numpy(pixel_angle(camera)[pixels]).float()
     rows_us = np.round(camera.row_offset_us(centres[:, 1])).astype(np.int64)
-    staged = scene.staged(scene.clip.actors, torch.from_numpy(time_us + rows_us))
-    if staged is None:
+    placed = scene.placed(scene.clip.actors, torch.from_numpy(time_us + rows_us))
+    if placed is None:
         return
-    rays = Rays(origins_m=origins, directions=directions, pixel_angle=angle, moment=staged.moment)
+    rays = Rays(origins_m=origins, directions=directions, pixel_angle=angle, moment=placed.moment)
     photo = torch.from_numpy(srgb_from_linear(opened.linear).clip(0, 1).reshape(-1, 3)[pixels])
-    shown = [scene.render_rays(origins, directions, angle, with_) for with_ in (staged, None)]
+    shown = [scene.render_rays(origins, directions, angle, with_) for with_ in (placed, None)]
     errors = [
         (scene.display(out.linear, stream, time_us).double() - photo).square().mean(1).numpy()
         for out in shown
     ]
     for actor in actors:
         asked = np.isin(pixels, inside[actor.id])
-        found = _judged(staged, rays, actor, asked, shown[0], errors)
+        found = _judged(placed, rays, actor, asked, shown[0], errors)
         found[1:] *= stride[actor.id]
         yield actor.id, found
 
@@ -177,12 +177,12 @@ def _box_pixels(
     """Numbers of the pixels in the extent of somebody's box that count."""
     stream, frame = picture
     time_us = int(scene.clip.cameras[stream].time_us[frame])
-    masked = masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.looks))
+    masked = masked_pixels(scene.clip, stream, frame, scene.config.scale, tuple(scene.actor_models))
     return np.flatnonzero(box_pixels(scene, camera, stream, actor, time_us) & ~masked & ~hidden)
 
 
 def _judged(
-    staged: Staged,
+    placed: PlacedActors,
     rays: Rays,
     actor: Actor,
     asked: Bool[np.ndarray, "rays"],
@@ -191,32 +191,32 @@ def _judged(
 ) -> Float64[np.ndarray, "6"]:
     """The numbers of one road user in one picture (see `_measured`)."""
     winner, half = shown.instance.numpy(), 0.5 / torch.tensor(GROWN)
-    entry_m, met = _meets(staged, rays, actor.id, torch.stack([0.5 - half, 0.5 + half]))
-    own = winner == _place(staged, actor.id)
+    entry_m, met = _meets(placed, rays, actor.id, torch.stack([0.5 - half, 0.5 + half]))
+    own = winner == _place(placed, actor.id)
     chosen = asked & met & ((winner == 0) | own)
     core = core_in_cube(actor.kind)
     middle = np.zeros_like(chosen)
     if core is not None:
-        middle = chosen & _meets(staged, rays, actor.id, core)[1]
+        middle = chosen & _meets(placed, rays, actor.id, core)[1]
     through = middle & ~own & (shown.range_m.numpy() > entry_m - NEARER_M)
     summed = [float(error[chosen].sum()) for error in errors]
     counted = [float(each.sum()) for each in (chosen, middle & own, through)]
     return np.array([float(chosen.any()), counted[0], *summed, *counted[1:]])
 
 
-def _place(staged: Staged, number: int) -> int:
+def _place(placed: PlacedActors, number: int) -> int:
     """Which instance of a march somebody is; -1 if none."""
-    return staged.ids.index(number) + 1 if number in staged.ids else -1
+    return placed.ids.index(number) + 1 if number in placed.ids else -1
 
 
 def _meets(
-    staged: Staged, rays: Rays, number: int, corners: Float[Tensor, "2 3"]
+    placed: PlacedActors, rays: Rays, number: int, corners: Float[Tensor, "2 3"]
 ) -> tuple[Float32[np.ndarray, "rays"], Bool[np.ndarray, "rays"]]:
     """Where rays enter a box in the unit cube of somebody [m], and which do."""
-    if number not in staged.ids:
+    if number not in placed.ids:
         return np.full(len(rays), np.inf, dtype=np.float32), np.zeros(len(rays), dtype=bool)
-    instance = staged.instances[staged.ids.index(number)]
-    affine = instance.unit_from_world.cpu()[staged.moment]
+    instance = placed.instances[placed.ids.index(number)]
+    affine = instance.unit_from_world.cpu()[placed.moment]
 
     def turned(vectors: Tensor) -> Tensor:
         return torch.einsum("nij,nj->ni", affine[..., :3], vectors)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from recon.actors.actor_fields import Crowd
+from recon.actors.actor_fields import ActorFields
 from recon.config import ReconstructionConfig
 from recon.data.training_data import actors_to_show, select_frames
 from recon.field.field import RadianceField
@@ -15,7 +15,7 @@ from recon.field.poses import PoseCorrection
 from recon.field.space import Block
 from recon.kernels.backend import Backend, backend_device
 from recon.training.observation import Observation
-from recon.training.observation_grid import Support
+from recon.training.observation_grid import ObservationGrid
 from scenes.clip import Clip
 
 SUPPORT_RESOLUTION = 64
@@ -32,11 +32,11 @@ class Model:
 
     field: RadianceField
     photometry: Photometry
-    support: Support
+    support: ObservationGrid
     poses: PoseCorrection
     observation: Observation
     """What training pictures showed; filled when the training ends."""
-    crowd: Crowd | None = None
+    actor_fields: ActorFields | None = None
     """Road users that move; None where none has a field."""
 
 
@@ -53,17 +53,17 @@ def new_model(clip: Clip, config: ReconstructionConfig, backend: Backend | None 
         times.append(torch.from_numpy(images.time_us[frames]))
         known.append(torch.from_numpy(images.exposure[frames]))
     block = drive_block(clip, config.core_half_m)
-    actors, crowd = actors_to_show(clip, config), None
+    actors, actor_fields = actors_to_show(clip, config), None
     if config.actors is not None and actors:
         span = int(clip.ego.time_us[0]), int(clip.ego.time_us[-1])
-        crowd = Crowd(actors, span, config.actors, config.seed, backend).to(device)
+        actor_fields = ActorFields(actors, span, config.actors, config.seed, backend).to(device)
     return Model(
         field=RadianceField(block, config.field, config.seed, backend).to(device),
         photometry=Photometry(times, known).to(device),
-        support=Support(SUPPORT_RESOLUTION).to(device),
+        support=ObservationGrid(SUPPORT_RESOLUTION).to(device),
         poses=PoseCorrection(times).to(device),
         observation=Observation(clip, config),
-        crowd=crowd,
+        actor_fields=actor_fields,
     )
 
 

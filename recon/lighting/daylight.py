@@ -1,7 +1,8 @@
 """Light of a whole drive: the sky by direction, the sun, the headlamps of the car that records.
 
-Linear radiance in the scene's scale; world axes, metres. What they are is found by
-`recon.lighting.light_estimation`.
+A value that travels: estimated once when a scene is made (`recon.lighting.light_estimation`), kept
+with the scene (`recon.lighting.light_files`), and part of every `recon.rendering.shot.Shot`, where
+an edit may replace it. Linear radiance in the scene's scale; world axes, metres.
 """
 
 import math
@@ -65,6 +66,12 @@ class Daylight:
         if self.to_sun is None:
             return torch.ones(3)
         return self.on_level(glowing=False) / self.in_the_open.clamp_min(1e-6)
+
+    @staticmethod
+    def unknown() -> "Daylight":
+        """No light at all: nothing is known of it, and whatever is drawn keeps its own."""
+        none = torch.zeros(3)
+        return Daylight(sky=none, clear=False, to_sun=None, sun=none, beam=none)
 
     @property
     def shines(self) -> bool:

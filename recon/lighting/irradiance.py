@@ -12,10 +12,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from recon.actors.placement import Staged
+from recon.actors.placement import PlacedActors
 from recon.lighting.box_shadows import Box, box_shadows
 from recon.lighting.daylight import hemisphere
-from recon.lighting.light_estimation import INSIDE, ROAD_ALBEDO, SUNLIT, beam_way, coming, daylight
+from recon.lighting.light_estimation import (
+    INSIDE,
+    ROAD_ALBEDO,
+    SUNLIT,
+    beam_way,
+    incoming,
+)
 from recon.lighting.light_probes import SUN_RAD, sun_share
 from recon.lighting.sun_visibility import sun_reaching
 from recon.scene import Scene
@@ -54,7 +60,7 @@ def cube_on(cube: Cube, normals: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
     return ahead + torch.where(normals > 0.0, 0.0, square) @ cube[1::2]
 
 
-def surroundings(
+def ambient_cube(
     scene: Scene, world_from_box: Float[Tensor, "4 4"], size_m: Float[Tensor, "3"]
 ) -> Cube:
     """Light that comes to each face of a box from everything but the sun itself.
@@ -67,7 +73,7 @@ def surroundings(
     origins[-PER_FACE:] = world_from_box[:3, 3].to(origins)
     directions[-PER_FACE:] = -world_from_box[:3, 2].to(directions)
     rays = origins, directions
-    linear, range_m = coming(scene, *rays)
+    linear, range_m = incoming(scene, *rays)
     return irradiance_of_faces(shade(scene, rays, range_m, linear, [(world_from_box, size_m)]))
 
 
@@ -78,7 +84,7 @@ def lamplight(
     normals: Float[Tensor, "n 3"],
 ) -> Float[Tensor, "n 3"]:
     """Irradiance by the headlamps of the car that looks, at night."""
-    beam = daylight(scene).beam
+    beam = scene.light.beam
     if not bool(beam.any()):
         return torch.zeros_like(points)
     way_m, cosine = beam_way(scene.clip, eye_m, points)
@@ -88,11 +94,11 @@ def lamplight(
     return beam * facing * inside / away_m**2
 
 
-def sunshine(
+def direct_sun(
     scene: Scene, points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"]
 ) -> Float[Tensor, "n 3"]:
     """Irradiance of surfaces by the sun itself."""
-    light = daylight(scene)
+    light = scene.light
     if not light.shines:
         return torch.zeros_like(points)
     assert light.to_sun is not None
@@ -108,7 +114,7 @@ def shade(
     range_m: Float[Tensor, "n"],
     linear: Float[Tensor, "n 3"],
     boxes: Sequence[Box],
-    casters: Staged | None = None,
+    casters: PlacedActors | None = None,
 ) -> Float[Tensor, "n 3"]:
     """Radiance of the ground that rays meet, with the shadows of boxes that stand there.
 
@@ -121,7 +127,7 @@ def shade(
         casters: Fields of the same, at the rays' times: the sun's shadows have their shapes, not
             those of boxes.
     """
-    light = daylight(scene)
+    light = scene.light
     origins, directions = rays
     open_sky, hidden, further_m = box_shadows(origins, directions, range_m, boxes, light.to_sun)
     factor = open_sky[:, None].expand(-1, 3).clone()
@@ -148,7 +154,7 @@ def shade(
 
 
 def sun_past(
-    scene: Scene, points: Float[Tensor, "n 3"], to_sun: Float[Tensor, "3"], casters: Staged
+    scene: Scene, points: Float[Tensor, "n 3"], to_sun: Float[Tensor, "3"], casters: PlacedActors
 ) -> Float[Tensor, "n"]:
     """Share of the sun that fields of casters leave for points."""
     towards = to_sun.expand_as(points).contiguous()

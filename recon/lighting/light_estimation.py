@@ -9,7 +9,6 @@ world axes, metres.
 """
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -34,7 +33,7 @@ WHITE = 0.9
 LOWEST = 0.1
 """Sine of the elevation below which the sun is taken to stand, where road says how strong it is."""
 VIEWS, WIDTH = 8, 96
-"""Recorded poses that are looked from, and pixels across each look."""
+"""Recorded poses that are looked from, over all cameras, and pixels across each look."""
 CLEAR = 0.05
 """Rays that are absorbed less than this show the sky."""
 ROAD_M, BESIDE_M, FAR_M = 0.15, 3.5, 40.0
@@ -66,9 +65,8 @@ LEAST = 20
 """Fewer points than this say nothing."""
 
 
-@lru_cache(maxsize=2)
-def daylight(scene: Scene) -> Daylight:
-    """The light of a scene, as its recorded cameras saw it; found once."""
+def estimate_daylight(scene: Scene) -> Daylight:
+    """The light of a drive, as its recorded cameras saw it."""
     seen = _evidence(scene)
     none = torch.zeros(3)
     even = seen.sky.median(dim=0).values if len(seen.sky) >= LEAST else None
@@ -88,12 +86,12 @@ def daylight(scene: Scene) -> Daylight:
     return _clear_day(scene, seen, light)
 
 
-def coming(
+def incoming(
     scene: Scene, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
 ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
     """Radiance that comes to places from directions, all but the sun itself, and from how far."""
     linear, stands, range_m = around(scene, origins, directions)
-    sky = daylight(scene).sky_at(directions)
+    sky = scene.light.sky_at(directions)
     return torch.where(stands[:, None], linear, sky), range_m
 
 
@@ -205,9 +203,10 @@ def headlamp(
 ) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:
     """Where the headlamps of the car, taken as one, are and point, for a place of its camera."""
     poses = torch.from_numpy(clip.ego.world_from_body).float()
-    mount = torch.from_numpy(clip.cameras[0].ego_from_camera[:3, 3]).float()
-    eyes = poses[:, :3, :3] @ mount + poses[:, :3, 3]
-    turn = poses[torch.cdist(eye_m, eyes).argmin(), :3, :3]
+    mounts = [torch.from_numpy(c.ego_from_camera[:3, 3]).float() for c in clip.cameras]
+    eyes = torch.stack([poses[:, :3, :3] @ mount + poses[:, :3, 3] for mount in mounts])
+    stream, pose = divmod(int(torch.cdist(eye_m, eyes.view(-1, 3)).argmin()), len(poses))
+    turn, mount = poses[pose, :3, :3], mounts[stream]
     # it goes with the camera, wherever it is looked from
     place = eye_m[0] + turn @ (torch.tensor([clip.ego_front_m, 0.0, LAMP_M]) - mount)
     tilted = torch.tensor([1.0, 0.0, -DOWN])
@@ -241,20 +240,22 @@ def _level(road: Float[Tensor, "n 3"], quantile: float) -> Float[Tensor, "3"]:
 
 
 def _looks(scene: Scene) -> list[tuple[Tensor, Tensor, MarchOutput]]:
-    """Rays from recorded poses of the first camera, and what they see of the standing scene."""
-    stream, path = scene.clip.cameras[0], camera_trajectory(scene.clip, 0)
-    small = scaled_camera(stream.camera, min(1.0, WIDTH / stream.camera.width))
-    small = replace(small, readout_us=0)
-    angle = torch.from_numpy(pixel_angle(small)).float()
-    pixels = small.pixel_centres().reshape(-1, 2)
-    chosen = np.unique(np.linspace(0, len(stream.time_us) - 1, VIEWS).round().astype(int))
-    found = []
-    for time_us in stream.time_us[chosen].tolist():
-        pose = path.at(np.array([time_us]))[0]
-        origins, directions = (
-            torch.from_numpy(each).float() for each in camera_rays(small, pixels, pose, time_us)
-        )
-        found.append((origins, directions, scene.render_rays(origins, directions, angle)))
+    """Rays from recorded poses of every camera, and what they see of the standing scene."""
+    found, cameras = [], scene.clip.cameras
+    each = max(1, VIEWS // len(cameras))
+    for number, stream in enumerate(cameras):
+        path = camera_trajectory(scene.clip, number)
+        small = scaled_camera(stream.camera, min(1.0, WIDTH / stream.camera.width))
+        small = replace(small, readout_us=0)
+        angle = torch.from_numpy(pixel_angle(small)).float()
+        pixels = small.pixel_centres().reshape(-1, 2)
+        chosen = np.unique(np.linspace(0, len(stream.time_us) - 1, each).round().astype(int))
+        for time_us in stream.time_us[chosen].tolist():
+            pose = path.at(np.array([time_us]))[0]
+            origins, directions = (
+                torch.from_numpy(part).float() for part in camera_rays(small, pixels, pose, time_us)
+            )
+            found.append((origins, directions, scene.render_rays(origins, directions, angle)))
     return found
 
 

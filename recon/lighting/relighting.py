@@ -14,18 +14,18 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from recon.actors.placement import Baked, Staged
+from recon.actors.placement import CapturedLight, PlacedActors
 from recon.lighting.box_shadows import Box
 from recon.lighting.irradiance import (
     SIDES,
+    ambient_cube,
     cube_on,
+    direct_sun,
     lamplight,
     shade,
     sun_past,
-    sunshine,
-    surroundings,
 )
-from recon.lighting.light_estimation import coming, daylight
+from recon.lighting.light_estimation import incoming
 from recon.lighting.light_probes import SKIN_M
 from recon.lighting.specular import Sight, sight_of
 from recon.lighting.sun_visibility import sun_reaching
@@ -53,34 +53,34 @@ NEGLIGIBLE = 1e-3
 @torch.no_grad()
 def relit(
     scene: Scene,
-    rays: tuple[Tensor, ...],
+    rays: Rays,
     out: MarchOutput,
     normals: Float[Tensor, "n 3"],
-    staged: Staged,
+    placed: PlacedActors,
     boxes: Mapping[int, Box],
 ) -> Float[Tensor, "n 3"]:
     """Radiance of rays, with the light of here on those who come from elsewhere.
 
     Args:
         scene: Where they are.
-        rays: Origins [m], unit directions, and angles that their pixels span [rad].
+        rays: Of the world.
         out: What the rays meet.
         normals: Of the surfaces there (world); NaN where there is none.
-        staged: Who is there.
+        placed: Who is there.
         boxes: Where they are, by id.
     """
     linear = out.linear
-    for k, (item, made) in enumerate(zip(staged.instances, staged.lights, strict=True)):
+    for k, (item, made) in enumerate(zip(placed.instances, placed.lights, strict=True)):
         share = out.instance_weights[:, k + 1]
         mine = torch.nonzero(share > (NEGLIGIBLE if made is None else LEAST))[:, 0]
-        if item.id not in staged.strangers or item.id not in boxes or not len(mine):
+        if item.id not in placed.foreign_ids or item.id not in boxes or not len(mine):
             continue
-        seen, range_m, normal = _surface(rays, out, normals, staged, k, mine)
+        seen, range_m, normal = _surface(rays, out, normals, placed, k, mine)
         samples = item.samples or scene.config.sampling.instance_samples
         sight = sight_of(item, seen, range_m, normal, samples)
         part = share[mine, None]
         if made is None:
-            there = replace(staged, moment=staged.moment[mine])
+            there = replace(placed, moment=placed.moment[mine])
             more = part * _sent_back(scene, seen, sight, boxes[item.id], there)
         else:
             factor = _factor(scene, seen, sight, normal, made, boxes[item.id])
@@ -92,7 +92,7 @@ def relit(
 
 
 def _sent_back(
-    scene: Scene, rays: Rays, sight: Sight, box: Box, casters: Staged
+    scene: Scene, rays: Rays, sight: Sight, box: Box, casters: PlacedActors
 ) -> Float[Tensor, "n 3"]:
     """Radiance of surfaces that are made of materials, in their own shadow and in others'."""
     material = sight.material
@@ -113,16 +113,16 @@ def _sent_back(
 
 def _around(scene: Scene, normals: Float[Tensor, "n 3"], box: Box) -> Float[Tensor, "n 3"]:
     """Irradiance by all that is around somebody but sun and lamps."""
-    return cube_on(surroundings(scene, *box), normals @ box[0][:3, :3].to(normals))
+    return cube_on(ambient_cube(scene, *box), normals @ box[0][:3, :3].to(normals))
 
 
 def _sun_on(
-    scene: Scene, rays: Rays, sight: Sight, normals: Float[Tensor, "n 3"], casters: Staged
+    scene: Scene, rays: Rays, sight: Sight, normals: Float[Tensor, "n 3"], casters: PlacedActors
 ) -> Float[Tensor, "n 3"]:
     """Irradiance by what the fields of casters leave of the sun."""
-    sun = sunshine(scene, sight.points_m, normals)
+    sun = direct_sun(scene, sight.points_m, normals)
     lit = torch.nonzero(sun.sum(dim=1) > 0.0)[:, 0]
-    to_sun = daylight(scene).to_sun
+    to_sun = scene.light.to_sun
     if len(lit) and to_sun is not None:
         away_m = (sight.points_m[lit] - rays.origins_m[lit]).norm(dim=1)
         off_m = OFF_M + away_m * rays.pixel_angle[lit]
@@ -142,24 +142,24 @@ def _mirrored(
     """Radiance of what is mirrored in some of the surfaces, and the directions to it."""
     normals, directions = normals[pick], rays.directions[pick]
     turned = directions - 2.0 * (directions * normals).sum(1, keepdim=True) * normals
-    linear, _ = coming(scene, sight.points_m[pick] + SKIN_M * normals, turned)
+    linear, _ = incoming(scene, sight.points_m[pick] + SKIN_M * normals, turned)
     return linear, turned
 
 
 def _surface(
-    rays: tuple[Tensor, ...],
+    rays: Rays,
     out: MarchOutput,
     normals: Float[Tensor, "n 3"],
-    staged: Staged,
+    placed: PlacedActors,
     k: int,
     mine: Int64[Tensor, "mine"],
 ) -> tuple[Rays, Float[Tensor, "mine"], Float[Tensor, "mine 3"]]:
     """Rays that see something of the k-th, the distance where it is what they show, and normals."""
     seen = Rays(
-        origins_m=rays[0][mine],
-        directions=rays[1][mine],
-        pixel_angle=rays[2][mine],
-        moment=staged.moment[mine],
+        origins_m=rays.origins_m[mine],
+        directions=rays.directions[mine],
+        pixel_angle=rays.pixel_angle[mine],
+        moment=placed.moment[mine],
     )
     wins = out.instance[mine] == k + 1
     normal = normals[mine].float()
@@ -169,20 +169,25 @@ def _surface(
 
 
 def _factor(
-    scene: Scene, rays: Rays, sight: Sight, normals: Float[Tensor, "n 3"], made: Baked, box: Box
+    scene: Scene,
+    rays: Rays,
+    sight: Sight,
+    normals: Float[Tensor, "n 3"],
+    made: CapturedLight,
+    box: Box,
 ) -> Float[Tensor, "n 3"]:
     """How much brighter surfaces that were made in another light are in the light of here."""
     turn = box[0][:3, :3].to(normals)
-    light = sunshine(scene, sight.points_m, normals) + _around(scene, normals, box)
+    light = direct_sun(scene, sight.points_m, normals) + _around(scene, normals, box)
     light += lamplight(scene, rays.origins_m[:1], sight.points_m, normals)
     factor = _ratio(light, _made(made, normals @ turn))
-    gloss = sight.gloss
-    shiny = torch.nonzero((gloss > 0.0).any(dim=1))[:, 0]
+    specular = sight.specular
+    shiny = torch.nonzero((specular > 0.0).any(dim=1))[:, 0]
     if not len(shiny):
         return factor
     here, mirrored = _mirrored(scene, rays, sight, normals, shiny)
     mirror = _ratio(here, cube_on(made.cube, mirrored @ turn) / torch.pi)
-    both = factor[shiny] + gloss[shiny] * (mirror - factor[shiny])
+    both = factor[shiny] + specular[shiny] * (mirror - factor[shiny])
     return factor.index_copy(0, shiny, both)
 
 
@@ -193,32 +198,35 @@ def _ratio(here: Float[Tensor, "n 3"], there: Float[Tensor, "n 3"]) -> Float[Ten
 @torch.no_grad()
 def shadowed(
     scene: Scene,
-    rays: tuple[Tensor, Tensor],
+    rays: Rays,
     out: MarchOutput,
     linear: Float[Tensor, "n 3"],
-    staged: Staged,
+    placed: PlacedActors,
     boxes: Mapping[int, Box],
 ) -> Float[Tensor, "n 3"]:
     """Radiance of rays, with the shadows on the standing ground of those who have new ones.
 
     Args:
         scene: Where they are.
-        rays: Origins [m] and unit directions.
+        rays: Of the world.
         out: What the rays meet.
         linear: Radiance without the shadows.
-        staged: Who is there.
+        placed: Who is there.
         boxes: Where those are who throw shadows, by id.
     """
     if not boxes:
         return linear
-    casters = staged.only(boxes)
+    casters = placed.only(boxes)
     # whoever moves is not the ground
     range_m = torch.where(out.instance > 0, torch.inf, out.range_m)
-    return shade(scene, rays, range_m, linear, list(boxes.values()), casters)
+    ends = rays.origins_m, rays.directions
+    return shade(scene, ends, range_m, linear, list(boxes.values()), casters)
 
 
 @torch.no_grad()
-def baked(scene: Scene, boxes: Sequence[Box], eyes_m: Float[Tensor, "boxes 3"]) -> Baked:
+def captured_light(
+    scene: Scene, boxes: Sequence[Box], eyes_m: Float[Tensor, "boxes 3"]
+) -> CapturedLight:
     """Mean light on somebody as it drove through a scene: what its look has in it.
 
     Args:
@@ -226,24 +234,24 @@ def baked(scene: Scene, boxes: Sequence[Box], eyes_m: Float[Tensor, "boxes 3"]) 
         boxes: Where it was at some times.
         eyes_m: Where the camera of the car that looked, and at night lit it, was then.
     """
-    light, cubes, suns = daylight(scene), [], []
+    light, cubes, suns = scene.light, [], []
     for box, eye in zip(boxes, eyes_m, strict=True):
         turn, middle, size_m = (x.to(SIDES) for x in (box[0][:3, :3], box[0][:3, 3], box[1]))
         sides = SIDES @ turn.T
         points = middle + 0.5 * (SIDES * size_m) @ turn.T
-        cubes.append(surroundings(scene, *box) + lamplight(scene, eye[None], points, sides))
+        cubes.append(ambient_cube(scene, *box) + lamplight(scene, eye[None], points, sides))
         if light.shines and light.to_sun is not None:
             facing = sides @ light.to_sun > 0.0
             left = sun_reaching(scene, points[facing], sides[facing])
             suns.append((turn.T @ light.to_sun, left.mean() * light.sun))
     cube = torch.stack(cubes).mean(dim=0)
     if not suns:
-        return Baked(cube=cube)
+        return CapturedLight(cube=cube)
     to_sun, sun = (torch.stack(each).mean(dim=0) for each in zip(*suns, strict=True))
-    return Baked(cube=cube, to_sun=to_sun, sun=sun)
+    return CapturedLight(cube=cube, to_sun=to_sun, sun=sun)
 
 
-def _made(made: Baked, normals: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+def _made(made: CapturedLight, normals: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
     """Irradiance of surfaces, by their normals in the box's frame, when looks were learnt."""
     found = cube_on(made.cube, normals)
     if made.to_sun is None or made.sun is None:

@@ -39,7 +39,7 @@ class Sight:
     """Where it is, in the world."""
     shown: Float[Tensor, "n 3"]
     """Radiance; albedo where there is a material."""
-    gloss: Float[Tensor, "n 3"]
+    specular: Float[Tensor, "n 3"]
     """Share of the radiance that is mirrored; 0 where there is a material."""
     material: Material | None = None
     """What fields of materials are made of; its normals are the world's here, towards the eye."""
@@ -74,7 +74,7 @@ def sight_of(
         item.field.radiance(geometry, place.turned(way)).cpu()
         for way in (rays.directions, _straight_on(rays.directions, normals))
     )
-    return Sight(points_m=points, shown=shown, gloss=_gloss(shown, straight))
+    return Sight(points_m=points, shown=shown, specular=_gloss(shown, straight))
 
 
 class _Place:
@@ -142,7 +142,7 @@ def _made_of(place: _Place, samples: int) -> Sight:
     )
     shown = mean(colours).cpu()
     nothing = torch.zeros_like(shown)
-    return Sight(points_m=place.points_m, shown=shown, gloss=nothing, material=material)
+    return Sight(points_m=place.points_m, shown=shown, specular=nothing, material=material)
 
 
 def _gloss(shown: Float[Tensor, "n 3"], straight: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recon.data.occluded_ground import between
 from recon.lighting.daylight import hemisphere
-from recon.lighting.light_estimation import LOWEST, ROAD_ALBEDO, coming, daylight, on_road
+from recon.lighting.light_estimation import LOWEST, ROAD_ALBEDO, incoming, on_road
 from recon.lighting.light_probes import SUN_RAD, around_sun, cell_means, patches, sun_share
 from recon.scene import Scene
 
@@ -42,7 +42,7 @@ def sun_reaching(
     """
     if not len(points):
         return torch.zeros(0)
-    light = daylight(scene)
+    light = scene.light
     assert light.to_sun is not None
     middle, facing, patch = patches(points, normals)
     about = around_sun(light.to_sun)
@@ -102,5 +102,5 @@ def _around_road(scene: Scene, road: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]
     (middle,), cell = cell_means((road[:, :2] / LOOK_M).floor().long(), road)
     middle[:, 2] += OVER_M
     up = hemisphere(LOOKS).repeat(len(middle), 1)
-    linear, _ = coming(scene, middle.repeat_interleave(LOOKS, 0), up)
+    linear, _ = incoming(scene, middle.repeat_interleave(LOOKS, 0), up)
     return torch.pi * linear.view(len(middle), LOOKS, 3).mean(dim=(1, 2))[cell]

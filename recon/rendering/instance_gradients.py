@@ -66,7 +66,7 @@ def rays_without_gradients(rays: Rays) -> Rays:
     return replace(rays, origins_m=rays.origins_m.detach(), directions=rays.directions.detach())
 
 
-def placing(instances: Sequence[Instance], rays: Rays) -> tuple[Tensor, Tensor, Tensor]:
+def instance_gradients(instances: Sequence[Instance], rays: Rays) -> tuple[Tensor, Tensor, Tensor]:
     """What carries gradients back to the maps and latents of the instances."""
     if not any(item.unit_from_world.requires_grad for item in instances):
         starts = along = torch.zeros(0)

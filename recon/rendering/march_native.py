@@ -16,7 +16,7 @@ from recon.config import SamplingConfig
 from recon.field.field import GridField, Instance, RadianceField
 from recon.kernels.engine_threads import threads
 from recon.kernels.native import native_module
-from recon.rendering.instance_gradients import placing, ray_gradients
+from recon.rendering.instance_gradients import instance_gradients, ray_gradients
 from recon.rendering.march import MarchOutput, QueryOutput
 from recon.rendering.rays import Rays
 from recon.rendering.sampling import step_edges
@@ -191,7 +191,7 @@ def march_native(
     placed = scene.placed(sampling, growth, termination)
     found = _March.apply(
         scene, placed, _shift(rays, shift), rays.pixel_angle, rays.moment, rays.origins_m,
-        rays.directions, *placing(scene.instances, rays), *scene.parameters(),
+        rays.directions, *instance_gradients(scene.instances, rays), *scene.parameters(),
     )  # fmt: skip
     names = ("linear", "opacity", "range_m", "expected_range_m", "instance", "instance_weights")
     return MarchOutput(**dict(zip(names, found, strict=True)))  # pyright: ignore[reportArgumentType]

@@ -105,7 +105,7 @@ def instance_part(instance: Instance, rays: Rays, samples: int) -> Part:
     """
     affine, latent = at_moments(instance, rays)
     linear, offset = affine[..., :3], affine[..., 3]
-    blind = ~rays.somewhere
+    blind = ~rays.is_valid
     starts, ways = (x.masked_fill(blind[:, None], 0.0) for x in (rays.origins_m, rays.directions))
     origins = torch.einsum("nij,nj->ni", linear, starts) + offset
     along = torch.einsum("nij,nj->ni", linear, ways)

@@ -33,7 +33,14 @@ class Rays:
         )
 
     @property
-    def somewhere(self) -> Bool[Tensor, "rays"]:
+    def parts(
+        self,
+    ) -> tuple[Float[Tensor, "rays 3"], Float[Tensor, "rays 3"], Float[Tensor, "rays"]]:
+        """Start points, directions, and pixels' angles."""
+        return self.origins_m, self.directions, self.pixel_angle
+
+    @property
+    def is_valid(self) -> Bool[Tensor, "rays"]:
         """Whether each goes anywhere: beside what a lens shows, directions are no numbers."""
         return torch.isfinite(self.origins_m + self.directions).all(dim=1)
 

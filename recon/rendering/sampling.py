@@ -88,5 +88,5 @@ def choose_steps(
     share = share.to(ends)[:, None]
     edges = torch.lerp(ends[:-1].expand(len(rays), -1), ends[1:].expand(len(rays), -1), share)
     unit = block.unit(rays.at(0.5 * (edges[:, :-1] + edges[:, 1:])))
-    looked_at = is_occupied(occupancy, unit) & rays.somewhere[:, None]
+    looked_at = is_occupied(occupancy, unit) & rays.is_valid[:, None]
     return Steps(edges_m=edges, looked_at=looked_at, unit=unit[looked_at])

@@ -40,7 +40,7 @@ def model_tensors(model: Model) -> dict[str, Tensor]:
         "support": model.support,
         "poses": model.poses,
         "observation": model.observation,
-        "actors": model.crowd,
+        "actors": model.actor_fields,
     }
     return {
         f"{part}.{name}": tensor.detach().contiguous()

@@ -24,7 +24,7 @@ from recon.scene import Scene
 from recon.training.checkpoint import load_state, save_state
 from recon.training.observing import observe
 from recon.training.occupancy_carving import emptied_cells
-from recon.training.occupancy_refinement import refine
+from recon.training.occupancy_refinement import refine_occupancy
 from recon.training.ray_batch import draw_batch
 from recon.training.state import Training, new_training
 from recon.training.step import StepPlan, torch_step
@@ -145,8 +145,8 @@ def _step(
     losses, samples = run(training, batch, config, plan)
     training.model.photometry.fix_gauge()
     training.model.poses.fix_gauge()
-    if training.model.crowd is not None and config.actors is not None:
-        training.model.crowd.settle(config.actors.pose_decay)
+    if training.model.actor_fields is not None and config.actors is not None:
+        training.model.actor_fields.settle(config.actors.pose_decay)
     if step % REFRESH_EVERY == 0:
         _refresh(training, step, generator)
     training.rays = _adapted(training.rays, samples, wanted_samples(training, config))
@@ -155,8 +155,8 @@ def _step(
 
 def wanted_samples(training: Training, config: ReconstructionConfig) -> int:
     """Samples of a step."""
-    crowd = training.model.crowd
-    standing = 0.0 if crowd is None else float((1.0 - crowd.moves).sum())
+    actor_fields = training.model.actor_fields
+    standing = 0.0 if actor_fields is None else float((1.0 - actor_fields.moves).sum())
     return int(config.samples_per_step * (1.0 + min(MORE_EACH * standing, MORE_AT_MOST)))
 
 
@@ -189,12 +189,12 @@ def _finish(training: Training, data: Data, config: ReconstructionConfig) -> Non
     """Make the model ready for rendering."""
     with phase("counting what the pictures showed"):
         count_sightings(training, data, config)
-    field, crowd = training.model.field, training.model.crowd
+    field, actor_fields = training.model.field, training.model.actor_fields
     side = 2 * training.occupancy.resolution
-    emptied = emptied_cells(crowd, training.where, field.block, side)
+    emptied = emptied_cells(actor_fields, training.where, field.block, side)
     cameras_m = torch.cat([pixels.row_origin_m[:, 0] for pixels in data.pixels])
     with phase("carving empty space"):
-        field.occupancy = refine(
+        field.occupancy = refine_occupancy(
             training.occupancy, lambda unit: _density(training, unit), field.block, config.sampling,
             cameras_m, _key(config.seed, config.steps), emptied,
         )  # fmt: skip

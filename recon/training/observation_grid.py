@@ -21,7 +21,7 @@ SEEN_STRIDE = 8
 OCTANTS = 8
 
 
-class Support(nn.Module):
+class ObservationGrid(nn.Module):
     """Counts on `resolution`^3 voxels of the block's unit cube."""
 
     hits: Float[Tensor, "voxels"]

@@ -24,15 +24,15 @@ def _look(scene: Scene, eye: Eye) -> None:
     time_us = int(clip.cameras[eye.stream].time_us[frame]) + camera.readout_us // 2
     centres = camera.pixel_centres().reshape(-1, 2)
     starts, along = camera_rays(camera, centres, eye.world_from_camera)
-    staged = scene.staged(clip.actors, torch.full((len(centres),), time_us))
+    placed = scene.placed(clip.actors, torch.full((len(centres),), time_us))
     out = scene.render_rays(
         torch.from_numpy(starts).float(),
         torch.from_numpy(along).float(),
         torch.from_numpy(pixel_angle(camera)).float(),
-        staged,
+        placed,
     )
     hidden = masked_pixels(
-        clip, eye.stream, frame, COARSER * scene.config.scale, tuple(scene.looks)
+        clip, eye.stream, frame, COARSER * scene.config.scale, tuple(scene.actor_models)
     )
     hidden |= hidden_pixels(clip.cameras[eye.stream], frame, camera)
     range_m = out.range_m.view(camera.height, camera.width)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from recon.actors.actor_fields import Crowd, Whereabouts, low_share
+from recon.actors.actor_fields import ActorFields, BoxPoses, low_share
 from recon.field.space import Block
 
 CORNERS = torch.tensor([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
@@ -17,15 +17,15 @@ CORNERS = torch.tensor([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1
 
 @torch.no_grad()
 def emptied_cells(
-    crowd: Crowd | None, where: Whereabouts | None, block: Block, side: int
+    actor_fields: ActorFields | None, where: BoxPoses | None, block: Block, side: int
 ) -> Int64[Tensor, "cells"]:
     """Numbers, among `side`^3 cells of the block's unit cube, of those in standing vehicles."""
     found = [torch.zeros(0, dtype=torch.int64)]
-    if crowd is not None and where is not None:
+    if actor_fields is not None and where is not None:
         first = where.at(torch.zeros(1, dtype=torch.int64, device=where.time_us.device))
-        for k, item in enumerate(crowd.instances(first)):
-            if not crowd.moves[k]:
-                low = low_share(float(crowd.size_m[k, 2]))
+        for k, item in enumerate(actor_fields.instances(first)):
+            if not actor_fields.moves[k]:
+                low = low_share(float(actor_fields.size_m[k, 2]))
                 found.append(_within(item.unit_from_world[0].cpu(), low, block, side))
     return torch.unique(torch.cat(found))
 

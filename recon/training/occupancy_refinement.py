@@ -26,7 +26,7 @@ AT_ONCE = 1 << 18
 
 
 @torch.no_grad()
-def refine(
+def refine_occupancy(
     coarse: OccupancyGrid,
     density: Callable[[Float[Tensor, "n 3"]], Float[Tensor, "n"]],
     block: Block,

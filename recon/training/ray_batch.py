@@ -21,7 +21,7 @@ ACTORS_SHARE, OFTEN = 0.15, 50.0
 more than so many times as often, in the mean, as all are."""
 SOLID_SHARE = 0.1
 """Rays beside the depth rays, as a share of them, that end in the middle of who moves."""
-HIDDEN_SHARE, LENT_SHARE = 0.1, 0.03
+HIDDEN_SHARE, PSEUDO_SHARE = 0.1, 0.03
 """Rays beside the depth rays, and beside the pixels, as shares of them, that look at ground which
 vehicles hide, where there are any (`recon.data.occluded_ground`)."""
 
@@ -35,7 +35,7 @@ class Batch:
     """Each camera's pixels, and the ones that were drawn (see `Pixels.usable`)."""
     depth_m: Float[Tensor, "depth"]
     """Distances of the surfaces of the depth rays [m]."""
-    lent: Float[Tensor, "lent 3"]
+    pseudo_colour: Float[Tensor, "pseudo_colour 3"]
     """Colours of hidden ground at mean exposure, sRGB in 0..1: as if they were pixels."""
 
     @property
@@ -52,7 +52,7 @@ class Batch:
 
     def corrected(self, poses: PoseCorrection) -> "Batch":
         """The same with corrected poses, from which gradients flow back to the corrections."""
-        count = self.pixel_rays - len(self.lent)
+        count = self.pixel_rays - len(self.pseudo_colour)
         twist = torch.cat([poses.of(pixels.stream, f) for (pixels, _), f in self.frames()])
         origins, directions = poses.correct(
             self.rays.origins_m[:count], self.rays.directions[:count], twist
@@ -67,17 +67,17 @@ class Batch:
     def shown(self) -> Float[Tensor, "pixels 3"]:
         """What the camera recorded, or what is lent, sRGB in 0..1."""
         values = [pixels.srgb.flatten(0, 1)[drawn] for pixels, drawn in self.pixels]
-        return torch.cat([torch.cat(values).float() / 255.0, self.lent])
+        return torch.cat([torch.cat(values).float() / 255.0, self.pseudo_colour])
 
     def exposure(self, photometry: Photometry) -> Float[Tensor, "pixels 3"]:
         """How bright the camera shows each."""
         gains = [photometry.gain(pixels.stream, frame) for (pixels, _), frame in self.frames()]
-        return torch.cat([*gains, torch.ones_like(self.lent)])
+        return torch.cat([*gains, torch.ones_like(self.pseudo_colour)])
 
     def sky(self) -> Bool[Tensor, "pixels"]:
         """Whether the picture shows sky."""
         shown = [pixels.sky.flatten()[drawn] for pixels, drawn in self.pixels]
-        return torch.cat([*shown, torch.zeros_like(self.lent[:, 0], dtype=torch.bool)])
+        return torch.cat([*shown, torch.zeros_like(self.pseudo_colour[:, 0], dtype=torch.bool)])
 
 
 def draw_batch(
@@ -96,9 +96,9 @@ def draw_batch(
     depth_rays = int(count * depth_share) if len(data.depth) else 0
     drawn = _drawn(data, count - depth_rays, generator, actors)
     rays = [pixels.rays(pick) for pixels, pick, _ in drawn]
-    lent, colours = _lent(data, sum(len(part) for part in rays), generator)
+    pseudo_colour, colours = _pseudo_coloured(data, sum(len(part) for part in rays), generator)
     known, depth_m = _known(data, depth_rays, generator, actors)
-    rays = [*rays, lent, *known]
+    rays = [*rays, pseudo_colour, *known]
     together = {
         name: torch.cat([getattr(part, name) for part in rays])
         for name in ("origins_m", "directions", "pixel_angle")
@@ -106,13 +106,13 @@ def draw_batch(
     moment = None
     if data.where is not None:
         seen = [row for _, _, row in drawn if row is not None]
-        seen += [part.moment for part in (lent, *known) if part.moment is not None]
+        seen += [part.moment for part in (pseudo_colour, *known) if part.moment is not None]
         moment = torch.cat(seen)
     return Batch(
         rays=Rays(**together, moment=moment),
         pixels=tuple((pixels, pick) for pixels, pick, _ in drawn),
         depth_m=depth_m,
-        lent=colours,
+        pseudo_colour=colours,
     )
 
 
@@ -178,12 +178,12 @@ def _known(
     return rays, torch.cat(ranges)
 
 
-def _lent(
+def _pseudo_coloured(
     data: Data, pixels: int, generator: torch.Generator
-) -> tuple[Rays, Float[Tensor, "lent 3"]]:
+) -> tuple[Rays, Float[Tensor, "pseudo_colour 3"]]:
     """Rays to hidden ground, as many as go with so many pixels, and the colours there."""
     hidden, device = data.hidden, data.depth.range_m.device
-    count = int(LENT_SHARE * pixels) if hidden is not None and len(hidden.coloured) else 0
+    count = int(PSEUDO_SHARE * pixels) if hidden is not None and len(hidden.coloured) else 0
     if hidden is None or count == 0:
         nothing = torch.zeros(0, 3, device=device)
         none = torch.zeros(0, dtype=torch.int64, device=device)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from recon.actors.actor_fields import Whereabouts
+from recon.actors.actor_fields import BoxPoses
 from recon.config import ReconstructionConfig
 from recon.data.training_data import Data
 from recon.field.field import GridField, Instance
@@ -40,21 +40,21 @@ class Training:
     """Cells of the occupancy in which depth evidence ends: something is there."""
     actor_tables: list[LazyAdam] = field(default_factory=list)
     """Of the hash tables of road users that move."""
-    where: Whereabouts | None = None
+    where: BoxPoses | None = None
     """Those road users, at every moment of the drive's pictures and depth evidence."""
     native: "NativeTraining | None" = None
     """The engine's copy of the parameters, where the native backend trains; not saved."""
 
     def instances(self, rays: Rays) -> tuple[list[Instance], Rays]:
         """What moves, at the moments of some rays alone, and the rays numbered by those."""
-        crowd, where = self.model.crowd, self.where
-        if crowd is None or where is None or rays.moment is None:
+        actor_fields, where = self.model.actor_fields, self.where
+        if actor_fields is None or where is None or rays.moment is None:
             return [], rays
         count = len(where.time_us)
         rows, row = torch.unique(rays.moment.clamp_min(0) % count, return_inverse=True)
         row = row + (rays.moment >= count) * len(rows)
         row = torch.where(rays.moment < 0, rays.moment, row)
-        return crowd.instances(where.at(rows), mirrored=True), replace(rays, moment=row)
+        return actor_fields.instances(where.at(rows), mirrored=True), replace(rays, moment=row)
 
     @property
     def occupancy(self) -> OccupancyGrid:
@@ -82,7 +82,7 @@ def new_training(clip: Clip, config: ReconstructionConfig, data: Data) -> Traini
         native=native,
         model=model,
         table=LazyAdam(model.field.static.table),
-        actor_tables=[LazyAdam(field.table) for field in actor_fields(model)],
+        actor_tables=[LazyAdam(field.table) for field in actor_grids(model)],
         where=None if data.where is None else data.where.to(model.field.device),
         networks=_networks(model, config),
         rays=FIRST_RAYS,
@@ -92,16 +92,20 @@ def new_training(clip: Clip, config: ReconstructionConfig, data: Data) -> Traini
     )
 
 
-def actor_fields(model: Model) -> list[GridField]:
+def actor_grids(model: Model) -> list[GridField]:
     """The fields of road users that move."""
-    return [] if model.crowd is None else [model.crowd.field_of(i) for i in model.crowd.ids]
+    return (
+        []
+        if model.actor_fields is None
+        else [model.actor_fields.field_of(i) for i in model.actor_fields.ids]
+    )
 
 
 def _networks(model: Model, config: ReconstructionConfig) -> torch.optim.Optimizer:
     field = model.field
     of_actors = [
         weight
-        for part in actor_fields(model)
+        for part in actor_grids(model)
         for weight in (*part.density_layers, *part.colour_layers)
     ]
     layers = [
@@ -114,10 +118,10 @@ def _networks(model: Model, config: ReconstructionConfig) -> torch.optim.Optimiz
         {"params": list(model.photometry.parameters()), "base": config.exposure_rate},
         {"params": list(model.poses.parameters()), "base": config.pose_rate},
     ]
-    if model.crowd is not None and config.actors is not None:
+    if model.actor_fields is not None and config.actors is not None:
         groups += [
             {"params": of_actors, "base": config.network_rate},
-            {"params": [model.crowd.latent], "base": config.network_rate},
-            {"params": [model.crowd.corrections], "base": config.actors.pose_rate},
+            {"params": [model.actor_fields.latent], "base": config.network_rate},
+            {"params": [model.actor_fields.corrections], "base": config.actors.pose_rate},
         ]
     return torch.optim.Adam(groups, betas=(BETA1, BETA2), eps=1e-8, fused=True)

@@ -10,7 +10,7 @@ from recon.field.model import Model
 from recon.rendering.march import MarchOutput, Samples, march
 from recon.training.losses import depth_evidence, photometric, sky_opacity, spread
 from recon.training.ray_batch import Batch
-from recon.training.state import Training, actor_fields
+from recon.training.state import Training, actor_grids
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -49,7 +49,7 @@ def torch_step(
     tables = [(table, training.table)]
     tables += [
         (field.table, state)
-        for field, state in zip(actor_fields(model), training.actor_tables, strict=True)
+        for field, state in zip(actor_grids(model), training.actor_tables, strict=True)
     ]
     for each, _ in tables:
         each.grad = None

@@ -21,7 +21,7 @@ from recon.rendering.instance_gradients import (
 from recon.rendering.march_native import NativeScene
 from recon.rendering.rays import Rays
 from recon.training.ray_batch import Batch
-from recon.training.state import Training, actor_fields
+from recon.training.state import Training, actor_grids
 from recon.training.step import StepPlan
 
 LOSSES = ("photometric", "distortion", "sky", "depth", "empty")
@@ -32,7 +32,7 @@ class NativeTraining:
 
     def __init__(self, model: Model) -> None:
         self.scene = NativeScene(model.field)
-        self.actors = [self.scene.native(field) for field in actor_fields(model)]
+        self.actors = [self.scene.native(field) for field in actor_grids(model)]
         self.empty = cache(self._empty)
 
     def _empty(self, sampling: SamplingConfig, growth: float) -> Any:
@@ -62,7 +62,7 @@ def native_step(
     loss, support = config.loss, model.support
     moving = [x for x in (batch.rays.origins_m, batch.rays.directions) if x.requires_grad]
     instances, rays = training.instances(batch.rays)
-    placing, wanted = _placing(instances, rays, config)
+    instance_gradients, wanted = _placing(instances, rays, config)
     of_rays = ray_gradients(instances, len(rays), [*[bool(moving)] * 2, *wanted])
     counted = support.arrays() if plan.support else None
     done = native.placed(config.sampling, plan.growth, instances).train(
@@ -73,9 +73,9 @@ def native_step(
     )  # fmt: skip
     _move(training, config, plan)
     training.model.poses.zero_grad(set_to_none=True)
-    if model.crowd is not None:
-        model.crowd.corrections.grad = model.crowd.latent.grad = None
-    back = [*moving, *placing], [of for of in of_rays if of is not None]
+    if model.actor_fields is not None:
+        model.actor_fields.corrections.grad = model.actor_fields.latent.grad = None
+    back = [*moving, *instance_gradients], [of for of in of_rays if of is not None]
     if back[0]:
         torch.autograd.backward(*back)
     _expose(training, batch, exposure * of_exposure)
@@ -98,7 +98,7 @@ def _move(training: Training, config: ReconstructionConfig, plan: StepPlan) -> N
         if weight.grad is None:
             weight.grad = torch.empty_like(weight)
     native.scene.sky.read_gradients([w.grad for w in field.sky.layers])
-    actors = zip(native.actors, actor_fields(training.model), training.actor_tables, strict=True)
+    actors = zip(native.actors, actor_grids(training.model), training.actor_tables, strict=True)
     for part, of_actor, moments in actors:
         part.adam(
             of_actor.table.detach(), moments.first, moments.second, moments.count,

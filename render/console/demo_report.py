@@ -44,7 +44,7 @@ def demo_report(
     left_m = beside_the_drive_m(shown, clip)
     half = min(records, key=lambda one: abs(beside_the_drive_m(one, clip) - 0.5 * left_m))
     best, poster = (
-        np.asarray(preview_picture(frames, one, clip, title=SAID)) for one in (shown, half)
+        np.asarray(preview_picture(frames, [one], clip, title=SAID)) for one in (shown, half)
     )
     caption = (
         f"One moment, four times: as recorded; as rendered {left_m:.1f} m further left, where no "

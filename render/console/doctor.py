@@ -64,13 +64,13 @@ def owners(package: str, distributions: Mapping[str, Iterable[str]]) -> Check:
         distributions: Import name -> distributions that installed it.
     """
     # An editable install lists no files, so we own the package even where nobody says so.
-    strangers = sorted(set(distributions.get(package, ())) - {"otherlane"})
+    others = sorted(set(distributions.get(package, ())) - {"otherlane"})
     spec = find_spec(package)
     home = Path(spec.origin).parent.parent if spec is not None and spec.origin else None
-    ours = Path(__file__).parent.parent
-    if strangers:
-        found = f"also installed by {', '.join(strangers)}"
-        remedy = f"pip uninstall {' '.join(strangers)}; pip install --force-reinstall otherlane"
+    ours = Path(__file__).parents[2]
+    if others:
+        found = f"also installed by {', '.join(others)}"
+        remedy = f"pip uninstall {' '.join(others)}; pip install --force-reinstall otherlane"
         return Check(name=f"package {package}", works=False, found=found, remedy=remedy)
     if home != ours:
         found = f"imports from {home}, not from {ours}"
@@ -116,7 +116,7 @@ def native_backend() -> Check:
         found = f"not compiled: no C++ compiler (looked for {', '.join(compilers)})"
         first = "install g++ or clang++, then "
     # Only a clone has the Makefile; pip would reuse what it once made without a compiler.
-    clone = (Path(__file__).parent.parent / "Makefile").is_file()
+    clone = (Path(__file__).parents[2] / "Makefile").is_file()
     reinstall = "pip install -v --no-deps --no-cache-dir --force-reinstall otherlane"
     again = "make native" if clone else reinstall
     return Check(name=name, works=False, found=found, optional=True, remedy=first + again)

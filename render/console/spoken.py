@@ -37,6 +37,7 @@ def evaluation_text(result: Mapping[str, Json], width: int) -> str:
     lines.append(
         wrapped("  FLIP and depth error: 0 is perfect; SSIM and box overlap: 1 is.", width, 0)
     )
+    lines += [wrapped(f"  {words}", width) for words in _from_beside(result["beside"] or {})]
     if result["actors"] is not None:
         lines += ["", *_road_users(result["actors"], width)]
     if result.get("road_users"):
@@ -75,6 +76,18 @@ def _places(result: Mapping[str, Json]) -> list[dict[str, object]]:
     known = ["where", "views", *SHOWN.values()]
     known = [name for name in known if any(row.get(name) is not None for row in rows)]
     return [{name: row.get(name) for name in known} for row in rows]
+
+
+def _from_beside(cameras: Mapping[str, Json]) -> list[str]:
+    """How much worse cameras that did not train are than held-out pictures of those that did."""
+    said = []
+    for name, scores in cameras.items():
+        below_db = scores.get("below_path_db")
+        if below_db is not None:
+            how = f"{abs(below_db):.2f} dB {'below' if below_db > 0 else 'above'}"
+            away = f"{scores['beside_m']:.2f} m beside the path, never trained"
+            said.append(f"{name}, {away}: {how} held-out pictures of the path.")
+    return said
 
 
 def _beside_path(shift_m: float) -> str:

@@ -14,6 +14,7 @@ from recon.data.training_data import scaled_camera
 from recon.evaluation.comparison import Comparison
 from recon.evaluation.evaluate import DECIBELS
 from recon.evaluation.metrics import abs_rel, affine_fit, flip, psnr_db
+from recon.rendering.renderer import FieldRenderer
 from recon.scene import Scene
 from render.labels.cuboids import instance_numbers
 from render.prove.objects import overlaps
@@ -67,7 +68,9 @@ def score_off_path(scene: Scene) -> tuple[list[ViewScore], list[Comparison]]:
 def _scored(scene: Scene, view: TruthView, ground: Ground) -> tuple[ViewScore, Comparison]:
     camera = scaled_camera(scene.clip.cameras[0].camera, scene.config.scale)
     target = target_of(view, camera)
-    frame, comparison = render_target(scene, target, ground, exposure_ev(scene, view.time_us))
+    frame, comparison = render_target(
+        FieldRenderer(scene=scene), target, ground, exposure_ev(scene, view.time_us)
+    )
     triple = comparison.render, comparison.photo, comparison.counts
     solid = comparison.counts & np.isfinite(target.range_m)
     actors = scene.clip.actors

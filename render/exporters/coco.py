@@ -84,6 +84,7 @@ def _image(picture: Picture, licences: Mapping[str, int]) -> dict[str, Json]:
         "height": camera["height"],
         "license": licences[picture.dataset["licence"]],
         "frame": picture.record["key"],
+        "camera": camera["name"],
         "scenario": picture.dataset["config"].get("scenario", {}).get("name"),
     }
 

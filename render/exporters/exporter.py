@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from render.folders.frames import FRAMES, camera_of, read_dataset, read_pixels, read_records
+from render.folders.frames import camera_of, frame_file, read_dataset, read_pixels, read_records
 from render.json_value import Json
 from render.labels.cuboids import convex_hull, outline_px
 from render.labels.gate import LabelGate
@@ -44,7 +44,7 @@ class Picture:
     @property
     def rgb(self) -> Path:
         """The picture itself, a PNG."""
-        return self.folder / FRAMES / f"{self.record['key']}.rgb.png"
+        return self.folder / frame_file(self.record["key"], "rgb.png")
 
     def pixels(self, name: str) -> np.ndarray:
         """One of its pixel labels.

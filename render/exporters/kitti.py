@@ -1,8 +1,9 @@
 """KITTI's object layout: image_2, label_2, calib, one file a picture.
 
-KITTI's tools know pictures by numbers of six digits. Pictures of one folder of frames keep theirs;
-those of several are numbered through, and `mapping.txt` says, a line each, which number is which:
-number, name (as in our COCO exports), frame.
+KITTI's tools know pictures by numbers of six digits. Pictures of one camera of one folder keep
+theirs; those of several are numbered through, and `mapping.txt` says, a line each, which number is
+which: number, name (as in our COCO exports), key (frame and camera). Each picture has a calibration
+of its own.
 
 What is converted, from our conventions to KITTI's: pixel centres lie on whole numbers (0.5 is
 subtracted from boxes and principal points); `location` is the middle of the box's bottom; a box
@@ -23,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from render.exporters.exporter import Exporter, Picture
-from render.exporters.kitti_laws import laws
+from render.exporters.kitti_laws import kitti_numbers, laws
 from render.json_value import Json
 from render.labels.gating import is_ignored, is_labelled
 from scenes.motion.geometry import invert
@@ -55,11 +56,9 @@ def write(pictures: Sequence[Picture], out: Path) -> None:
     """Write pictures, labels and calibration in KITTI's object layout."""
     for name in ("image_2", "label_2", "calib"):
         (out / name).mkdir(parents=True)
-    one_folder = len({picture.folder for picture in pictures}) == 1
     mapping = []
-    for index, picture in enumerate(pictures):
+    for key, picture in zip(kitti_numbers(pictures), pictures, strict=True):
         record = picture.record
-        key = record["key"] if one_folder else f"{index:06d}"
         shutil.copyfile(picture.rgb, out / "image_2" / f"{key}.png")
         (out / "label_2" / f"{key}.txt").write_text(label_text(record), encoding="ascii")
         (out / "calib" / f"{key}.txt").write_text(calib_text(record), encoding="ascii")

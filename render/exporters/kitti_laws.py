@@ -39,16 +39,25 @@ def laws(
         yield from _of_pictures(folder, rows, pictures, written)
 
 
+def kitti_numbers(pictures: Sequence[Picture]) -> list[str]:
+    """Six digits for each picture: its frame, where they are all of one camera and folder."""
+    keys = [picture.record["key"] for picture in pictures]
+    frames, cameras = [key.split(".")[0] for key in keys], {key.partition(".")[2] for key in keys}
+    if len({picture.folder for picture in pictures}) == 1 and len(cameras) == 1:
+        return frames
+    return [f"{index:06d}" for index in range(len(pictures))]
+
+
 def _of_pictures(
     folder: Path, rows: Sequence[str], pictures: Sequence[Picture], written: Mapping[str, Text]
 ) -> Iterator[tuple[str, str]]:
-    keys = [picture.record["key"] for picture in pictures]
-    wanted = [f"{key} {x.name} {key}" for key, x in zip(keys, pictures, strict=True)]
+    keys = kitti_numbers(pictures)
+    wanted = [f"{key} {x.name} {x.record['key']}" for key, x in zip(keys, pictures, strict=True)]
     if list(rows) != wanted:
         yield MAPPING, "does not name the accepted pictures, in order"
         return
-    for picture in pictures:
+    for key, picture in zip(keys, pictures, strict=True):
         for name, text in written.items():
-            path = folder / name / f"{picture.record['key']}.txt"
+            path = folder / name / f"{key}.txt"
             if path.is_file() and path.read_bytes() != text(picture.record).encode("ascii"):
                 yield f"{name}/{path.name}", "is not what the picture's record says"

@@ -48,12 +48,12 @@ def scene_laws(held: Finished) -> Wrong:
 
 def asset_laws(held: Finished) -> Wrong:
     """Its look can be opened, and its description read."""
-    from recon.assets.asset_files import load_look
+    from recon.assets.asset_files import load_actor_model
     from recon.kernels.backend import choose_backend
     from scenes.edits.assets import load_asset
 
     load_asset(held.folder)
-    load_look(str(held.folder), choose_backend(None))
+    load_actor_model(str(held.folder), choose_backend(None))
     yield from ()
 
 

@@ -1,9 +1,9 @@
 """Frames on disk, as `render` writes them and exporters read them.
 
     dataset.json                 what was rendered, from what, under which licence
-    labels.jsonl                 one JSON object a picture, by increasing key
-    frames/000012.rgb.png        and one picture for each pixel label that the table stores as one
-    frames/000012.npz            the other pixel labels, compressed
+    labels.jsonl                   one JSON object a picture, by increasing key (000012.front)
+    frames/front/000012.rgb.png    and one picture for each pixel label that is stored as one
+    frames/front/000012.npz        the other pixel labels, compressed
 
 `render.labels.table` says what each label is and in which type it is stored, `dataset.json` which
 pixel labels are there. Equal pictures give equal bytes. Maps of ids are palette pictures as long as
@@ -39,11 +39,17 @@ ZLIB_LEVEL = 1
 times as much, saves nothing on arrays and 15 % on pictures."""
 
 
+def frame_file(key: str, ending: str) -> str:
+    """Name of one file of a picture: one folder for each camera, one name for each frame."""
+    frame, _, camera = key.partition(".")
+    return f"{FRAMES}/{camera}/{frame}.{ending}"
+
+
 def frame_files(key: str, labels: Collection[str] = PIXEL_NAMES) -> tuple[str, ...]:
     """Names of all files of one picture with these pixel labels, relative to the folder."""
     held = [label for label in PIXEL_LABELS if label.name in labels]
-    pictures = [f"{FRAMES}/{key}.{x.name}.png" for x in held if x.stored == "png"]
-    archive = [f"{FRAMES}/{key}.npz"] if any(x.stored == "npz" for x in held) else []
+    pictures = [frame_file(key, f"{x.name}.png") for x in held if x.stored == "png"]
+    archive = [frame_file(key, "npz")] if any(x.stored == "npz" for x in held) else []
     return (*pictures, *archive)
 
 
@@ -51,12 +57,12 @@ def encode_frame(key: str, pixels: Mapping[str, np.ndarray]) -> dict[str, bytes]
     """The files of one picture, by name; of those pixel labels that there are."""
     held = [label for label in PIXEL_LABELS if label.name in pixels]
     files = {
-        f"{FRAMES}/{key}.{x.name}.png": png_bytes(pixels[x.name], palettes().get(x.name))
+        frame_file(key, f"{x.name}.png"): png_bytes(pixels[x.name], palettes().get(x.name))
         for x in held
         if x.stored == "png"
     }
     arrays = {label.name: pixels[label.name] for label in held if label.stored == "npz"}
-    return files | ({f"{FRAMES}/{key}.npz": npz_bytes(arrays)} if arrays else {})
+    return files | ({frame_file(key, "npz"): npz_bytes(arrays)} if arrays else {})
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -210,11 +216,11 @@ def read_pixels(
     try:
         for label in wanted:
             if label.stored == "png":
-                path = folder / FRAMES / f"{key}.{label.name}.png"
+                path = folder / frame_file(key, f"{label.name}.png")
                 values[label.name] = _read_png(path).astype(label.dtype)
         archived = [label.name for label in wanted if label.stored == "npz"]
         if archived:
-            values |= read_arrays((folder / FRAMES / f"{key}.npz").read_bytes(), archived)
+            values |= read_arrays((folder / frame_file(key, "npz")).read_bytes(), archived)
     except (SyntaxError, *DAMAGE) as error:
         fix = "render again"
         raise OtherlaneError(folder / FRAMES / key, f"is damaged ({error})", fix) from error

@@ -16,8 +16,8 @@ from render.exporters import installed_exporter, pictures_of
 from render.exporters.exporter import Picture
 from render.folders.frames import (
     DATASET,
-    FRAMES,
     RECORDS,
+    frame_file,
     frame_files,
     read_dataset,
     read_records,
@@ -46,14 +46,15 @@ class Settings(msgspec.Struct):
     preview: bool = False
     keep_rejected: bool = False
     pixel_labels: tuple[str, ...] = PIXEL_NAMES
-    size: tuple[int, int] | None = None
+    cameras: dict[str, str] = {}
+    """Size of the pictures of each, such as 621x188 [px]."""
     gate: LabelGate | None = None
     scenario: dict[str, Any] | None = None
 
     @property
     def keys(self) -> list[str]:
         """Names of the pictures, in order."""
-        return [f"{number:06d}" for number in self.frames]
+        return sorted(f"{number:06d}.{name}" for number in self.frames for name in self.cameras)
 
 
 def settings_of(held: Finished) -> Settings:
@@ -104,20 +105,23 @@ def _records(
     records: Sequence[Mapping[str, Json]], settings: Settings
 ) -> Iterator[tuple[str, str]]:
     found, wanted = [record["key"] for record in records], settings.keys
-    if wanted != sorted(set(wanted)):
+    if settings.frames != sorted(set(settings.frames)):
         yield MANIFEST, "config.frames is not increasing"
     if missing := [key for key in wanted if key not in set(found)]:
         yield RECORDS, f"has no record of {', '.join(missing[:NAMED])} ({len(missing)} missing)"
     if more := [key for key in found if key not in set(wanted)]:
         yield RECORDS, f"has a record of {', '.join(more[:NAMED])}, which was not asked for"
-    times = [record["time_us"] for record in records]
-    if any(later <= sooner for sooner, later in zip(times, times[1:], strict=False)):
-        yield RECORDS, "its times do not increase"
-    for record in records:
-        size = (record["camera"]["width"], record["camera"]["height"])
-        if settings.size is not None and size != settings.size:
-            wide, high = settings.size
-            yield record["key"], f"is {size[0]}x{size[1]}, the folder {wide}x{high}"
+    for name, size in settings.cameras.items():
+        mine = [record for record in records if record["key"].endswith(f".{name}")]
+        times = [record["time_us"] for record in mine]
+        if any(later < sooner for sooner, later in zip(times, times[1:], strict=False)):
+            yield RECORDS, f"its times of camera {name} decrease"
+        for record in mine:
+            camera = record["camera"]
+            if camera["name"] != name:
+                yield record["key"], f"is of camera {camera['name']}"
+            if (said := f"{camera['width']}x{camera['height']}") != size:
+                yield record["key"], f"is {said}, the folder {size}"
 
 
 def _files(held: Finished, settings: Settings) -> Iterator[tuple[str, str]]:
@@ -181,7 +185,7 @@ def _copies(
     held: Finished, prefix: str, files: Mapping[str, str], pictures: Sequence[Picture]
 ) -> Iterator[Problem]:
     """Pictures are copied byte for byte."""
-    ours = sorted(held.files.get(f"{FRAMES}/{x.record['key']}.rgb.png", "") for x in pictures)
+    ours = sorted(held.files.get(frame_file(x.record["key"], "rgb.png"), "") for x in pictures)
     theirs = sorted(y for x, y in files.items() if Path(x).suffix == ".png")
     if ours != theirs:
         yield Problem(where=prefix, wrong="its pictures are not those that were accepted")

@@ -111,8 +111,8 @@ def _instances(record: Mapping[str, Json], pixels: Pixels) -> Iterator[str]:
     if len(objects) < len(record["objects"]):
         yield "two objects share an instance"
     shown = set(np.unique(instance).tolist()) - {0}
-    if strangers := shown - set(objects):
-        yield f"instance {min(strangers)} is no object of the frame"
+    if extra := shown - set(objects):
+        yield f"instance {min(extra)} is no object of the frame"
     for index in sorted(shown & set(objects)):
         if not objects[index]["rendered"]:
             yield f"object {objects[index]['track_id']} is not rendered but has pixels"

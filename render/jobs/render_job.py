@@ -1,8 +1,10 @@
 """From a scene's folder and a scenario to a folder of frames: the verb `render`.
 
-The folder holds the frames (`render.folders.frames`), `exports/<format>/`, `preview.mp4`, and the
-scenario as `scenario.toml`: rendering that from the same scene makes every frame again, bit for
-bit. An interrupted run goes on where it stopped, also with other formats or without a preview.
+Pictures are of moments of the drive's first camera that is asked for, each camera its own picture
+nearest in time. The folder holds the frames (`render.folders.frames`), `exports/<format>/`,
+`preview.mp4`, and the scenario as `scenario.toml`: rendering that from the same scene makes every
+frame again, bit for bit. An interrupted run goes on where it stopped, also with other formats or
+without a preview.
 """
 
 import hashlib
@@ -11,16 +13,18 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from recon.rendering.shot import Renderer
 from render.console.door import check_door
 from render.exporters import export, find_exporter, pictures_of
 from render.folders.frames import DATASET, RECORDS, read_dataset, read_records
-from render.folders.selection import asked_labels, parse_frames, sized
-from render.jobs.job import RenderJob, Shot
+from render.folders.selection import asked_labels
+from render.jobs.job import RenderJob
 from render.jobs.pool import run_job, tidy
+from render.jobs.views import chosen_views, planned_tasks
 from render.labels.gate import LabelGate
 from render.labels.gating import is_labelled
 from render.labels.object_labels import REJECT
@@ -28,6 +32,7 @@ from render.labels.table import FRAME_LABELS, OBJECT_LABELS, page
 from render.pictures.preview import write_preview
 from scenes.clip import Clip
 from scenes.edits.assets import asset_hash
+from scenes.edits.edited_scene import EditedScene
 from scenes.errors import OtherlaneError
 from scenes.road.ground import fit_ground
 from scenes.safety.encounters import Ego
@@ -35,15 +40,11 @@ from scenes.scenario.files import as_tables, load_scenario, scenario_toml
 from scenes.scenario.resolve import check_clip, resolve
 from scenes.scenario.scenario import Scenario
 from scenes.semantics import Semantic
-from scenes.sensors.camera import Camera
 from scenes.storage.files import sha256, write_json, write_whole
 from scenes.storage.folders import check_out, is_finished, writing
 from scenes.storage.manifests import Provenance, finished, folder_hash, package_version
 from scenes.work.phases import counted, phase
 from scenes.work.short_repr import short_repr
-
-if TYPE_CHECKING:
-    from recon.scene import Scene
 
 EXPORTS, PREVIEW, SCENARIO = "exports", "preview.mp4", "scenario.toml"
 
@@ -53,6 +54,7 @@ class RenderRequest:
     """What a user asks of `render`."""
 
     scenario: Path | None = None
+    cameras: tuple[str, ...] = ()
     size: str | None = None
     stretch: bool = False
     frames: str | None = None
@@ -67,7 +69,7 @@ class RenderRequest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Batch:
+class FolderPlan:
     """A job, and everything else that the folder will hold."""
 
     job: RenderJob
@@ -97,7 +99,7 @@ class Batch:
 
 def render_folder(scene_folder: Path, out: Path, request: RenderRequest) -> dict[str, object]:
     """See `render.commands.render`."""
-    from recon.scene import load_scene
+    from recon.rendering.renderer import load_renderer
 
     check_out(out, "frames")
     if request.workers < 1:
@@ -106,42 +108,43 @@ def render_folder(scene_folder: Path, out: Path, request: RenderRequest) -> dict
         find_exporter(fmt)  # before anything is rendered
     asked_labels(request.labels)
     with phase("opening the scene"):
-        scene = load_scene(scene_folder, drive=request.drive)
-        scene.clip.check_contents(absent=True)
-    return write_batch(_batch(scene, scene_folder, request), out, workers=request.workers)
+        renderer = load_renderer(scene_folder, drive=request.drive)
+        renderer.clip.check_contents(absent=True)
+    return write_folder(_plan(renderer, scene_folder, request), out, workers=request.workers)
 
 
-def write_batch(batch: Batch, out: Path, *, workers: int = 1) -> dict[str, object]:
+def write_folder(plan: FolderPlan, out: Path, *, workers: int = 1) -> dict[str, object]:
     """Render, export and preview into the new folder `out`; at once when it is already there.
 
     Raises:
         OtherlaneError: `out` holds something else, or something cannot be rendered or exported.
     """
     started, rendered = time.perf_counter(), 0
-    if not is_finished(out, batch.provenance):
-        with writing(out, batch.provenance, resumable=_any) as folder:
-            rendered = run_job(batch.job, folder, workers=workers)
-            write_json(folder / DATASET, _dataset(batch))
-            write_whole(folder / SCENARIO, scenario_toml(batch.scenario).encode())
-            _derive(batch, folder)
+    if not is_finished(out, plan.recipe):
+        with writing(out, plan.recipe, resumable=_any) as folder:
+            rendered = run_job(plan.job, folder, workers=workers)
+            write_json(folder / DATASET, _dataset(plan))
+            write_whole(folder / SCENARIO, scenario_toml(plan.scenario).encode())
+            _derive(plan, folder)
             tidy(folder)
     seconds = time.perf_counter() - started
     finished(out, "frames").check(RECORDS, DATASET)
-    camera, records = batch.job.camera, read_records(out)
+    records = read_records(out)
     return {
         "out": str(out),
-        "frames": len(batch.job.shots),
+        "frames": len(plan.job.tasks),
+        "cameras": list(plan.config["cameras"]),
         "rendered_now": rendered,
-        "size": f"{camera.width}x{camera.height}",
+        "size": _sizes(plan.job),
         "rejected_frames": sum(record["gate"] == REJECT for record in records),
         "labelled_objects": sum(
             is_labelled(item)
             for record in records
-            if record["gate"] != REJECT or batch.keep_rejected
+            if record["gate"] != REJECT or plan.keep_rejected
             for item in record["objects"]
         ),
-        "formats": list(batch.formats),
-        "preview": str(out / PREVIEW) if batch.preview else None,
+        "formats": list(plan.formats),
+        "preview": str(out / PREVIEW) if plan.preview else None,
         "seconds": seconds,
         "seconds_per_frame": seconds / rendered if rendered else None,
         "licence": read_dataset(out)["licence"],
@@ -154,100 +157,87 @@ def _any(folder: Path) -> bool:
     return True
 
 
-def _derive(batch: Batch, folder: Path) -> None:
+def _derive(plan: FolderPlan, folder: Path) -> None:
     """Exports and the preview, afresh: an interrupted run may have left half of them."""
     if (folder / EXPORTS).exists():
         shutil.rmtree(folder / EXPORTS)
     (folder / PREVIEW).unlink(missing_ok=True)
-    pictures = pictures_of([folder]) if batch.formats else []
-    for fmt in batch.formats:
+    pictures = pictures_of([folder]) if plan.formats else []
+    for fmt in plan.formats:
         with phase(f"writing labels as {fmt}"):
             export(fmt, pictures, folder / EXPORTS / fmt)
-    if batch.preview:
-        title = "    ".join((batch.clip.name, *_edits(batch)))
+    if plan.preview:
+        title = "    ".join((plan.clip.name, *_edits(plan)))
         records = read_records(folder)
         records = counted(records, "encoding the preview", len(records), "pictures")
-        write_preview(folder, records, batch.clip, folder / PREVIEW, batch.job.stream, title)
+        write_preview(folder, records, plan.clip, folder / PREVIEW, title)
 
 
-def _edits(batch: Batch) -> list[str]:
+def _edits(plan: FolderPlan) -> list[str]:
     """In words."""
-    return [edit.describe() for edit in batch.scenario.edits]
+    return [edit.describe() for edit in plan.scenario.edits]
 
 
-def _dataset(batch: Batch) -> dict[str, Any]:
+def _dataset(plan: FolderPlan) -> dict[str, Any]:
     """What the folder says of itself."""
-    ground = batch.job.ground
+    ground = plan.job.ground
     return {
-        "drive": batch.clip.name,
-        "source": batch.clip.source,
-        "licence": batch.clip.licence,
+        "drive": plan.clip.name,
+        "source": plan.clip.source,
+        "licence": plan.clip.licence,
         "otherlane": package_version(),
-        "inputs": batch.inputs,
-        "config": batch.config,
+        "inputs": plan.inputs,
+        "config": plan.config,
         "labels": [x.name for x in (*OBJECT_LABELS, *FRAME_LABELS)],
-        "pixel_labels": list(batch.job.labels),
-        "keep_rejected": batch.keep_rejected,
+        "pixel_labels": list(plan.job.labels),
+        "keep_rejected": plan.keep_rejected,
         "semantics": {kind.name: int(kind) for kind in Semantic},
         "ground": {
             "residual_m": None if np.isnan(ground.residual_m) else ground.residual_m,
             "note": ground.note,
         },
-        "edits": _edits(batch),
-        "notes": list(batch.clip.notes),
+        "edits": _edits(plan),
+        "notes": list(plan.clip.notes),
     }
 
 
-def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
-    from recon.scene import load_scene
+def _plan(renderer: Renderer, scene_folder: Path, request: RenderRequest) -> FolderPlan:
+    from recon.rendering.renderer import load_renderer
 
-    clip, stream, path = scene.clip, 0, request.scenario
+    clip, path = renderer.clip, request.scenario
     scenario = Scenario() if path is None else load_scenario(path)
     named = None if path is None else str(path)
     if not request.any_drive:
         made_from = finished(scene_folder, "scene").inputs.get("clip")
         check_clip(scenario.clip, made_from, named or scenario.name)
     with phase("editing the scene"):
-        edited = resolve(scenario, clip, named, fielded=frozenset(scene.looks))
+        edited = resolve(scenario, clip, named, fielded=renderer.modelled_ids)
         ground = fit_ground(clip)
-    images = clip.cameras[stream]
-    camera, labels = _camera(request, scene, stream), asked_labels(request.labels)
-    check_door(camera, labels, request.formats, preview=request.preview)
-    window = (images.time_us >= edited.start_us) & (images.time_us <= edited.end_us)
-    numbers = parse_frames(request.frames, np.flatnonzero(window))
-    inputs = {"scene": folder_hash(scene_folder, "scene")}
-    if path is not None:
-        inputs["scenario"] = sha256(path)
-    for name in sorted(set(edited.assets.values())):
-        if (content := asset_hash(name)) is not None:
-            inputs[f"asset {name}"] = content
+    views = chosen_views(renderer, request.cameras, request.size, stretch=request.stretch)
+    labels = asked_labels(request.labels)
+    for view in views:
+        check_door(view.camera, labels, request.formats, preview=request.preview)
+    numbers, tasks = planned_tasks(renderer, edited, views, request.frames)
+    inputs = _inputs(scene_folder, path, edited)
     config = {
-        "camera": images.name,
-        "size": [camera.width, camera.height],
+        "cameras": {view.name: f"{view.camera.width}x{view.camera.height}" for view in views},
         "frames": numbers,
         "scenario": as_tables(scenario),
         "gate": request.gate.config(),
         "pixel_labels": list(labels),
-        **_versions(scene),
+        **_versions(renderer),
     }
     job = RenderJob(
-        load=partial(load_scene, scene_folder.absolute(), drive=request.drive),
+        load=partial(load_renderer, scene_folder.absolute(), drive=request.drive),
         identity={"inputs": inputs, "config": config},
         stamp={"licence": clip.licence, "drive": clip.name, "inputs": inputs},
-        shots=tuple(Shot(key=f"{i:06d}", time_us=int(images.time_us[i])) for i in numbers),
-        stream=stream,
-        camera=camera,
-        world_from_camera=edited.ego.mounted(images.ego_from_camera),
-        actors=edited.actors,
-        assets=dict(edited.assets),
+        tasks=tasks,
         ground=ground,
-        camera_look=edited.camera,
         ego=Ego.of(edited, clip, scenario.tags),
-        seed=scenario.seed,
         gate=request.gate,
         labels=labels,
     )
-    return Batch(
+    return FolderPlan(
         job=job,
         clip=clip,
         inputs=inputs,
@@ -259,24 +249,31 @@ def _batch(scene: "Scene", scene_folder: Path, request: RenderRequest) -> Batch:
     )
 
 
-def _versions(scene: "Scene") -> dict[str, str]:
+def _inputs(scene_folder: Path, scenario: Path | None, edited: EditedScene) -> dict[str, str]:
+    """Hashes of everything that the pictures are made from."""
+    inputs = {"scene": folder_hash(scene_folder, "scene")}
+    if scenario is not None:
+        inputs["scenario"] = sha256(scenario)
+    for name in sorted(set(edited.assets.values())):
+        if (content := asset_hash(name)) is not None:
+            inputs[f"asset {name}"] = content
+    return inputs
+
+
+def _sizes(job: RenderJob) -> str:
+    """Of the pictures: one size, or several."""
+    cameras = [task.shot.camera for task in job.tasks]
+    return ", ".join(dict.fromkeys(f"{camera.width}x{camera.height}" for camera in cameras))
+
+
+def _versions(renderer: Renderer) -> dict[str, str]:
     """The programs, kernels and instruction set that the bits of the pictures depend on."""
     import torch
 
     return {
         "otherlane": package_version(),
         "labels": hashlib.sha256(page().encode()).hexdigest(),
-        "backend": scene.backend.value,
+        "renderer": renderer.version,
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
     }
-
-
-def _camera(request: RenderRequest, scene: "Scene", stream: int) -> Camera:
-    """At the size that was asked for, or the one trained at."""
-    from recon.data.training_data import scaled_camera
-
-    camera = scene.clip.cameras[stream].camera
-    if request.size is None:
-        return scaled_camera(camera, scene.config.scale)
-    return sized(camera, request.size, stretch=request.stretch)

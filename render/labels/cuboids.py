@@ -183,8 +183,8 @@ def view_on_plane(camera: Camera) -> tuple[float, float, float, float]:
     x, y = share * camera.width, share * camera.height
     across = [np.stack([x, np.full_like(x, edge)], -1) for edge in (0.0, camera.height)]
     down = [np.stack([np.full_like(y, edge), y], -1) for edge in (0.0, camera.width)]
-    border = camera.unproject(np.concatenate(across + down))[:, :2]
-    (x0, y0), (x1, y1) = border.min(axis=0), border.max(axis=0)
+    inpainted_border = camera.unproject(np.concatenate(across + down))[:, :2]
+    (x0, y0), (x1, y1) = inpainted_border.min(axis=0), inpainted_border.max(axis=0)
     return float(x0), float(y0), float(x1), float(y1)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -19,15 +20,18 @@ Pixels = Mapping[str, np.ndarray]
 """All pixel labels of a picture, by name, in the types in which they are kept."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)  # no slots: what it finds is kept
 class Sighting:
     """One road user in one picture."""
 
     moment: Moment
     pixels: Pixels
     box: ActorBox
-    mask: Bool[np.ndarray, "h w"]
-    """Pixels that show it."""
+
+    @cached_property
+    def mask(self) -> Bool[np.ndarray, "h w"]:
+        """Pixels that show it."""
+        return self.pixels["instance"] == self.box.index
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +47,10 @@ class PixelLabel:
     stored: Literal["png", "npz"]
     """As a picture of its own, or as an array of the frame's archive."""
     compute: Callable[[Moment, Done], Tensor]
+    channels: tuple[str, ...] = ()
+    """Of the renderer, that it is computed from (`recon.rendering.shot.CHANNELS`) ..."""
+    needs: tuple[str, ...] = ()
+    """... and the pixel labels that it is computed from."""
 
     @property
     def torch_dtype(self) -> torch.dtype:
@@ -66,6 +74,10 @@ class ObjectLabel:
     dtype: str
     shape: str
     compute: Callable[[Sighting], Json]
+    channels: tuple[str, ...] = ()
+    """Of the renderer, that it is computed from ..."""
+    needs: tuple[str, ...] = ()
+    """... and the pixel labels."""
 
     @property
     def file(self) -> str:
@@ -83,6 +95,8 @@ class FrameLabel:
     dtype: str
     shape: str
     compute: Callable[[Moment], Json]
+    channels: tuple[str, ...] = ()
+    """Of the renderer, that it is computed from."""
 
     @property
     def file(self) -> str:

@@ -76,6 +76,7 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="int or null",
         shape="",
         compute=objects.visible_px,
+        needs=("instance",),
     ),
     ObjectLabel(
         name="box_2d",
@@ -85,6 +86,7 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="float or null",
         shape="4",
         compute=objects.box_2d,
+        needs=("instance",),
     ),
     ObjectLabel(
         name="truncation",
@@ -106,6 +108,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="float or null",
         shape="",
         compute=objects.visible_fraction,
+        channels=("observed",),
+        needs=("range_m", "instance"),
     ),
     ObjectLabel(
         name="observed_share",
@@ -117,6 +121,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="float or null",
         shape="",
         compute=objects.observed_share,
+        channels=("observed",),
+        needs=("instance",),
     ),
     ObjectLabel(
         name="mirrored_share",
@@ -126,6 +132,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="float or null",
         shape="",
         compute=objects.mirrored_share,
+        channels=("support",),
+        needs=("instance",),
     ),
     ObjectLabel(
         name="occlusion",
@@ -135,6 +143,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="int",
         shape="",
         compute=objects.occlusion,
+        channels=("observed",),
+        needs=("range_m", "instance"),
     ),
     ObjectLabel(
         name="size_m",
@@ -183,6 +193,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="str or null",
         shape="",
         compute=why_ignored,
+        channels=("observed",),
+        needs=("range_m", "instance"),
     ),
     ObjectLabel(
         name="ignore_region",
@@ -192,6 +204,8 @@ OBJECT_LABELS: tuple[ObjectLabel, ...] = (
         dtype="float or null",
         shape="corners 2",
         compute=ignore_region,
+        channels=("observed",),
+        needs=("range_m", "instance"),
     ),
 )
 
@@ -212,6 +226,7 @@ FRAME_LABELS: tuple[FrameLabel, ...] = (
         dtype="float",
         shape="",
         compute=frame_observed,
+        channels=("observed",),
     ),
     FrameLabel(
         name="gate",
@@ -221,6 +236,7 @@ FRAME_LABELS: tuple[FrameLabel, ...] = (
         dtype="str",
         shape="",
         compute=frame_gate,
+        channels=("observed",),
     ),
     FrameLabel(
         name="camera",

@@ -5,25 +5,19 @@ from torch import Tensor
 
 from render.labels.entry import Done, PixelLabel
 from render.labels.moment import Moment
-from render.labels.normals import surface_normals
 from render.labels.surfaces import instance_map, on_ground, surface_points
 from scenes.semantics import Semantic
 
 
 def _rgb(moment: Moment, done: Done) -> Tensor:
     del done
-    return torch.round(moment.shown.clamp(0.0, 1.0) * 255.0)
+    return torch.round(moment.buffers["shown"].clamp(0.0, 1.0) * 255.0)
 
 
 def _z_m(moment: Moment, done: Done) -> Tensor:
     range_m = done["range_m"].double()
     # beside and behind a wide lens the cosine is 0 or less: the sky is infinite there, too
     return torch.where(torch.isinf(range_m), range_m, range_m * moment.cosine)
-
-
-def _normal(moment: Moment, done: Done) -> Tensor:
-    angle = 1.0 / max(moment.camera.fx, moment.camera.fy)
-    return surface_normals(moment.origins_m, moment.directions, done["range_m"], angle)
 
 
 def _instance(moment: Moment, done: Done) -> Tensor:
@@ -35,7 +29,7 @@ def _semantic(moment: Moment, done: Done) -> Tensor:
     semantic = torch.full(done["range_m"].shape, int(Semantic.UNKNOWN), dtype=torch.uint8)
     points, normal = surface_points(moment), done["normal"].double().numpy()
     semantic[torch.from_numpy(on_ground(points, normal, moment.ground))] = int(Semantic.GROUND)
-    semantic[moment.shows < 0] = int(Semantic.GROUND)
+    semantic[moment.buffers["instance"] < 0] = int(Semantic.GROUND)
     semantic[torch.isinf(done["range_m"])] = int(Semantic.SKY)
     semantic[torch.isnan(moment.cosine)] = int(Semantic.UNKNOWN)
     for box in moment.boxes:
@@ -53,7 +47,8 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         dtype="float16",
         shape="h w 3",
         stored="npz",
-        compute=lambda moment, _: moment.linear.clamp(0.0, 65504.0),
+        compute=lambda moment, _: moment.buffers["linear"].clamp(0.0, 65504.0),
+        channels=("linear",),
     ),
     PixelLabel(
         name="rgb",
@@ -64,6 +59,7 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         shape="h w 3",
         stored="png",
         compute=_rgb,
+        channels=("shown",),
     ),
     PixelLabel(
         name="opacity",
@@ -73,7 +69,8 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         dtype="float32",
         shape="h w",
         stored="npz",
-        compute=lambda moment, _: moment.opacity,
+        compute=lambda moment, _: moment.buffers["opacity"],
+        channels=("opacity",),
     ),
     PixelLabel(
         name="range_m",
@@ -84,6 +81,7 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         shape="h w",
         stored="npz",
         compute=lambda moment, _: moment.range_m,
+        channels=("range_m",),
     ),
     PixelLabel(
         name="z_m",
@@ -95,6 +93,7 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         shape="h w",
         stored="npz",
         compute=_z_m,
+        needs=("range_m",),
     ),
     PixelLabel(
         name="normal",
@@ -105,7 +104,8 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         dtype="float16",
         shape="h w 3",
         stored="npz",
-        compute=_normal,
+        compute=lambda moment, _: moment.buffers["normal"],
+        channels=("normal",),
     ),
     PixelLabel(
         name="observed",
@@ -118,6 +118,7 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         shape="h w",
         stored="png",
         compute=lambda moment, _: moment.observed.to(torch.uint8) * 255,
+        channels=("observed",),
     ),
     PixelLabel(
         name="instance",
@@ -133,6 +134,7 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         shape="h w",
         stored="png",
         compute=_instance,
+        channels=("range_m", "instance"),
     ),
     PixelLabel(
         name="semantic",
@@ -147,5 +149,7 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         shape="h w",
         stored="png",
         compute=_semantic,
+        channels=("range_m", "instance"),
+        needs=("range_m", "normal", "instance"),
     ),
 )

@@ -13,7 +13,7 @@ from render.labels.object_labels import ACCEPT, REJECT
 from render.labels.table import FRAME_LABELS, OBJECT_LABELS
 from scenes.semantics import ACTOR_KINDS
 
-KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+KEY = re.compile(r"[0-9]{6,}\.[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names of pictures: they become names of files."""
 LARGEST, LARGEST_FLOAT = 2**53, 1e300
 """Whole numbers in JSON are exact up to here; no label is larger than the other."""

@@ -52,7 +52,7 @@ def instance_map(moment: Moment) -> Int32[np.ndarray, "h w"]:
     surface lies. Where boxes overlap, the one that holds the point deepest wins. The ground that a
     box stands on is not part of it.
     """
-    points_m, shows = surface_points(moment), moment.shows.numpy()
+    points_m, shows = surface_points(moment), moment.instance_index.numpy()
     found = np.zeros(points_m.shape[:2], dtype=np.int32)
     depth_m = np.full(found.shape, BOX_MARGIN_M)
     for box in moment.boxes:

@@ -4,7 +4,7 @@ A later label is one more entry: pictures, files, checks and the documentation p
 table. Entries of pixels may use the pixel entries above them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -72,12 +72,27 @@ class PixelValues(Mapping[str, np.ndarray]):
         return len(self._held)
 
 
+def channels_of(labels: Collection[str]) -> tuple[str, ...]:
+    """The renderer's channels that frames need: for those pixel labels, and all others.
+
+    Args:
+        labels: Names of the pixel labels that are wanted.
+    """
+    entries: list[PixelLabel | ObjectLabel | FrameLabel] = [*OBJECT_LABELS, *FRAME_LABELS]
+    wanted = [_PIXELS[name] for name in labels]
+    while wanted:
+        label = wanted.pop()
+        entries.append(label)
+        wanted += [_PIXELS[name] for name in label.needs]
+    for label in OBJECT_LABELS:
+        for name in label.needs:
+            entries += [_PIXELS[name], *(_PIXELS[each] for each in _PIXELS[name].needs)]
+    return tuple(dict.fromkeys(name for entry in entries for name in entry.channels))
+
+
 def object_values(moment: Moment, pixels: Pixels) -> list[dict[str, Json]]:
     """Every object label of every road user in view, in the order of the clip."""
-    seen = [
-        Sighting(moment=moment, pixels=pixels, box=box, mask=pixels["instance"] == box.index)
-        for box in moment.boxes
-    ]
+    seen = [Sighting(moment=moment, pixels=pixels, box=box) for box in moment.boxes]
     return [{label.name: label.compute(one) for label in OBJECT_LABELS} for one in seen]
 
 

@@ -6,21 +6,18 @@ in the rectangle, as seen from where it was recorded. Both hold more than they m
 less: a surface in front of what was meant is carried along, too.
 """
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
-import torch
 from jaxtyping import Float64
 
+from recon.rendering.shot import Renderer, Shot, pixel_rays
 from render.labels.cuboids import Pose, clipped, convex_hull, outline_px
 from scenes.clip import ImageStream
 from scenes.motion.geometry import invert
 from scenes.motion.trajectory import Trajectory
-from scenes.sensors.camera import Camera, camera_rays, project_world
+from scenes.sensors.camera import Camera, project_world
 from scenes.sensors.unlabelled import Unlabelled
-
-if TYPE_CHECKING:
-    from render.views.view import RenderableScene
 
 NOT_LABELLED = "not labelled in the drive"
 BY_BOX = "not labelled in the drive, carried here by its box"
@@ -42,29 +39,22 @@ Region = dict[str, object]
 Polygon = Float64[np.ndarray, "k 2"]
 
 
-def ignore_regions(
-    scene: "RenderableScene",
-    stream: int,
-    camera: Camera,
-    world_from_camera: Pose | Trajectory,
-    time_us: int,
-) -> tuple[Region, ...]:
+def ignore_regions(renderer: Renderer, shot: Shot) -> tuple[Region, ...]:
     """Convex polygons [px] in which a picture shows what the drive left unlabelled, and why.
 
     Args:
-        scene: Its clip knows the regions, its surfaces carry them to other views.
-        stream: The clip's camera whose pictures they are in.
-        camera: Of the picture.
-        world_from_camera: Its pose, or its trajectory where rows have their own times.
-        time_us: When its first row is exposed [µs].
+        renderer: Its clip knows the regions, its surfaces carry them to other views.
+        shot: The picture.
     """
-    images = scene.clip.cameras[stream]
+    clip, camera, time_us = renderer.clip, shot.camera, shot.time_us
+    world_from_camera = shot.world_from_camera
+    images = clip.cameras[shot.stream]
     if images.unlabelled is None:
         return ()
     frame = int(np.abs(images.time_us - time_us).argmin())
     off_us = abs(int(images.time_us[frame]) - time_us)
     regions = images.unlabelled.of_frame(frame)
-    track = scene.clip.ego.mounted(images.ego_from_camera)
+    track = clip.ego.mounted(images.ego_from_camera)
     if off_us <= SAME_TIME_US and _is_recorded(images, track, camera, world_from_camera, time_us):
         scale = np.array([camera.width, camera.height] * 2) / (
             [images.camera.width, images.camera.height] * 2
@@ -79,7 +69,8 @@ def ignore_regions(
         if np.isfinite(regions.size_m[place]).all():
             polygon, reason = _by_box(regions, place, *view), BY_BOX
         else:
-            points = _surfaces(scene, images, track, frame, regions.rectangle_px[place])
+            seen = _part(images, track, frame, regions.rectangle_px[place], shot.stream)
+            points = _surfaces(renderer, seen)
             polygon, reason = _hull(points, *view), BY_DEPTH
         if _area(polygon) >= LEAST_PX:
             found.append(_region(polygon, reason))
@@ -130,23 +121,37 @@ def _by_box(
     return outline_px(camera, invert(middle) @ regions.world_from_box[place], regions.size_m[place])
 
 
-def _surfaces(
-    scene: "RenderableScene",
+def _part(
     images: ImageStream,
     track: Trajectory,
     frame: int,
     rectangle_px: Float64[np.ndarray, "4"],
-) -> Float64[np.ndarray, "n 3"]:
-    """What the scene has in a rectangle of a recorded picture [m, world]."""
+    stream: int,
+) -> Shot:
+    """A shot of what a rectangle of a recorded picture showed of the static scene.
+
+    The centres of its outermost pixels lie on the sides of the rectangle.
+    """
     left, top, right, bottom = rectangle_px
-    sides = np.linspace(left, right, ACROSS), np.linspace(top, bottom, ACROSS)
-    pixels = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
-    angle = np.sqrt(images.camera.solid_angle_sr(pixels))
-    pixels, angle = pixels[np.isfinite(angle)], angle[np.isfinite(angle)]
-    origins, directions = camera_rays(images.camera, pixels, track, int(images.time_us[frame]))
-    rays = (torch.from_numpy(each).float() for each in (origins, directions, angle))
-    range_m = scene.render_rays(*rays).range_m.cpu().double().numpy()
-    return origins + directions * np.minimum(range_m, FAR_M)[:, None]
+    whole, between = images.camera, ACROSS - 1
+    across, down = (right - left) / between, (bottom - top) / between
+    camera = replace(
+        whole, width=ACROSS, height=ACROSS, readout_us=0,
+        fx=whole.fx / across, fy=whole.fy / down,
+        cx=(whole.cx - left) / across + 0.5, cy=(whole.cy - top) / down + 0.5,
+    )  # fmt: skip
+    middle = np.array([0.5 * (top + bottom)])
+    at_us = int(images.time_us[frame]) + round(float(whole.row_offset_us(middle)[0]))
+    pose = track.at(np.array([at_us]))[0]
+    return Shot(camera=camera, stream=stream, world_from_camera=pose, time_us=at_us)
+
+
+def _surfaces(renderer: Renderer, shot: Shot) -> Float64[np.ndarray, "n 3"]:
+    """What every pixel of a shot shows [m, world], as far as its lens shows anything."""
+    rays = pixel_rays(shot)
+    range_m = renderer.render(shot, ("range_m",))["range_m"].double().view(-1).numpy()
+    points = rays.origins_m.numpy() + rays.directions.numpy() * np.minimum(range_m, FAR_M)[:, None]
+    return points[~rays.blind.numpy()]
 
 
 def _hull(

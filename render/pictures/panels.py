@@ -24,8 +24,12 @@ def panels(
     record: Mapping[str, Json],
     width: int,
     recorded: UInt8[np.ndarray, "h w 3"] | None = None,
+    camera: str = "",
 ) -> list["Image.Image"]:
-    """Four pictures `width` wide: recorded (or classes), rendered, labels, distance."""
+    """Four pictures `width` wide: recorded (or classes), rendered, labels, distance.
+
+    The caption of the first one names the camera, where it is given.
+    """
     height = round(width * pixels["rgb"].shape[0] / pixels["rgb"].shape[1])
 
     def sized(image: UInt8[np.ndarray, "h w 3"]) -> "Image.Image":
@@ -34,10 +38,11 @@ def panels(
         smooth = Image.Resampling.LANCZOS
         return Image.fromarray(image).resize((width, height), smooth)
 
+    name = f"{camera}, " if camera else ""
     if recorded is None:
-        first = captioned(sized(overlay.semantic_picture(pixels["semantic"])), "classes")
+        first = captioned(sized(overlay.semantic_picture(pixels["semantic"])), f"{name}classes")
     else:
-        first = captioned(sized(recorded), "recorded")
+        first = captioned(sized(recorded), f"{name}recorded")
     distance = captioned(sized(overlay.depth_picture(pixels["range_m"])), "distance")
     _draw_scale(distance)
     return [
@@ -89,10 +94,13 @@ def _draw_scale(picture: "Image.Image") -> None:
 def grid(
     pictures: Sequence["Image.Image"], columns: int, title: str = "", note: str = ""
 ) -> "Image.Image":
-    """Pictures of one size in rows, under a line with a title and, at its right end, a note."""
+    """Pictures in rows, under a line with a title and, at its right end, a note.
+
+    Smaller pictures lie in the middle of cells of the largest one's size.
+    """
     from PIL import Image, ImageDraw
 
-    wide, high = pictures[0].size
+    wide, high = (max(picture.size[axis] for picture in pictures) for axis in (0, 1))
     rows = -(-len(pictures) // columns)
     top = HEADER if title or note else 0
     size = (columns * (wide + GAP) - GAP, top + rows * (high + GAP) - GAP)
@@ -100,7 +108,8 @@ def grid(
     out = Image.new("RGB", (size[0] + size[0] % 2, size[1] + size[1] % 2), BACKGROUND)
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
-        out.paste(picture, (column * (wide + GAP), top + row * (high + GAP)))
+        left, above = ((wide - picture.width) // 2, (high - picture.height) // 2)
+        out.paste(picture, (column * (wide + GAP) + left, top + row * (high + GAP) + above))
     if top:
         draw, middle = ImageDraw.Draw(out), HEADER / 2
         draw.text((10, middle), title, font=overlay.font_of(16), fill=overlay.PAPER, anchor="lm")

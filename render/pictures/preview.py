@@ -2,8 +2,9 @@
 
 import io
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -33,43 +34,65 @@ def write_preview(
     records: Iterable[Mapping[str, Json]],
     clip: Clip,
     out: Path,
-    stream: int = 0,
     title: str = "",
 ) -> Path:
     """A labelled video of frames that `render` wrote.
 
     Args:
         folder: Holds the frames.
-        records: Labels of the pictures to show, in order.
+        records: Labels of the pictures to show, by increasing key: frame by frame.
         clip: The drive, for what was recorded at the same times.
         out: The .mp4 to write.
-        stream: Which of the drive's cameras.
         title: Stands above the pictures; the drive's name when left out.
     """
-    pictures = (preview_picture(folder, record, clip, stream, title) for record in records)
-    return write_video(out, pictures)
+    frames = groupby(records, key=lambda record: record["key"].split(".")[0])
+    return write_video(
+        out, (preview_picture(folder, list(frame), clip, title) for _, frame in frames)
+    )
 
 
 def preview_picture(
     folder: Path,
-    record: Mapping[str, Json],
+    records: Sequence[Mapping[str, Json]],
     clip: Clip,
-    stream: int = 0,
     title: str = "",
     width: int = PANEL_WIDTH,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Four panels of one picture: recorded, rendered, labels, distance."""
-    pixels = read_pixels(folder, record["key"], SHOWN)
-    time_us = record["time_us"]
-    shown = panels(pixels, record, width, recorded_picture(clip, stream, time_us))
-    seconds = (time_us - int(clip.cameras[stream].time_us[0])) * 1e-6
-    left_m = beside_the_drive_m(record, clip)
+    """Four panels of one picture: recorded, rendered, labels, distance; of several, a row each.
+
+    Args:
+        folder: Holds the frames.
+        records: Labels of the pictures of one frame, one for each camera.
+        clip: The drive.
+        title: Stands above the panels; the drive's name when left out.
+        width: Of a panel [px]; in rows of four, half of that.
+    """
+    from PIL import Image
+
+    one = len(records) == 1
+    shown = list[Image.Image]()
+    for record in records:
+        pixels, width_px = read_pixels(folder, record["key"], SHOWN), width if one else width // 2
+        recorded = recorded_picture(clip, record["camera"]["name"], record["time_us"])
+        name = "" if one else record["camera"]["name"]
+        shown += panels(pixels, record, width_px, recorded, name)
+    first = records[0]
+    stream = clip.cameras[stream_named(clip, first["camera"]["name"])]
+    seconds = (first["time_us"] - int(stream.time_us[0])) * 1e-6
+    left_m = beside_the_drive_m(first, clip)
     where = "on the recorded path"
     if abs(left_m) >= 0.05:
         where = f"{abs(left_m):.1f} m {'left' if left_m > 0 else 'right'} of the recorded path"
-    if record["gate"] == REJECT:
-        where += f"    REJECTED: {100 * record['observed_share']:.0f} % observed"
-    return np.asarray(grid(shown, 2, title or clip.name, f"{where}    {seconds:.1f} s"))
+    if rejected := [record for record in records if record["gate"] == REJECT]:
+        least = min(record["observed_share"] for record in rejected)
+        where += f"    REJECTED: {100 * least:.0f} % observed"
+    across = 2 if one else 4
+    return np.asarray(grid(shown, across, title or clip.name, f"{where}    {seconds:.1f} s"))
+
+
+def stream_named(clip: Clip, name: str) -> int:
+    """Which of the clip's cameras has a name."""
+    return next(stream for stream, images in enumerate(clip.cameras) if images.name == name)
 
 
 def beside_the_drive_m(record: Mapping[str, Json], clip: Clip) -> float:
@@ -78,13 +101,13 @@ def beside_the_drive_m(record: Mapping[str, Json], clip: Clip) -> float:
     return float((invert(ego) @ np.array(record["world_from_ego"]))[1, 3])
 
 
-def recorded_picture(clip: Clip, stream: int, time_us: int) -> UInt8[np.ndarray, "h w 3"] | None:
-    """What the camera recorded at exactly that time; None when that is nothing, or not there.
+def recorded_picture(clip: Clip, camera: str, time_us: int) -> UInt8[np.ndarray, "h w 3"] | None:
+    """What a camera recorded at exactly that time; None when that is nothing, or not there.
 
     Raises:
         DriveError: The picture is there, but was replaced or cannot be read.
     """
-    images = clip.cameras[stream]
+    images = clip.cameras[stream_named(clip, camera)]
     found = np.flatnonzero(images.time_us == time_us)
     if not len(found):
         return None

@@ -8,13 +8,14 @@ from jaxtyping import Bool
 from recon.data.training_data import select_frames
 from recon.evaluation.comparison import Comparison
 from recon.evaluation.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
+from recon.rendering.shot import Renderer, Shot
 from recon.scene import Scene
 from render.prove.marks import RoadGrid, f1, found_paint, road_grid
 from render.prove.metrics import abs_rel_median, gradient_ssim, large_surfaces, normal_error_deg
 from render.prove.objects import Overlap, overlaps
 from render.prove.regions import STANDING, Cast, Region, region_masks
 from render.prove.target import Target
-from render.views.view import Frame, RenderableScene, render_view
+from render.views.frame import Frame, render_frame
 from scenes.road.ground import Ground
 from scenes.sensors.camera_look import CameraLook
 
@@ -60,28 +61,28 @@ def exposure_ev(scene: Scene, time_us: int) -> float:
 
 
 def render_target(
-    scene: RenderableScene, target: Target, ground: Ground, stops: float, cast: Cast | None = None
+    renderer: Renderer, target: Target, ground: Ground, stops: float, cast: Cast | None = None
 ) -> tuple[Frame, Comparison]:
-    """The view as a scene shows it, labels and all, and beside truth.
+    """The view as it is rendered, labels and all, and beside truth.
 
     Args:
-        scene: What is scored: a reconstruction, or another method that can be rendered.
+        renderer: What is scored: a reconstruction, or another method.
         target: Truth.
         ground: Road height of the clip.
         stops: From the scene's exposure at that time to truth's [EV].
         cast: Road users; the clip's own when left out.
     """
-    cast = cast or Cast(actors=scene.clip.actors)
-    frame = render_view(
-        scene,
-        target.camera,
-        target.world_from_camera,
+    cast = cast or Cast(actors=renderer.clip.actors)
+    shot = Shot(
+        camera=target.camera,
+        world_from_camera=target.world_from_camera,
         time_us=target.time_us,
-        camera_look=CameraLook(exposure_ev=stops),
-        actors=cast.actors,
+        actors=tuple(cast.actors),
         assets=cast.assets,
-        ground=ground,
+        light=renderer.light,
+        camera_look=CameraLook(exposure_ev=stops),
     )
+    frame = render_frame(renderer, shot, ground=ground)
     comparison = Comparison(
         photo=target.photo,
         render=frame.rgb.astype(np.float32) / 255.0,

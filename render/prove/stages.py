@@ -18,6 +18,8 @@ from recon.data.training_data import camera_trajectory, scaled_camera
 from recon.evaluation.comparison import Comparison
 from recon.evaluation.evaluate import evaluate_scene, result
 from recon.reconstruct import reconstruct_clip
+from recon.rendering.renderer import FieldRenderer
+from recon.rendering.shot import Renderer
 from recon.scene import Scene, load_scene
 from render.prove.exactness import measured_oracle, write_oracle
 from render.prove.plan import WorldPlan
@@ -25,8 +27,6 @@ from render.prove.regions import cast_of, region_masks
 from render.prove.rows import Row, view_row
 from render.prove.scoring import exposure_ev, render_target, score_view
 from render.prove.target import target_of
-from render.views.actors import PeopledScene
-from render.views.view import RenderableScene
 from scenes.road.ground import fit_ground
 from scenes.storage.files import read_own, write_json
 from scenes.storage.folders import is_finished, writing
@@ -115,7 +115,7 @@ def _score(plan: WorldPlan, folder: Path) -> None:
         amounts = plan.amounts()[axis]
         out, made_from = folder / SCORES / axis, _proof(plan, axis, amounts, digest)
         stops = partial(exposure_ev, scene)
-        score_axis(scene, mine, out, made_from, scale=scene.config.scale, stops=stops)
+        score_axis(FieldRenderer(scene=scene), mine, out, made_from, stops=stops)
 
 
 def truth_of(folder: Path, amounts: Mapping[str, Sequence[float]]) -> dict[str, list[TruthView]]:
@@ -135,40 +135,40 @@ def score_held_out(scene: Scene, out: Path, made_from: Provenance) -> None:
 
 
 def score_axis(
-    scene: RenderableScene,
+    renderer: Renderer,
     views: Sequence[TruthView],
     out: Path,
     made_from: Provenance,
     *,
-    scale: float,
     stops: Callable[[int], float],
+    scores_movers: bool = True,
 ) -> None:
     """Render and score views of one axis, into a folder of rows and pictures.
 
     Args:
-        scene: What is scored; `render_target` says what it may be.
+        renderer: What is scored; `render_target` says what it may be.
         views: Truth.
         out: Folder for the rows and the pictures.
         made_from: What they are made from.
-        scale: Of the pictures that are compared, to those of truth.
-        stops: From the scene's exposure at a time [µs] to truth's [EV].
+        stops: From the renderer's exposure at a time [µs] to truth's [EV].
+        scores_movers: Whether road users that move are scored: not of who shows none.
     """
     if is_finished(out, made_from):
         return
-    ground, path = fit_ground(scene.clip), camera_trajectory(scene.clip, 0)
+    ground, path = fit_ground(renderer.clip), camera_trajectory(renderer.clip, 0)
     rows: list[Row] = []
     with writing(out, made_from) as folder:
         for view in counted(views, f"scoring {out.name}", len(views), "views"):
-            full = view.camera or scene.clip.cameras[0].camera
-            target = target_of(view, scaled_camera(full, scale))
-            cast = cast_of(target, scene.clip, ground)
-            frame, shown = render_target(scene, target, ground, stops(target.time_us), cast)
+            full = view.camera or renderer.clip.cameras[0].camera
+            target = target_of(view, scaled_camera(full, renderer.scale))
+            cast = cast_of(target, renderer.clip, ground)
+            frame, shown = render_target(renderer, target, ground, stops(target.time_us), cast)
             away_m = path.distance_m(target.world_from_camera[:3, 3])
             scores = score_view(frame, shown, target, cast, ground)
             rows += [
                 view_row(target.axis, target.amount, away_m, score)
                 for score in scores
-                if score.region != "movers" or isinstance(scene, PeopledScene)
+                if score.region != "movers" or scores_movers
             ]
             masks = region_masks(target, cast, shown.counts)
             picture = folder / picture_name(target.amount, target.time_us)

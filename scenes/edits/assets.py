@@ -23,7 +23,7 @@ from scenes.storage.files import read_own, sha256
 from scenes.storage.manifests import MANIFEST, finished
 from scenes.storage.validation import Within, check, check_keys, place, rules
 
-ASSET_FILE, LOOK_FILE = "asset.json", "field.safetensors"
+ASSET_FILE, MODEL_FILE = "asset.json", "field.safetensors"
 FACES = ("front", "rear", "left", "right", "top", "bottom")
 """Faces of a box, in the order of `Asset.faces_seen`."""
 LIBRARY = MappingProxyType(
@@ -113,8 +113,8 @@ def find_asset(name: str) -> Asset:
     if name in LIBRARY:
         return library()[name]
     if (Path(name) / ASSET_FILE).is_file():
-        if not (Path(name) / LOOK_FILE).is_file():
-            raise OtherlaneError(Path(name), f"has no {LOOK_FILE}", AGAIN)
+        if not (Path(name) / MODEL_FILE).is_file():
+            raise OtherlaneError(Path(name), f"has no {MODEL_FILE}", AGAIN)
         return load_asset(Path(name))
     known = ", ".join(LIBRARY)
     fix = f"one of {known}; or the folder of an asset, with its {ASSET_FILE}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scenes.storage.manifests import DRIVE, LOG
-from tests.crowd_maker import peopled_drive
+from tests.actor_fields_maker import peopled_drive
 from tests.faults.workbench import Run, Server
 from tests.kitti_maker import make_odometry, make_tracking
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from recon.config import ReconstructionConfig
 from recon.kernels.backend import choose_backend
 from scenes.clip import Clip
-from tests.crowd_maker import ACTORS
+from tests.actor_fields_maker import ACTORS
 from tests.scene_maker import tiny_config
 
 STEPS = 6

@@ -16,7 +16,7 @@ from recon.scene import Scene
 from recon.training.loop import train, train_step
 from recon.training.state import new_training
 from scenes.clip import Clip
-from tests.crowd_maker import PARKED, PARKED_CONFIG
+from tests.actor_fields_maker import PARKED, PARKED_CONFIG
 from tests.scene_maker import driving_car, make_drive, tiny_config
 
 LENS = (-0.35, 0.0, 0.0, 0.0)

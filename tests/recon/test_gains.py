@@ -28,13 +28,13 @@ from recon.reconstruct import reconstruct_clip
 from recon.scene import Scene, load_scene
 from recon.training.loop import train
 from render.labels.gate import LabelGate
-from render.views.view import render_view
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.sensors.camera import camera_rays
 from scenes.storage.manifests import finished
-from tests.crowd_maker import crowd_config, meets, peopled_drive
+from tests.actor_fields_maker import crowd_config, meets, peopled_drive
 from tests.scene_maker import TINY
+from tests.viewing import render_view
 
 CAR, WALKER = 7, 9
 
@@ -49,18 +49,18 @@ def scene(clip: Clip) -> Scene:
     backend = choose_backend(None)
     settings = replace(crowd_config(steps=150), backend=str(backend))
     model = train(clip, settings, data=load_data(clip, settings))
-    assert model.crowd is not None
+    assert model.actor_fields is not None
     with torch.no_grad():
-        model.crowd.corrections.zero_()
+        model.actor_fields.corrections.zero_()
     return Scene(clip=clip, config=settings, model=model, backend=backend)
 
 
 def without_field(scene: Scene, number: int) -> Scene:
     """The same, where the field of somebody is empty: only the static scene shows it."""
-    look = scene.looks[number]
+    look = scene.actor_models[number]
     dark = replace(look, field=deepcopy(look.field), alone=False)
     dark.field.log_initial = -100.0
-    return replace(scene, looks={**scene.looks, number: dark}, native=None)
+    return replace(scene, actor_models={**scene.actor_models, number: dark}, native=None)
 
 
 def test_the_gain_is_that_of_the_pixels_of_the_box(scene: Scene, clip: Clip) -> None:
@@ -141,7 +141,7 @@ def test_evaluate_lists_everybody(scene: Scene) -> None:
     assert rows[0]["measured_on"] == "training pictures"
     said = result(known, evaluate_scene(known)[0])
     assert said["road_users"] == rows
-    nobody = replace(known, looks={5: known.looks[CAR]}, actor_gains={})
+    nobody = replace(known, actor_models={5: known.actor_models[CAR]}, actor_gains={})
     assert [row["why"] for row in road_users(nobody)] == [
         "it moves, and has no field of its own"
     ] * 2

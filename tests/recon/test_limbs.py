@@ -13,14 +13,14 @@ from safetensors.torch import load_file, save_file
 
 from recon.actors.actor_fields import GROWN
 from recon.actors.limbs import Hinge, Limbs
-from recon.actors.placement import Look, stage
-from recon.assets.asset_files import load_look, write_asset
+from recon.actors.placement import ActorModel, place_actors
+from recon.assets.asset_files import load_actor_model, write_asset
 from recon.config import FieldConfig
 from recon.field.field import GridField
 from recon.kernels.backend import Backend
 from recon.kernels.hash_grid import HashGridSpec
 from scenes.actor import Actor
-from scenes.edits.assets import LOOK_FILE, library
+from scenes.edits.assets import MODEL_FILE, library
 from scenes.errors import OtherlaneError
 from scenes.motion.geometry import invert, transform_points
 from scenes.semantics import Semantic
@@ -37,7 +37,7 @@ def field(seed: int, grid: HashGridSpec = GRID) -> GridField:
     return GridField(replace(CONFIG, grid=grid), torch.Generator().manual_seed(seed))
 
 
-def walker() -> Look:
+def walker() -> ActorModel:
     """A body with a left leg, and a right one that is the same mirrored."""
     left = Hinge(
         part=0, mirrored=False, middle_m=(0.05, 0.1, -0.4), hinge_m=(0.0, 0.1, 0.0),
@@ -51,7 +51,7 @@ def walker() -> Look:
         stride_m=STRIDE_M, size_m=SIZE_M, hinges=(left, right), fields=(field(1, small),),
         sizes_m=(LIMB_M,), samples=32,
     )  # fmt: skip
-    return Look(field=field(0), key_us=torch.arange(2), latent=None, samples=48, limbs=limbs)
+    return ActorModel(field=field(0), key_us=torch.arange(2), latent=None, samples=48, limbs=limbs)
 
 
 def somebody(speed_mps: float = SPEED_MPS, scale: float = 1.0) -> Actor:
@@ -61,9 +61,9 @@ def somebody(speed_mps: float = SPEED_MPS, scale: float = 1.0) -> Actor:
 
 def places(actor: Actor, time_us: int, point_m: np.ndarray) -> list[np.ndarray]:
     """A point of the box's frame in the unit cubes of the body and of its limbs, at a time."""
-    staged = stage({7: walker()}, (), (actor,), torch.tensor([time_us]))
+    placed = place_actors({7: walker()}, (), (actor,), torch.tensor([time_us]))
     world = transform_points(actor.trajectory.at(np.array([time_us]))[0], point_m)
-    maps = [item.unit_from_world[0].double().numpy() for item in staged.instances]
+    maps = [item.unit_from_world[0].double().numpy() for item in placed.instances]
     return [each[:, :3] @ world + each[:, 3] for each in maps]
 
 
@@ -73,17 +73,17 @@ def in_limb(offset_m: np.ndarray) -> np.ndarray:
 
 
 def test_limbs_belong_to_their_owner() -> None:
-    staged = stage({7: walker()}, (), (somebody(),), torch.tensor([0, 10**6]))
-    assert staged.ids == (7, 7, 7)
-    assert staged.looks == {7}
-    assert [item.samples for item in staged.instances] == [48, 32, 32]
-    assert staged.strangers == {7}
-    body, left, right = staged.instances
+    placed = place_actors({7: walker()}, (), (somebody(),), torch.tensor([0, 10**6]))
+    assert placed.ids == (7, 7, 7)
+    assert placed.modelled == {7}
+    assert [item.samples for item in placed.instances] == [48, 32, 32]
+    assert placed.foreign_ids == {7}
+    body, left, right = placed.instances
     assert left.field is right.field
     assert left.field is not body.field
-    gone = stage({7: walker()}, (), (somebody(),), torch.tensor([10**9]))
+    gone = place_actors({7: walker()}, (), (somebody(),), torch.tensor([10**9]))
     assert gone.instances == ()
-    assert len(staged.only([7]).instances) == 3
+    assert len(placed.only([7]).instances) == 3
 
 
 @pytest.mark.parametrize("quarter", range(4))
@@ -135,12 +135,12 @@ def test_the_way_back_is_the_turn_of_the_hinge() -> None:
 
 def written(folder: Path) -> Path:
     write_asset(folder, library()["person"], walker(), CONFIG)
-    return folder / LOOK_FILE
+    return folder / MODEL_FILE
 
 
 def test_limbs_are_kept(tmp_path: Path) -> None:
     path, look = written(tmp_path / "one"), walker()
-    again = load_look(str(path.parent), Backend.TORCH).limbs
+    again = load_actor_model(str(path.parent), Backend.TORCH).limbs
     assert look.limbs is not None
     assert again is not None
     for name in ("stride_m", "size_m", "hinges", "sizes_m", "samples"):
@@ -167,5 +167,5 @@ def test_damaged_limbs_are_refused_with_the_file(tmp_path: Path, break_it: objec
         meta = json.loads(file.metadata()["otherlane"])
     break_it(meta["limbs"])  # pyright: ignore[reportCallIssue]
     save_file(load_file(path), path, metadata={"otherlane": json.dumps(meta)})
-    with pytest.raises(OtherlaneError, match=LOOK_FILE):
-        load_look(str(path.parent), Backend.TORCH)
+    with pytest.raises(OtherlaneError, match=MODEL_FILE):
+        load_actor_model(str(path.parent), Backend.TORCH)

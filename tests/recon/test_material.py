@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 import recon.lighting.relighting
 from recon.actors.actor_fields import unit_from_box
-from recon.actors.placement import Staged
+from recon.actors.placement import PlacedActors
 from recon.config import FieldConfig
 from recon.field.field import GridField, Instance, RadianceField
 from recon.field.material import POLISHED, Material, material_of
@@ -79,18 +79,22 @@ def lit(
     roof = pose[:3, 3] + torch.tensor([0.0, 0.0, 0.5]) * size_m
     behind = (1.0 - share) * torch.ones(len(directions), 3)  # materials themselves emit nothing
     out = replace(seen(torch.full((len(directions),), share)), linear=behind)
-    staged = Staged(
+    placed = PlacedActors(
         instances=(
             Instance(field=Painted(mirror, openness), unit_from_world=affine[None], id=NUMBER),
         ),
         moment=torch.zeros(len(directions), dtype=torch.int64),
         hits=(None,),
         lights=(None,),
-        looks=frozenset({NUMBER}),
+        modelled=frozenset({NUMBER}),
     )
-    rays = roof - 3.0 * directions, directions, torch.full((len(directions),), 1e-3)
+    rays = Rays(
+        origins_m=roof - 3.0 * directions,
+        directions=directions,
+        pixel_angle=torch.full((len(directions),), 1e-3),
+    )
     nothing = torch.full((len(directions), 3), torch.nan)
-    return relit(scene, rays, out, nothing, staged, {NUMBER: (pose, size_m)})
+    return relit(scene, rays, out, nothing, placed, {NUMBER: (pose, size_m)})
 
 
 @pytest.fixture

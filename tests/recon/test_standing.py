@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from recon.actors.placement import Look, stage
+from recon.actors.placement import ActorModel, place_actors
 from recon.config import ActorsConfig, ReconstructionConfig
 from recon.data.actor_rays import STANDING_WEIGHT
 from recon.data.occluded_ground import hidden_by
@@ -31,7 +31,7 @@ from scenes.motion.trajectory import Trajectory
 from scenes.scenario.resolve import resolve
 from scenes.scenario.scenario import Scenario
 from scenes.semantics import Semantic
-from tests.crowd_maker import (
+from tests.actor_fields_maker import (
     ACTORS,
     EDGES_US,
     PARKED,
@@ -115,10 +115,10 @@ def test_both_backends_learn_the_same_from_a_step(
     # a seed by which no sample lies on the border of two cells, where there are two derivatives
     wanted = stepped(clip, data, "torch", monkeypatch, STANDING, seed=7)
     found = stepped(clip, data, "native", monkeypatch, STANDING, seed=7)
-    assert wanted.model.crowd is not None
-    assert found.model.crowd is not None
-    mine = dict(found.model.crowd.named_parameters())
-    for name, parameter in wanted.model.crowd.named_parameters():
+    assert wanted.model.actor_fields is not None
+    assert found.model.actor_fields is not None
+    mine = dict(found.model.actor_fields.named_parameters())
+    for name, parameter in wanted.model.actor_fields.named_parameters():
         truth, other = parameter.grad, mine[name].grad
         if name == "latent":  # nobody has limbs
             continue
@@ -152,7 +152,7 @@ def test_cells_in_a_standing_box_are_empty_but_for_those_near_the_ground(
 ) -> None:
     training, side = new_training(clip, PARKED_CONFIG, data), 512
     block = training.model.field.block
-    cells = emptied_cells(training.model.crowd, training.where, block, side)
+    cells = emptied_cells(training.model.actor_fields, training.where, block, side)
     numbers = torch.stack([cells % side, cells // side % side, cells // side**2], -1)
     points = block.world((numbers + torch.rand(numbers.shape)) / side)
     assert bool(hidden_by(PARKED, points).all())
@@ -162,7 +162,7 @@ def test_cells_in_a_standing_box_are_empty_but_for_those_near_the_ground(
     assert 0.5 < volume_m3 / (4.4 * 2.07 * 1.36) < 1.0
     assert emptied_cells(None, None, block, side).numel() == 0
     fine = scene.model.field.occupancy
-    empty = emptied_cells(scene.model.crowd, training.where, block, fine.resolution)
+    empty = emptied_cells(scene.model.actor_fields, training.where, block, fine.resolution)
     assert not fine.occupied[empty].any()
 
 
@@ -181,20 +181,20 @@ def test_who_stands_is_never_corrected(clip: Clip, data: Data) -> None:
     training = new_training(clip, replace(PARKED_CONFIG, steps=4), data)
     for step in range(3):
         train_step(training, data, replace(PARKED_CONFIG, steps=4), step)
-    crowd = training.model.crowd
-    assert crowd is not None
-    assert crowd.ids == (5, 7)
-    assert not crowd.corrections[0].any()
-    assert crowd.corrections[1].any()
+    actor_fields = training.model.actor_fields
+    assert actor_fields is not None
+    assert actor_fields.ids == (5, 7)
+    assert not actor_fields.corrections[0].any()
+    assert actor_fields.corrections[1].any()
 
 
 def looked(scene: Scene, actors: tuple[Actor, ...], y_m: float = -2.5) -> tuple[float, float]:
     """Distance down from 3 m above the car's middle, and how red it is there."""
     x, y = np.meshgrid(np.linspace(10.8, 13.2, 6), np.linspace(-0.5, 0.5, 4) + y_m)
     start = np.stack([x.ravel(), y.ravel(), np.full(24, 3.0)], axis=1)
-    staged = scene.staged(actors, torch.full((24,), 500_000))
+    placed = scene.placed(actors, torch.full((24,), 500_000))
     down = torch.tensor([0.0, 0.0, -1.0]).expand(24, 3).contiguous()
-    out = scene.render_rays(torch.from_numpy(start).float(), down, torch.full((24,), 1e-3), staged)
+    out = scene.render_rays(torch.from_numpy(start).float(), down, torch.full((24,), 1e-3), placed)
     red = (out.linear[:, 0] / out.linear[:, 1]).median()
     return float(out.range_m.median()), float(red)
 
@@ -209,7 +209,7 @@ def test_a_car_is_there_and_the_ground_is_under_it(scene: Scene) -> None:
 
 
 def test_it_is_removed_and_moved_where_the_scene_has_a_field_of_it(scene: Scene) -> None:
-    fielded = frozenset(scene.looks)
+    fielded = frozenset(scene.actor_models)
     gone = resolve(Scenario(edits=(RemoveActor(actor=5),)), scene.clip, fielded=fielded)
     assert looked(scene, gone.actors)[0] > 2.6
     aside = MoveActor(actor=5, left_m=-3.0)
@@ -228,7 +228,7 @@ def test_nobody_saw_the_ground_under_it(scene: Scene) -> None:
     assert scene.observed(points).tolist() == [False, False, False, True, True]
     assert hidden_by(PARKED, points).tolist() == [True, True, True, False, False]
     support.hits -= 1.0
-    alone = replace(scene, looks={7: scene.looks[7]})
+    alone = replace(scene, actor_models={7: scene.actor_models[7]})
     assert bool(alone.observed(points).sum() >= scene.observed(points).sum())
 
 
@@ -236,8 +236,8 @@ def test_it_comes_back_from_its_files(clip: Clip, data: Data, scene: Scene, tmp_
     save_model(tmp_path / "field.safetensors", scene.model)
     again = new_model(clip, scene.config, Backend.TORCH)
     load_model(path := tmp_path / "field.safetensors", path.read_bytes(), again)
-    assert again.crowd is not None
-    assert again.crowd.ids == (5, 7)
+    assert again.actor_fields is not None
+    assert again.actor_fields.ids == (5, 7)
     assert looked(replace(scene, model=again, backend=Backend.TORCH, native=None, looks={}),
                   clip.actors) == pytest.approx(looked(scene, clip.actors), rel=0.01)  # fmt: skip
     settings = replace(PARKED_CONFIG, steps=6)
@@ -263,15 +263,15 @@ def test_walkers_stay_as_they_are(clip: Clip) -> None:
 def test_who_is_there_as_a_picture_begins_is_there_in_all_its_rows() -> None:
     """A rolling shutter goes on after the last pose."""
     track = PARKED.trajectory
-    look = Look(
+    look = ActorModel(
         field=GridField(ACTORS.field, torch.Generator().manual_seed(0)),
         key_us=torch.arange(2),
         latent=None,
     )
     last = int(track.time_us[-1])
     rows = torch.tensor([last - 1000, last, last + 20_000])
-    (item,) = stage({PARKED.id: look}, (), (PARKED,), rows).instances
+    (item,) = place_actors({PARKED.id: look}, (), (PARKED,), rows).instances
     assert torch.equal(item.unit_from_world[2], item.unit_from_world[1])
     assert not torch.equal(item.unit_from_world[1], ABSENT)
-    late = stage({PARKED.id: look}, (), (PARKED,), torch.tensor([last + 1, last + 20_000]))
+    late = place_actors({PARKED.id: look}, (), (PARKED,), torch.tensor([last + 1, last + 20_000]))
     assert not late.instances

@@ -11,6 +11,7 @@ from torch.testing import assert_close
 import recon.lighting.irradiance
 from recon.lighting.relighting import shadowed
 from recon.rendering.march import MarchOutput
+from recon.rendering.rays import Rays
 from recon.scene import Scene
 from tests.light_maker import NUMBER, TO_SUN, WHITE, box, dim, lit_by, plain, seen, staged_with
 
@@ -21,11 +22,12 @@ WHO = box(12.0, 0.0)
 
 def on_the_ground(
     places: Sequence[tuple[float, float]], instance: Sequence[int]
-) -> tuple[tuple[Tensor, Tensor], MarchOutput]:
+) -> tuple[Rays, MarchOutput]:
     origins = torch.tensor([[x, y, 10.0] for x, y in places])
     down = torch.tensor([[0.0, 0.0, -1.0]]).repeat(len(places), 1)
     out = seen(torch.zeros(len(places)), 10.0)
-    return (origins, down), replace(out, instance=torch.tensor(instance))
+    rays = Rays(origins_m=origins, directions=down, pixel_angle=torch.zeros(len(places)))
+    return rays, replace(out, instance=torch.tensor(instance))
 
 
 def test_a_shadow_takes_the_sun_from_the_ground_and_from_nobody_who_moves(
@@ -93,7 +95,8 @@ def test_fields_hide_the_sun_from_where_rays_meet_the_road_they_stand_on(
     along = torch.nn.functional.normalize(places - eye, dim=1)
     for rough_m in (0.0, 0.05, -0.06):
         out = seen(torch.zeros(1), float(-(1.5 - rough_m) / along[0, 2]))
-        shadowed(scene, (eye[None], along), out, out.linear, staged_with(None), {NUMBER: WHO})
+        rays = Rays(origins_m=eye[None], directions=along, pixel_angle=torch.zeros(1))
+        shadowed(scene, rays, out, out.linear, staged_with(None), {NUMBER: WHO})
     for start in starts:
         assert_close(start, places, atol=1e-4, rtol=0.0)
     assert len(starts) == 3

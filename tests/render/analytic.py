@@ -1,20 +1,26 @@
-"""A scene whose every ray has a closed form: striped ground, coloured boxes, a graded sky."""
+"""A renderer whose every ray has a closed form: striped ground, coloured boxes, a graded sky.
 
-from dataclasses import dataclass
+It is no radiance field: labels, exporters, previews and jobs that work with it know only the seam.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 from torch import Tensor
 
+from recon.lighting.daylight import Daylight
+from recon.rendering.ray_buffers import ray_buffers
+from recon.rendering.shot import Buffers, Shot, pixel_rays
 from scenes.actor import Actor
 from scenes.clip import Clip, ImageStream
 from scenes.motion.geometry import invert, rigid, transform_points, yaw_rotation
 from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
 from scenes.sensors.camera import Camera
-from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from scenes.sensors.images import srgb_from_linear
 
 FRAMES = 4
@@ -24,6 +30,8 @@ EGO_FROM_CAMERA = rigid(
     np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), np.array([1.0, 0.0, 1.6])
 )
 LICENCE = "CC0-1.0"
+CAMERAS = {"front": f"{CAMERA.width}x{CAMERA.height}"}
+"""As configurations have them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -39,6 +47,7 @@ class AnalyticScene:
     """Ground z = 0 and the boxes of the clip's standing actors, by ray casting."""
 
     clip: Clip
+    doubtful_actors: Mapping[int, str] = field(default_factory=dict)
 
     def render_rays(
         self,
@@ -65,16 +74,46 @@ class AnalyticScene:
             instance=torch.zeros(len(start), dtype=torch.int64),
         )
 
-    def display(
+    def render(self, shot: Shot, channels: Collection[str]) -> Buffers:
+        found = ray_buffers(shot, (*channels, "range_m"), self.render_rays, shown_as_srgb)
+        rays, held = pixel_rays(shot), {name: found[name] for name in channels}
+        if "observed" in held:
+            range_m = found["range_m"].double().flatten().numpy()
+            along = rays.directions.numpy()
+            ends = rays.origins_m.numpy() + along * np.minimum(range_m, 1e3)[:, None]
+            known = torch.from_numpy(self.observed(ends, along, shot))
+            held["observed"] = held["observed"] & known.view(held["observed"].shape)
+        return replace(found, channels=held)
+
+    def observed(
         self,
-        linear: Float[Tensor, "n 3"],
-        stream: int,
-        time_us: int,
-        camera_look: CameraLook = NEUTRAL,
-    ) -> Float[Tensor, "n 3"]:
-        del stream, time_us
-        shown = srgb_from_linear(linear.numpy() * np.array(camera_look.gains))
-        return torch.from_numpy(shown).float().clamp(0.0, 1.0)
+        ends_m: Float64[np.ndarray, "n 3"],
+        directions: Float64[np.ndarray, "n 3"],
+        shot: Shot,
+    ) -> Bool[np.ndarray, "n"]:
+        """Whether training pictures showed where rays end."""
+        del directions, shot
+        return np.ones(len(ends_m), bool)
+
+    @property
+    def light(self) -> Daylight:
+        return Daylight.unknown()
+
+    @property
+    def scale(self) -> float:
+        return 1.0
+
+    @property
+    def version(self) -> str:
+        return "analytic"
+
+    @property
+    def modelled_ids(self) -> frozenset[int]:
+        return frozenset()
+
+
+def shown_as_srgb(linear: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+    return torch.from_numpy(srgb_from_linear(linear.numpy())).float().clamp(0.0, 1.0)
 
 
 def enter_box_m(

@@ -1,122 +1,53 @@
-"""Edges of strangers and of new shadows are means over pixels; everything else is one ray."""
+"""Edges of foreign models and of new shadows are means over pixels; all else is one ray."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection
 
-import numpy as np
 import pytest
 import torch
-from jaxtyping import Bool, Float, Float32, Int64, UInt8
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.testing import assert_close
 
+from recon.actors.placement import CapturedLight, PlacedActors
+from recon.rendering.antialias import ACROSS, antialiased
 from recon.rendering.march import MarchOutput
-from render.views.antialias import ACROSS, antialiased
-from scenes.actor import Actor
-from scenes.clip import Clip
-from scenes.motion.trajectory import Trajectory
-from scenes.semantics import Semantic
+from recon.rendering.rays import Rays
+from recon.rendering.shot import Shot
 from scenes.sensors.camera import Camera, camera_rays
-from scenes.sensors.camera_look import NEUTRAL, CameraLook
-from tests.light_maker import NUMBER, drive
+from tests.light_maker import NUMBER, staged_with
 from tests.scene_maker import EGO_FROM_CAMERA
 
 CAMERA = Camera(width=24, height=12, fx=20.0, fy=20.0, cx=12.0, cy=6.0, readout_us=0)
-SOMEBODY = Actor(
-    id=NUMBER,
-    kind=Semantic.CAR,
-    size_m=np.array([4.0, 2.0, 1.5]),
-    trajectory=Trajectory(time_us=np.array([0, 1]), world_from_body=np.stack([np.eye(4)] * 2)),
-)
 SLOPE = 0.37
 """Of the line, in the picture, right of which somebody is."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Who:
-    """Whom rays meet: one stranger, or nobody strange."""
-
-    strangers: Collection[int]
-    ids: tuple[int, ...] = (NUMBER,)
-    looks: Collection[int] = (NUMBER,)
-
-    def underneath(
-        self,
-        points_m: Float32[Tensor, "n 3"],
-        directions: Float32[Tensor, "n 3"],
-        instance: Int64[Tensor, "n"],
-    ) -> Bool[Tensor, "n"]:
-        raise NotImplementedError
-
-    def support(
-        self, points_m: Float32[Tensor, "n 3"], instance: Int64[Tensor, "n"]
-    ) -> UInt8[Tensor, "n"]:
-        raise NotImplementedError
+def placed(foreign_ids: Collection[int]) -> PlacedActors:
+    """Whom rays meet: one who is foreign, or who was learnt from this drive."""
+    who = staged_with(CapturedLight(cube=torch.ones(6, 3)) if foreign_ids else None)
+    assert who.foreign_ids == frozenset(foreign_ids)
+    return who
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Halves:
+def met(rays: Rays, *, ground: bool) -> MarchOutput:
     """White somebody, or else lit ground, on the right of a line; left of it is black.
 
     Ground is lit everywhere as long as nobody throws a shadow.
     """
+    right = on_the_right(rays.directions)
+    share = (right & (not ground)).float()
+    return MarchOutput(
+        linear=(right | ground).float()[:, None].repeat(1, 3),
+        opacity=torch.ones(len(right)),
+        range_m=torch.full((len(right),), 5.0),
+        expected_range_m=torch.full((len(right),), 5.0),
+        instance=share.long(),
+        instance_weights=torch.stack([1.0 - share, share], dim=1),
+    )
 
-    clip: Clip
-    strangers: Collection[int]
-    ground: bool = False
 
-    def staged(
-        self,
-        actors: Sequence[Actor],
-        time_us: Int64[Tensor, "n"],
-        assets: Mapping[int, str] | None = None,
-    ) -> Who:
-        del actors, time_us, assets
-        return Who(strangers=self.strangers)
-
-    def render_rays(
-        self,
-        origins: Float32[Tensor, "n 3"],
-        directions: Float32[Tensor, "n 3"],
-        pixel_angle: Float32[Tensor, "n"],
-        staged: Any = None,
-    ) -> MarchOutput:
-        assert len(pixel_angle) == len(origins)
-        del staged
-        right = on_the_right(directions)
-        share = (right & (not self.ground)).float()
-        return MarchOutput(
-            linear=(right | self.ground).float()[:, None].repeat(1, 3),
-            opacity=torch.ones(len(right)),
-            range_m=torch.full((len(right),), 5.0),
-            expected_range_m=torch.full((len(right),), 5.0),
-            instance=share.long(),
-            instance_weights=torch.stack([1.0 - share, share], dim=1),
-        )
-
-    def lit(
-        self,
-        rays: tuple[Tensor, ...],
-        out: Any,
-        normals: Float[Tensor, "n 3"],
-        staged: Any,
-        boxes: Mapping[int, tuple[Tensor, Tensor]],
-        moved: Collection[int],
-    ) -> Float[Tensor, "n 3"]:
-        del normals, staged, boxes, moved
-        lit = on_the_right(rays[1]).float()[:, None]
-        return out.linear * lit if self.ground else out.linear
-
-    def display(
-        self,
-        linear: Float[Tensor, "n 3"],
-        stream: int,
-        time_us: int,
-        camera_look: CameraLook = NEUTRAL,
-    ) -> Float[Tensor, "n 3"]:
-        del stream, time_us, camera_look
-        return linear
+def lit(rays: Rays, out: MarchOutput, *, ground: bool) -> Float[Tensor, "n 3"]:
+    return out.linear * on_the_right(rays.directions).float()[:, None] if ground else out.linear
 
 
 def on_the_right(directions: Float[Tensor, "n 3"]) -> Bool[Tensor, "n"]:
@@ -125,21 +56,23 @@ def on_the_right(directions: Float[Tensor, "n 3"]) -> Bool[Tensor, "n"]:
 
 
 def pictures(
-    strangers: Collection[int], *, ground: bool = False, shadow: bool = False
+    foreign_ids: Collection[int], *, ground: bool = False, shadow: bool = False
 ) -> tuple[Tensor, Tensor]:
     """One ray a pixel, and what becomes of it."""
-    scene = Halves(clip=drive(), strangers=strangers, ground=ground)
     pixels = CAMERA.pixel_centres().reshape(-1, 2)
-    rays = (
-        *(torch.from_numpy(x).float() for x in camera_rays(CAMERA, pixels, EGO_FROM_CAMERA, 0)),
-        torch.full((len(pixels),), 0.05),
+    origins, along = camera_rays(CAMERA, pixels, EGO_FROM_CAMERA, 0)
+    rays = Rays(
+        origins_m=torch.from_numpy(origins).float(),
+        directions=torch.from_numpy(along).float(),
+        pixel_angle=torch.full((len(pixels),), 0.05),
     )
-    march = scene.render_rays(rays[0], rays[1], rays[2])
-    linear = scene.lit(rays, march, rays[1], None, {}, ()) if shadow else march.linear
-    nothing = torch.full((len(pixels), 3), torch.nan)
+    out, who = met(rays, ground=ground), placed(foreign_ids)
+    linear = lit(rays, out, ground=ground) if shadow else out.linear
+    shot = Shot(camera=CAMERA, world_from_camera=EGO_FROM_CAMERA, time_us=0)
     found = antialiased(
-        scene, CAMERA, EGO_FROM_CAMERA, 0, rays, (SOMEBODY,), {}, Who(strangers=strangers), march,
-        lambda: nothing, linear,
+        shot, rays, out, who, linear,
+        march=lambda parts, _: (met(parts, ground=ground), who),
+        shade=lambda parts, there, *_: lit(parts, there, ground=ground),
     )  # fmt: skip
     return linear, found
 

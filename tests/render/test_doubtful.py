@@ -1,23 +1,16 @@
 """Whose field does not show it as recorded is an ignore region wherever it drives, and says why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from render.labels.gating import is_ignored, is_labelled
-from render.views.view import Frame, render_view
+from render.views.frame import Frame
 from tests.render.analytic import CAMERA, AnalyticScene, box_actor, street
+from tests.viewing import render_view
 
 WHY = "its field explains its pixels only 0.30 dB better than the static scene"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class DoubtingStreet(AnalyticScene):
-    """The street, where some are in doubt."""
-
-    doubtful_actors: Mapping[int, str]
 
 
 def seen(scene: AnalyticScene, **staged: Any) -> Frame:
@@ -32,7 +25,7 @@ def test_who_is_in_doubt_is_no_label_and_says_why() -> None:
     sure = seen(street())
     number = max(sure.objects, key=lambda item: item["visible_px"] or 0)["track_id"]
     assert is_labelled(item_of(sure, number))
-    scene = DoubtingStreet(clip=street().clip, doubtful_actors={number: WHY})
+    scene = AnalyticScene(clip=street().clip, doubtful_actors={number: WHY})
     frame = seen(scene)
     item = item_of(frame, number)
     assert item["ignored"] == WHY
@@ -51,6 +44,6 @@ def test_who_shows_no_pixel_is_a_region_too() -> None:
     clip = street(actors=(box_actor(1, (12.0, 0.0)), box_actor(2, (20.0, 0.0)))).clip
     sure = item_of(seen(AnalyticScene(clip=clip)), 2)
     assert (sure["visible_px"], sure["ignored"]) == (0, None)
-    item = item_of(seen(DoubtingStreet(clip=clip, doubtful_actors={2: WHY})), 2)
+    item = item_of(seen(AnalyticScene(clip=clip, doubtful_actors={2: WHY})), 2)
     assert (item["visible_px"], item["ignored"]) == (0, WHY)
     assert item["ignore_region"] is not None

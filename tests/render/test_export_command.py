@@ -14,10 +14,10 @@ from render.commands import export, verify
 from render.exporters import find_exporter, pictures_of
 from render.exporters.coco import ANNOTATIONS, IMAGES
 from render.folders.frames import read_pixels, read_records
-from render.jobs.render_job import Batch, write_batch
+from render.jobs.render_job import FolderPlan, write_folder
 from render.labels.gating import is_ignored, is_labelled
 from scenes.errors import OtherlaneError
-from tests.render.analytic import FRAMES, LICENCE, street
+from tests.render.analytic import CAMERAS, FRAMES, LICENCE, street
 from tests.render.conftest import analytic_job
 
 SCENARIOS = ("one", "two", "three")
@@ -31,15 +31,19 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
 
 
 def made(folder: Path, scenario: str, **changes: Any) -> Path:
-    batch = Batch(
+    batch = FolderPlan(
         job=replace(analytic_job(), identity={"scenario": scenario}, **changes),
         clip=street().clip,
         inputs={"scene": "analytic"},
-        config={"frames": list(range(FRAMES)), "scenario": {"name": f"{scenario} / lane"}},
+        config={
+            "frames": list(range(FRAMES)),
+            "cameras": CAMERAS,
+            "scenario": {"name": f"{scenario} / lane"},
+        },
         formats=("coco",),
         preview=False,
     )
-    write_batch(batch, folder)
+    write_folder(batch, folder)
     return folder
 
 
@@ -189,14 +193,14 @@ def test_what_is_no_data_set_leaves_nothing(
 def test_an_exporter_that_misses_a_pixel_label_says_which(tmp_path: Path) -> None:
     assert find_exporter("coco").reads == ("rgb", "instance")
     folder = tmp_path / "frames"
-    batch = Batch(
+    batch = FolderPlan(
         job=replace(analytic_job(), labels=("rgb", "semantic")),
         clip=street().clip,
         inputs={"scene": "analytic"},
-        config={"frames": list(range(FRAMES))},
+        config={"frames": list(range(FRAMES)), "cameras": CAMERAS},
         preview=False,
     )
-    write_batch(batch, folder)
+    write_folder(batch, folder)
     export((folder,), out=tmp_path / "kitti", format="kitti")
     with pytest.raises(OtherlaneError, match="holds no instance") as refused:
         export((folder,), out=tmp_path / "coco", format="coco")
@@ -208,14 +212,14 @@ def test_pictures_of_a_scenario_keep_their_names_however_many_are_rendered(
     folders: tuple[Path, ...], tmp_path: Path
 ) -> None:
     job = replace(analytic_job(), identity={"scenario": "one"})
-    batch = Batch(
-        job=replace(job, shots=job.shots[1:2]),
+    batch = FolderPlan(
+        job=replace(job, tasks=job.tasks[1:2]),
         clip=street().clip,
         inputs={"scene": "analytic"},
-        config={"frames": [1], "scenario": {"name": "one / lane"}},
+        config={"frames": [1], "cameras": CAMERAS, "scenario": {"name": "one / lane"}},
         preview=False,
     )
-    write_batch(batch, tmp_path / "few")
+    write_folder(batch, tmp_path / "few")
     (few,), many = pictures_of([tmp_path / "few"]), pictures_of(folders[:1])
     assert (few.name, few.number) == (many[1].name, many[1].number)
 

@@ -15,7 +15,7 @@ import pytest
 from render.folders.frames import encode_frame
 from render.folders.verification import frame_problems
 from render.labels.cuboids import faces_px
-from render.views.view import Frame, render_view
+from render.views.frame import Frame
 from scenes.actor import Actor
 from scenes.motion.geometry import invert, rigid, transform_points, yaw_rotation
 from scenes.motion.trajectory import Trajectory
@@ -23,6 +23,7 @@ from scenes.semantics import Semantic
 from scenes.sensors.camera import Camera, camera_rays, project_world
 from scenes.worlds.record.rigs import fisheye
 from tests.render.analytic import EGO_FROM_CAMERA, AnalyticScene, box_actor, enter_box_m, street
+from tests.viewing import render_view
 
 WIDE = fisheye(144, 96, 0, np.deg2rad(210.0))
 """It sees 15 degrees behind itself at the sides."""
@@ -253,9 +254,9 @@ def test_normals_of_the_road_point_up(name: str, turn: str) -> None:
 
 def written(frame: Frame, folder: Path, pixels: dict[str, np.ndarray] | None = None) -> list[str]:
     """What `verify` says of a picture."""
-    record = {"key": "000000", "objects": [dict(x) for x in frame.objects], **frame.labels}
+    record = {"key": "000000.front", "objects": [dict(x) for x in frame.objects], **frame.labels}
     (folder / "frames").mkdir(exist_ok=True)
-    for name, content in encode_frame("000000", pixels or dict(frame.pixels)).items():
+    for name, content in encode_frame("000000.front", pixels or dict(frame.pixels)).items():
         (folder / name).write_bytes(content)
     return [problem.wrong for problem in frame_problems(folder, json.loads(json.dumps(record)))]
 

@@ -11,9 +11,9 @@ from recon.scene import Scene
 from recon.training.loop import train
 from render.folders.frames import encode_frame
 from render.folders.verification import frame_problems
-from render.views.view import render_view
 from scenes.semantics import Semantic
 from tests.scene_maker import make_drive, tiny_config
+from tests.viewing import render_view
 
 LENS = (-0.35, 0.0, 0.0, 0.0)
 """Its circle ends before the picture's corners."""
@@ -34,9 +34,9 @@ def test_what_a_fisheye_does_not_show_is_unknown(tmp_path: Path) -> None:
     assert solid.any()
     cosine = np.cos(np.arctan2(*_off_axis(frame.camera.pixel_centres()[solid])))
     np.testing.assert_allclose(frame.z_m[solid], frame.range_m[solid] * cosine, rtol=1e-5)
-    record = {"key": "000000", "objects": [dict(x) for x in frame.objects], **frame.labels}
-    (tmp_path / "frames").mkdir()
-    for name, content in encode_frame("000000", frame.pixels).items():
+    record = {"key": "000000.front", "objects": [dict(x) for x in frame.objects], **frame.labels}
+    (tmp_path / "frames" / "front").mkdir(parents=True)
+    for name, content in encode_frame("000000.front", frame.pixels).items():
         (tmp_path / name).write_bytes(content)
     assert frame_problems(tmp_path, json.loads(json.dumps(record))) == []
 

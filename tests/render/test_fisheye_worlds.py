@@ -6,31 +6,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 from torch import Tensor
 
-from render.views.view import Frame, render_view
+from render.views.frame import Frame
 from scenes.clip import Clip, ImageStream
 from scenes.motion.geometry import invert, transform_points
 from scenes.semantics import ACTOR_KINDS, Semantic
 from scenes.sensors.camera import camera_rays
-from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from scenes.worlds.models.world import World, street
 from scenes.worlds.record.rigs import Mount, mounts
 from scenes.worlds.trace.tracer import Tracer
 from scenes.worlds.trace.view import View, true_view
 from scenes.worlds.truth.truth_objects import ObjectTruth, objects_in_view
-from tests.render.analytic import AnalyticMarch
+from tests.render.analytic import AnalyticMarch, AnalyticScene
+from tests.viewing import render_view
 
 TIME_US = 1_500_000
 FISHEYES = ("back_left", "back_right", "back")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class TracedScene:
+class TracedScene(AnalyticScene):
     """A world as a scene that was reconstructed without any error."""
 
-    clip: Clip
     tracer: Tracer
 
     def render_rays(
@@ -49,16 +48,6 @@ class TracedScene:
             range_m=torch.from_numpy(truth.range_m).float(),
             instance=torch.zeros(len(start), dtype=torch.int64),
         )
-
-    def display(
-        self,
-        linear: Float[Tensor, "n 3"],
-        stream: int,
-        time_us: int,
-        camera_look: CameraLook = NEUTRAL,
-    ) -> Float[Tensor, "n 3"]:
-        del stream, time_us, camera_look
-        return linear.clamp(0.0, 1.0)
 
 
 def clip_of(world: World, rig: tuple[Mount, ...]) -> Clip:

@@ -10,8 +10,9 @@ from render.exporters.coco import ANNOTATIONS
 from render.folders.frames import read_records
 from render.labels.gate import LabelGate
 from render.labels.gating import is_ignored, is_labelled
-from render.views.view import Frame, render_view
+from render.views.frame import Frame
 from tests.render.analytic import CAMERA, street
+from tests.viewing import render_view
 
 
 def seen_by(gate: LabelGate | None) -> Frame:

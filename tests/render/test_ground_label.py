@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from render.views.view import render_view
 from scenes.semantics import Semantic
 from tests.render.analytic import CAMERA, AnalyticScene, street
+from tests.viewing import render_view
 
 PATCH = np.s_[34:42, 30:66]
 """Pixels of the road in the middle of the lane."""

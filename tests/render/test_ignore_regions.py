@@ -7,16 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recon.rendering.shot import Shot
 from render.exporters import coco, kitti, pictures_of
 from render.folders.frames import RECORDS, encode_frame, read_records, write_records
 from render.folders.verification import frame_problems
-from render.labels.unlabelled import BY_BOX, BY_DEPTH, NOT_LABELLED, ignore_regions
-from render.views.view import Frame, render_view
+from render.labels.unlabelled import BY_BOX, BY_DEPTH, NOT_LABELLED, Region, ignore_regions
+from render.views.frame import Frame
 from scenes.importers import import_clip
 from scenes.motion.geometry import box_corners, invert, rigid, transform_points, yaw_rotation
+from scenes.motion.trajectory import Trajectory
 from scenes.sensors.camera import Camera, camera_rays, project_world
 from scenes.sensors.unlabelled import Unlabelled
 from tests.render.analytic import CAMERA, EGO_FROM_CAMERA, AnalyticScene, street
+from tests.viewing import render_view
 
 RECTANGLES = np.array([[20.25, 18.5, 31.0, 26.75], [60.0, 24.0, 96.0, 40.0], [5.0, 5.0, 9.0, 9.0]])
 FRAMES = np.array([1, 1, 2], np.int32)
@@ -119,6 +122,13 @@ def test_other_views_carry_what_the_recorded_one_shows_there(left_m: float, turn
     assert all(np.array(x["polygon"]).min() >= 0.0 for x in said)
 
 
+def regions_of(
+    found: AnalyticScene, camera: Camera, pose: np.ndarray | Trajectory, time_us: int = TIME_US
+) -> tuple[Region, ...]:
+    shot = Shot(camera=camera, world_from_camera=pose, time_us=time_us)
+    return ignore_regions(found, shot)
+
+
 def test_a_known_box_is_carried_by_its_box() -> None:
     found = scene(box=True)
     pose = beside(found, 1.5)
@@ -134,8 +144,8 @@ def test_what_is_out_of_view_is_left_out() -> None:
     found = scene(box=True)
     assert frame_of(found, beside(found, 0.0, np.pi)).labels["ignore_regions"] == []
     recorded = found.clip.world_from_camera(0, TIME_US)
-    assert ignore_regions(found, 0, CAMERA, recorded, TIME_US + 10_000_000) == ()
-    near = ignore_regions(found, 0, CAMERA, recorded, TIME_US + 20_000)
+    assert regions_of(found, CAMERA, recorded, TIME_US + 10_000_000) == ()
+    near = regions_of(found, CAMERA, recorded, TIME_US + 20_000)
     assert {region["reason"] for region in near} == {BY_DEPTH, BY_BOX}
 
 
@@ -143,19 +153,19 @@ def test_a_rolling_shutter_is_followed() -> None:
     rolling = replace(CAMERA, readout_us=30_000)
     found = scene(camera=rolling)
     track = found.clip.ego.mounted(EGO_FROM_CAMERA)
-    said = ignore_regions(found, 0, rolling, track, TIME_US)
+    said = regions_of(found, rolling, track)
     assert [region["polygon"] for region in said] == [corners(box) for box in RECTANGLES[:2]]
     aside = found.clip.ego.shifted_left(np.full(len(found.clip.ego.time_us), 0.5))
-    other = ignore_regions(found, 0, rolling, aside.mounted(EGO_FROM_CAMERA), TIME_US)
+    other = regions_of(found, rolling, aside.mounted(EGO_FROM_CAMERA))
     assert {region["reason"] for region in other} == {BY_DEPTH}
 
 
 def written(found: AnalyticScene, folder: Path, pose: np.ndarray) -> Path:
     """A folder of one picture, as exporters read it."""
     frame = frame_of(found, pose)
-    record = {"key": "000000", "objects": [dict(x) for x in frame.objects], **frame.labels}
-    (folder / "frames").mkdir(parents=True)
-    for name, content in encode_frame("000000", frame.pixels).items():
+    record = {"key": "000000.front", "objects": [dict(x) for x in frame.objects], **frame.labels}
+    (folder / "frames" / "front").mkdir(parents=True)
+    for name, content in encode_frame("000000.front", frame.pixels).items():
         (folder / name).write_bytes(content)
     write_records(folder, [json.loads(json.dumps(record))])
     about = {"licence": "CC0-1.0", "drive": "street", "otherlane": "0", "inputs": {}, "config": {}}
@@ -238,7 +248,7 @@ def test_every_real_region_is_exported_where_kitti_has_it(drives: Path) -> None:
     about = {"width": stream.camera.width, "height": stream.camera.height}
     for frame, time_us in enumerate(stream.time_us.tolist()):
         pose = clip.world_from_camera(0, time_us)
-        said = ignore_regions(AnalyticScene(clip=clip), 0, stream.camera, pose, time_us)
+        said = regions_of(AnalyticScene(clip=clip), stream.camera, pose, time_us)
         text = kitti.label_text({"camera": about, "objects": [], "ignore_regions": said})
         ours = [np.array(line.split()[4:8], dtype=float) for line in text.splitlines()]
         theirs = [x[6:10] for x in lines if x[2] == "DontCare" and int(x[0]) == frame]

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from recon.rendering.shot import Renderer
 from render.folders.frames import read_pixels, read_records
-from render.jobs.job import RenderJob, random_of
+from render.jobs.job import RenderJob
 from render.jobs.pool import run_job, tidy
-from render.views.view import RenderableScene
 from scenes.errors import OtherlaneError
 from scenes.storage.files import ASIDE, remove_asides
 from tests.conftest import ROOT
@@ -48,7 +48,7 @@ def test_two_workers_give_the_same_bytes(once: dict[str, bytes], tmp_path: Path)
 
 def test_order_does_not_matter(once: dict[str, bytes], tmp_path: Path) -> None:
     job = analytic_job()
-    assert rendered(replace(job, shots=job.shots[::-1]), tmp_path) == once
+    assert rendered(replace(job, tasks=job.tasks[::-1]), tmp_path) == once
 
 
 def test_threads_of_the_caller_do_not_matter(once: dict[str, bytes], tmp_path: Path) -> None:
@@ -94,9 +94,9 @@ def test_goes_on_after_an_interruption(
 
 def test_a_damaged_frame_is_made_again(once: dict[str, bytes], tmp_path: Path) -> None:
     run_job(analytic_job(), tmp_path)
-    (tmp_path / "frames" / "000001.rgb.png").write_bytes(b"x")
-    (tmp_path / "frames" / "000002.npz").unlink()
-    (tmp_path / "tasks" / "000003.json").write_text("{")
+    (tmp_path / "frames" / "front" / "000001.rgb.png").write_bytes(b"x")
+    (tmp_path / "frames" / "front" / "000002.npz").unlink()
+    (tmp_path / "tasks" / "000003.front.json").write_text("{")
     assert run_job(analytic_job(), tmp_path) == 3
     tidy(tmp_path)
     assert tree(tmp_path) == once
@@ -108,7 +108,7 @@ def test_nothing_is_kept_from_another_job(tmp_path: Path) -> None:
     assert run_job(other, tmp_path) == FRAMES
 
 
-def no_scene(folder: Path) -> RenderableScene:
+def no_scene(folder: Path) -> Renderer:
     raise OtherlaneError(folder, "is not a scene", "otherlane reconstruct")
 
 
@@ -118,7 +118,7 @@ def test_a_scene_that_does_not_open_is_the_users_problem(tmp_path: Path) -> None
         run_job(job, tmp_path)
 
 
-def sleeping(folder: Path) -> RenderableScene:
+def sleeping(folder: Path) -> Renderer:
     (folder / f"{os.getpid()}.worker").touch()
     time.sleep(3600.0)
     raise AssertionError("slept through")
@@ -172,20 +172,15 @@ def lives(process: int) -> bool:
 def test_labels_and_pixels_come_back(tmp_path: Path) -> None:
     rendered(analytic_job(), tmp_path)
     records = read_records(tmp_path)
-    assert [record["key"] for record in records] == [f"{i:06d}" for i in range(FRAMES)]
+    assert [record["key"] for record in records] == [f"{i:06d}.front" for i in range(FRAMES)]
     assert all(record["licence"] == LICENCE for record in records)
-    pixels = read_pixels(tmp_path, "000000")
+    pixels = read_pixels(tmp_path, "000000.front")
     assert pixels["rgb"].shape == (CAMERA.height, CAMERA.width, 3)
     assert pixels["instance"].dtype == "uint16"
-    assert set(read_pixels(tmp_path, "000000", ["semantic"])) == {"semantic"}
-
-
-def test_random_numbers_belong_to_the_task() -> None:
-    assert random_of(1, "a").random() == random_of(1, "a").random()
-    assert len({random_of(seed, key).random() for seed in (0, 1) for key in "ab"}) == 4
+    assert set(read_pixels(tmp_path, "000000.front", ["semantic"])) == {"semantic"}
 
 
 def test_a_job_names_each_picture_once() -> None:
     job = analytic_job()
     with pytest.raises(ValueError, match="different keys"):
-        replace(job, shots=job.shots[:1] * 2)
+        replace(job, tasks=job.tasks[:1] * 2)

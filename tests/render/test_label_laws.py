@@ -8,9 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recon.rendering.shot import Renderer
 from render.labels.gate import LabelGate
 from render.labels.table import FRAME_LABELS, OBJECT_LABELS, PAGE, PIXEL_LABELS, page
-from render.views.view import Frame, RenderableScene, render_view
+from render.views.frame import Frame
 from scenes.actor import Actor
 from scenes.motion.geometry import box_corners, rigid, rotation_exp, transform_points
 from scenes.motion.trajectory import Trajectory
@@ -18,7 +19,15 @@ from scenes.semantics import Semantic
 from scenes.sensors.camera import Camera, camera_rays, project_world
 from scenes.sensors.camera_look import CameraLook
 from tests.conftest import ROOT
-from tests.render.analytic import EGO_FROM_CAMERA, AnalyticScene, box_actor, enter_box_m, street
+from tests.render.analytic import (
+    EGO_FROM_CAMERA,
+    AnalyticScene,
+    box_actor,
+    enter_box_m,
+    shown_as_srgb,
+    street,
+)  # fmt: skip
+from tests.viewing import render_view
 
 SMALL = Camera(width=72, height=36, fx=45.0, fy=45.0, cx=36.0, cy=16.0)
 BENT = replace(SMALL, distortion=(-0.12, 0.02, 0.001, -0.001))
@@ -207,13 +216,13 @@ def test_a_look_changes_colours_only(look: CameraLook) -> None:
     assert neutral.labels == other.labels
     origins, along = camera_rays(SMALL, SMALL.pixel_centres().reshape(-1, 2), pose)
     march = scene.render_rays(_float(origins), _float(along), torch.full((len(along),), 1e-3))
-    shown = scene.display(march.linear, 0, 0).numpy() * 255.0
+    shown = shown_as_srgb(march.linear).numpy() * 255.0
     assert np.array_equal(neutral.rgb.reshape(-1, 3), np.round(shown).astype(np.uint8))
 
 
 def test_every_label_has_the_type_and_shape_that_the_table_says() -> None:
     scene = street()
-    assert isinstance(scene, RenderableScene)
+    assert isinstance(scene, Renderer)
     camera = scene.clip.cameras[0].camera
     frame = render_view(scene, camera, scene.clip.world_from_camera(0, 0), time_us=0)
     for label in PIXEL_LABELS:

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from render.labels.normals import surface_normals
-from render.labels.planes import BAND_ROWS
+from recon.rendering.normals import surface_normals
+from recon.rendering.planes import BAND_ROWS
 from scenes.sensors.camera import Camera, camera_rays
 
 CAMERA = Camera(width=64, height=40, fx=60.0, fy=60.0, cx=32.0, cy=20.0)

@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 from jaxtyping import Bool, Float64
 
+from recon.rendering.shot import Shot
 from render.exporters.coco import ANNOTATIONS
 from render.folders.frames import read_records
 from render.folders.verification import verify_folder
-from render.jobs.render_job import Batch, write_batch
+from render.jobs.render_job import FolderPlan, write_folder
 from render.labels.gate import LabelGate
 from render.labels.gating import is_ignored, is_labelled
-from render.views.view import Frame, render_view
-from tests.render.analytic import CAMERA, AnalyticScene, box_actor, enter_box_m, street
+from render.views.frame import Frame
+from tests.render.analytic import CAMERA, STEP_US, AnalyticScene, box_actor, enter_box_m, street
+from tests.render.analytic import CAMERAS as STREET_CAMERAS
 from tests.render.conftest import analytic_job
 from tests.render.test_fisheye_labels import CAMERAS
+from tests.viewing import render_view
 
 Known = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From ends of rays [m, world] and their directions to whether they were observed."""
@@ -31,16 +34,14 @@ class PartlySeen(AnalyticScene):
 
     known: Known
 
-    def observed_surfaces(
+    def observed(
         self,
-        origins_m: Float64[np.ndarray, "n 3"],
+        ends_m: Float64[np.ndarray, "n 3"],
         directions: Float64[np.ndarray, "n 3"],
-        range_m: Float64[np.ndarray, "n"],
-        forward: Float64[np.ndarray, "3"],
+        shot: Shot,
     ) -> Bool[np.ndarray, "n"]:
-        assert np.isclose(np.linalg.norm(forward), 1.0)
-        assert len(range_m) == len(origins_m)
-        return self.known(origins_m + directions * np.minimum(range_m, 1e3)[:, None], directions)
+        del shot
+        return self.known(ends_m, directions)
 
 
 def everywhere(points: np.ndarray, _: np.ndarray) -> np.ndarray:
@@ -168,12 +169,12 @@ def test_who_shows_as_a_fringe_is_no_label() -> None:
 @pytest.mark.parametrize("keep", [False, True])
 def test_rejected_frames_stay_out_of_exports(tmp_path: Path, keep: bool) -> None:
     job = replace(analytic_job(), load=_blind_halfway)
-    config = {"frames": [0, 1, 2, 3], "gate": LabelGate().config()}
-    batch = Batch(
+    config = {"frames": [0, 1, 2, 3], "cameras": STREET_CAMERAS, "gate": LabelGate().config()}
+    batch = FolderPlan(
         job=job, clip=street().clip, inputs={}, config=config,
         formats=("kitti", "coco"), preview=False, keep_rejected=keep,
     )  # fmt: skip
-    made = write_batch(batch, tmp_path / "out")
+    made = write_folder(batch, tmp_path / "out")
     assert made["rejected_frames"] == 2
     records = read_records(tmp_path / "out")
     assert [record["gate"] for record in records] == ["accept", "accept", "reject", "reject"]
@@ -192,12 +193,11 @@ def _blind_halfway() -> PartlySeen:
 class BlindHalfway(PartlySeen):
     """From the third frame on nobody saw anything."""
 
-    def observed_surfaces(
+    def observed(
         self,
-        origins_m: Float64[np.ndarray, "n 3"],
+        ends_m: Float64[np.ndarray, "n 3"],
         directions: Float64[np.ndarray, "n 3"],
-        range_m: Float64[np.ndarray, "n"],
-        forward: Float64[np.ndarray, "3"],
+        shot: Shot,
     ) -> Bool[np.ndarray, "n"]:
-        del directions, range_m, forward
-        return origins_m[:, 0] < 2.5
+        del directions
+        return np.full(len(ends_m), shot.time_us < 2 * STEP_US)

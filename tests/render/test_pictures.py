@@ -39,7 +39,7 @@ def test_the_preview_shows_every_frame(frames_folder: Path) -> None:
     pictures = decoded(frames_folder / "preview.mp4")
     assert len(pictures) == FRAMES
     record = read_records(frames_folder)[2]
-    meant = preview_picture(frames_folder, record, street().clip, 0)
+    meant = preview_picture(frames_folder, [record], street().clip)
     assert pictures[2].shape == meant.shape
     assert np.abs(pictures[2].astype(float) - meant).mean() < 6.0
 
@@ -79,8 +79,8 @@ def test_equal_pictures_make_equal_videos(tmp_path: Path) -> None:
 def test_what_was_recorded_is_shown_where_there_is_something(tmp_path: Path) -> None:
     del tmp_path
     clip = street().clip  # its pictures do not exist
-    assert recorded_picture(clip, 0, 12_345) is None
-    assert recorded_picture(clip, 0, 0) is None
+    assert recorded_picture(clip, "front", 12_345) is None
+    assert recorded_picture(clip, "front", 0) is None
 
 
 def test_panels_fill_a_grid_with_even_sides(frames_folder: Path) -> None:
@@ -154,7 +154,7 @@ class Outside(HTMLParser):
 
 
 def test_a_report_needs_nothing_but_itself(frames_folder: Path, tmp_path: Path) -> None:
-    image = read_pixels(frames_folder, "000000", ["rgb"])["rgb"]
+    image = read_pixels(frames_folder, "000000.front", ["rgb"])["rgb"]
     report = Report(
         title="A lane change <3 m>",
         summary="What was made.",

@@ -13,7 +13,7 @@ from render.prove.objects import overlaps
 from render.prove.regions import Cast, cast_of
 from render.prove.scoring import RegionScore, score_view
 from render.prove.target import Target
-from render.views.view import Frame, render_view
+from render.views.frame import Frame
 from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actors import MoveActor, RemoveActor
 from scenes.motion.geometry import rigid
@@ -21,6 +21,7 @@ from scenes.road.ground import fit_ground
 from scenes.semantics import Semantic
 from scenes.sensors.camera import Camera, camera_rays
 from tests.render.analytic import AnalyticScene, box_actor, street
+from tests.viewing import render_view
 
 CAMERA = Camera(width=240, height=120, fx=160.0, fy=160.0, cx=120.0, cy=40.0)
 DOWN = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])

@@ -10,7 +10,10 @@ from torch import Tensor
 from recon.config import FieldConfig, ReconstructionConfig, SamplingConfig
 from recon.field.model import new_model
 from recon.kernels.hash_grid import HashGridSpec
-from recon.scene import load_scene, write_scene
+from recon.lighting.daylight import Daylight
+from recon.rendering.renderer import load_renderer
+from recon.rendering.shot import Renderer
+from recon.scene import RADIANCE_FIELD, load_scene, write_scene
 from render.commands import render, verify
 from render.folders.frames import frame_files, read_dataset, read_pixels, read_records
 from render.jobs import render_job as batch
@@ -18,11 +21,11 @@ from render.labels import table
 from render.labels.entry import Done, PixelLabel
 from render.labels.moment import Moment
 from render.labels.pixel_labels import PIXEL_LABELS
-from render.views.view import RenderableScene, render_view
 from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.storage.folders import writing
 from scenes.storage.manifests import Provenance, finished
 from tests.render.analytic import CAMERA, LICENCE, street
+from tests.viewing import render_view
 
 GRID = HashGridSpec(levels=2, features=2, log2_table=8, base_resolution=4, per_level_scale=2.0)
 CONFIG = ReconstructionConfig(
@@ -67,17 +70,24 @@ duration_us = 3_000_000
 """
 
 
+ABOUT, NO_LIGHT = {"renderer": RADIANCE_FIELD}, Daylight.unknown()
+
+
 @pytest.fixture(scope="module")
 def scene_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scene") / "scene"
     clip = street().clip
-    with writing(folder, Provenance(kind="scene", inputs={}, config={})) as partial:
-        write_scene(partial, folder, clip, CONFIG, new_model(clip, CONFIG), {})
+    with writing(folder, Provenance(kind="scene", inputs={}, config={}), about=ABOUT) as partial:
+        write_scene(partial, folder, clip, CONFIG, new_model(clip, CONFIG), {}, NO_LIGHT)
     return folder
 
 
+def keys(folder: Path) -> list[str]:
+    return [record["key"] for record in read_records(folder)]
+
+
 def test_a_trained_scene_is_renderable(scene_folder: Path) -> None:
-    assert isinstance(load_scene(scene_folder), RenderableScene)
+    assert isinstance(load_renderer(scene_folder), Renderer)
 
 
 def test_renders_the_recorded_drive(scene_folder: Path, tmp_path: Path) -> None:
@@ -87,7 +97,7 @@ def test_renders_the_recorded_drive(scene_folder: Path, tmp_path: Path) -> None:
     assert result["licence"] == LICENCE
     assert verify(out)["ok"]
     records = read_records(out)
-    assert [record["key"] for record in records] == ["000000", "000002"]
+    assert [record["key"] for record in records] == ["000000.front", "000002.front"]
     clip = street().clip
     for record, index in zip(records, (0, 2), strict=True):
         np.testing.assert_allclose(record["world_from_ego"], clip.ego.world_from_body[index])
@@ -101,8 +111,10 @@ def test_renders_the_recorded_drive(scene_folder: Path, tmp_path: Path) -> None:
 
 def test_a_scenario_of_another_drive_is_refused_unless_it_is_meant(tmp_path: Path) -> None:
     folder, clip = tmp_path / "scene", street().clip
-    with writing(folder, Provenance(kind="scene", inputs={"clip": "a" * 64}, config={})) as partial:
-        write_scene(partial, folder, clip, CONFIG, new_model(clip, CONFIG), {})
+    with writing(
+        folder, Provenance(kind="scene", inputs={"clip": "a" * 64}, config={}), about=ABOUT
+    ) as partial:
+        write_scene(partial, folder, clip, CONFIG, new_model(clip, CONFIG), {}, NO_LIGHT)
     scenario = tmp_path / "left.toml"
     scenario.write_text(f'clip = "{"a" * 64}"\n{SLIDE}')
     render(folder, out=tmp_path / "own", scenario=scenario, frames="0", preview=False)
@@ -215,9 +227,9 @@ def _bent(scene_folder: Path, out: Path, lens: dict) -> Path:
     scene = load_scene(scene_folder)
     (stream,) = scene.clip.cameras
     cameras = (replace(stream, camera=replace(stream.camera, **lens)),)
-    with writing(out, Provenance(kind="scene", inputs={}, config={})) as partial:
+    with writing(out, Provenance(kind="scene", inputs={}, config={}), about=ABOUT) as partial:
         clip = replace(scene.clip, cameras=cameras)
-        write_scene(partial, out, clip, CONFIG, new_model(clip, CONFIG), {})
+        write_scene(partial, out, clip, CONFIG, new_model(clip, CONFIG), {}, NO_LIGHT)
     return out
 
 
@@ -230,14 +242,14 @@ def test_only_what_is_asked_for_is_stored(scene_folder: Path, tmp_path: Path) ->
     held = {path.name for path in (small / "frames").iterdir()}
     assert held == {"000001.rgb.png", "000001.instance.png"}
     assert read_dataset(small)["pixel_labels"] == list(wanted)
-    assert read_pixels(small, "000001").keys() == set(wanted)
-    for name, value in read_pixels(full, "000001", wanted).items():
-        assert np.array_equal(value, read_pixels(small, "000001")[name])
+    assert read_pixels(small, "000001.front").keys() == set(wanted)
+    for name, value in read_pixels(full, "000001.front", wanted).items():
+        assert np.array_equal(value, read_pixels(small, "000001.front")[name])
     said = ("objects", "camera", "world_from_camera")
     for ours, theirs in zip(read_records(small), read_records(full), strict=True):
         assert {name: ours[name] for name in said} == {name: theirs[name] for name in said}
     with pytest.raises(OtherlaneError, match="holds no z_m") as refused:
-        read_pixels(small, "000001", ["z_m"])
+        read_pixels(small, "000001.front", ["z_m"])
     assert refused.value.fix == "otherlane render with --labels rgb z_m instance"
     checked = verify(small)
     assert checked["ok"]
@@ -274,9 +286,15 @@ def test_frames_can_be_counted_from_the_window(scene_folder: Path, tmp_path: Pat
     (tmp_path / "late.toml").write_text(late)
     options = {"scenario": tmp_path / "late.toml", "preview": False, "formats": ()}
     render(scene_folder, out=tmp_path / "a", frames="::2", **options)
-    assert [record["key"] for record in read_records(tmp_path / "a")] == ["000001", "000003"]
+    assert [record["key"] for record in read_records(tmp_path / "a")] == [
+        "000001.front",
+        "000003.front",
+    ]
     render(scene_folder, out=tmp_path / "b", frames="+0:+2", **options)
-    assert [record["key"] for record in read_records(tmp_path / "b")] == ["000001", "000002"]
+    assert [record["key"] for record in read_records(tmp_path / "b")] == [
+        "000001.front",
+        "000002.front",
+    ]
     with pytest.raises(OtherlaneError, match="back to 0"):
         render(scene_folder, out=tmp_path / "c", frames="0:4:2", **options)
 

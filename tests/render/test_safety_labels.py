@@ -6,11 +6,11 @@ import numpy as np
 
 from render.labels.cuboids import boxes_in_view
 from render.labels.safety import SAFETY_LABELS
-from render.views.view import render_view
 from scenes.edits.edited_scene import EditedScene
 from scenes.motion.trajectory import Trajectory
 from scenes.safety.encounters import Ego, encounter_at, standing_pose
 from tests.render.analytic import CAMERA, EGO_FROM_CAMERA, box_actor, street
+from tests.viewing import render_view
 
 TIMES_US = (0, 100_000)
 

@@ -163,7 +163,7 @@ def test_broken_laws_are_named(
         (tmp_path / name).write_bytes(content)
     problems = frame_problems(tmp_path, json.loads(json.dumps(record)), LabelGate())
     assert any(said in problem.wrong for problem in problems), problems
-    assert all(problem.where == "000000" for problem in problems)
+    assert all(problem.where == "000000.front" for problem in problems)
 
 
 def test_a_damaged_picture_is_a_problem_not_a_crash(copy: Path) -> None:

@@ -13,7 +13,7 @@ from scenes.clip import Clip
 from scenes.errors import DriveError, OtherlaneError
 from scenes.storage.arrays import DAMAGE, read_arrays
 from scenes.storage.contents import check_file
-from tests.crowd_maker import peopled_drive
+from tests.actor_fields_maker import peopled_drive
 from tests.harm import sign_again
 
 

@@ -8,7 +8,7 @@ from scenes.edits.assets import (
     ASSET_FILE,
     FACES,
     LIBRARY,
-    LOOK_FILE,
+    MODEL_FILE,
     Asset,
     asset_hash,
     find_asset,
@@ -40,7 +40,7 @@ def test_an_asset_survives_its_file(tmp_path: Path) -> None:
     assert load_asset(folder) == MINE
     with pytest.raises(OtherlaneError, match=r"has no field\.safetensors"):
         find_asset(str(folder))
-    (folder / LOOK_FILE).write_bytes(b"look")
+    (folder / MODEL_FILE).write_bytes(b"look")
     assert find_asset(str(folder)) == MINE
 
 
@@ -61,7 +61,7 @@ def test_the_hash_follows_what_an_asset_consists_of(tmp_path: Path) -> None:
     folder = written(tmp_path / "taxi")
     before = asset_hash(str(folder))
     assert before == asset_hash(str(folder))
-    (folder / LOOK_FILE).write_bytes(b"look")
+    (folder / MODEL_FILE).write_bytes(b"look")
     assert asset_hash(str(folder)) != before
     assert asset_hash("car") is None
 

@@ -134,11 +134,11 @@ def test_beyond_the_last_point_another_way_goes_straight_on(points: int) -> None
 
 
 def test_a_follower_gives_way_to_who_comes_towards_it() -> None:
-    coming = driving_car(speed_mps=-8.0, x_m=120.0)
+    incoming = driving_car(speed_mps=-8.0, x_m=120.0)
     leading = driving_car(speed_mps=8.0, x_m=120.0)
     edit = FollowActor(actor=DRIVING, leader=9, start_us=0, headway_s=1.2, speed_mps=10.0)
     late_mps = []
-    for other in (coming, leading):
+    for other in (incoming, leading):
         edited = replace(SCENE, actors=(driving_car(), replace(other, id=9)), ground=None)
         late_mps.append(speeds(actor_of(apply_edit(edit, edited)))[49])
     assert late_mps[0] < 6.0  # after 5 s, unbraked, the two would be 6 m apart

@@ -11,7 +11,7 @@ from recon.field.model import new_model
 from recon.field.occupancy import FineOccupancy, OccupancyGrid, is_occupied
 from recon.field.space import Block, cell_index
 from recon.training.checkpoint import load_model, save_model
-from recon.training.occupancy_refinement import ABSORBED, refine
+from recon.training.occupancy_refinement import ABSORBED, refine_occupancy
 from tests.scene_maker import make_drive, tiny_config
 
 SIDE = 16
@@ -29,7 +29,7 @@ def density(unit: Tensor) -> Tensor:
 def refined(looked_at: bool = True) -> tuple[OccupancyGrid, FineOccupancy]:
     coarse = OccupancyGrid(SIDE, 0.0)
     coarse.occupied.fill_(int(looked_at))
-    return coarse, refine(coarse, density, BLOCK, SamplingConfig(), CAMERAS_M, seed=0)
+    return coarse, refine_occupancy(coarse, density, BLOCK, SamplingConfig(), CAMERAS_M, seed=0)
 
 
 def test_empties_what_absorbs_nothing_and_keeps_the_wall() -> None:
@@ -56,7 +56,7 @@ def test_dense_enough_to_notice_means_occupied() -> None:
     step = SamplingConfig().render_growth * 10.0
     for factor, stays in ((2.0, True), (0.5, False)):
         thin = factor * ABSORBED / step
-        fine = refine(
+        fine = refine_occupancy(
             OccupancyGrid(SIDE, 1.0), lambda unit, thin=thin: torch.full((len(unit),), thin),
             BLOCK, SamplingConfig(), CAMERAS_M, seed=0,
         )  # fmt: skip
@@ -71,7 +71,7 @@ def test_a_finished_model_keeps_it_on_disk(tmp_path: Path) -> None:
     coarse = model.field.occupancy
     assert isinstance(coarse, OccupancyGrid)
     coarse.occupied[::3] = 0
-    model.field.occupancy = refine(
+    model.field.occupancy = refine_occupancy(
         coarse, lambda unit: torch.ones(len(unit)), model.field.block, config.sampling,
         CAMERAS_M, seed=0,
     )  # fmt: skip

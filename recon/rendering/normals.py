@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
-from render.labels.planes import BETTER, Planes, fit_planes
+from recon.rendering.planes import BETTER, Planes, fit_planes
 
 WIDEST_RAD = 0.052
 """Spacing of the pixels in the widest window, at most (3 degrees): it spans four times as much."""

@@ -22,7 +22,7 @@ from scenes.motion.geometry import invert, translation
 from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
 from scenes.sensors.camera import camera_rays
-from tests.crowd_maker import ACTORS, crowd_config, meets, peopled_drive
+from tests.actor_fields_maker import ACTORS, crowd_config, meets, peopled_drive
 from tests.scene_maker import FRAMES, STEP_US
 
 
@@ -136,7 +136,7 @@ def test_pixels_of_whoever_is_slow_and_far_are_its_own(
         )
         inside = torch.from_numpy(meets(*rays, actor, time_us))
         origins, along = (torch.from_numpy(each).float() for each in rays)
-        staged = scene.staged((actor,), torch.full((len(origins),), time_us))
-        out = scene.render_rays(origins, along, torch.full((len(origins),), 1 / 20.0), staged)
+        placed = scene.placed((actor,), torch.full((len(origins),), time_us))
+        out = scene.render_rays(origins, along, torch.full((len(origins),), 1 / 20.0), placed)
         assert (out.instance[inside] == 1).float().mean() > 0.9  # 0.5 where nothing hides it
         assert out.instance_weights[inside, 1].mean() > 0.75  # 0.42

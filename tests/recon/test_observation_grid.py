@@ -9,7 +9,7 @@ from recon.field.occupancy import OccupancyGrid
 from recon.field.space import Block
 from recon.rendering.march import march
 from recon.rendering.rays import Rays
-from recon.training.observation_grid import Support
+from recon.training.observation_grid import ObservationGrid
 from tests.scene_maker import tiny_field_config
 
 BLOCK = Block(centre_m=(0.0, 0.0, 0.0), half_size_m=16.0)
@@ -18,7 +18,7 @@ WALL_M = 10.0
 ANGLE = 0.01
 
 
-def gathered(directions: list[list[float]], angles: list[float]) -> Support:
+def gathered(directions: list[list[float]], angles: list[float]) -> ObservationGrid:
     """What rays from the origin leave behind, where a wall stands from x = `WALL_M` on."""
     field = RadianceField(BLOCK, tiny_field_config(), seed=0)
     # the sampler knows that only the wall is dense
@@ -32,7 +32,7 @@ def gathered(directions: list[list[float]], angles: list[float]) -> Support:
         origins_m=torch.zeros_like(along), directions=along, pixel_angle=torch.tensor(angles)
     )
     _, samples = march(field, rays, sampling=SAMPLING, growth=0.05)
-    support = Support(32)
+    support = ObservationGrid(32)
     support.gather(rays, samples, field.block)
     return support
 

@@ -9,19 +9,20 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from recon.actors.placement import Staged, stage
-from recon.assets.asset_files import load_look
+from recon.actors.placement import PlacedActors, place_actors
+from recon.assets.asset_files import load_actor_model
 from recon.field.model import new_model
 from recon.kernels.backend import Backend
 from recon.lighting.box_shadows import Box
 from recon.lighting.daylight import Daylight
 from recon.lighting.relighting import relit
 from recon.rendering.march import MarchOutput
+from recon.rendering.rays import Rays
 from recon.scene import Scene
 from scenes.actor import Actor
 from scenes.sensors.camera import Camera, camera_rays
 from scenes.worlds.models.world import World
-from tests.light_maker import LIT, drive
+from tests.light_maker import drive
 from tests.scene_maker import tiny_config
 
 if TYPE_CHECKING:
@@ -52,23 +53,23 @@ class Sunshine(Daylight):
 class Street(Scene):
     """What stands is exact; who is staged is marched, before nothing."""
 
-    light: "Light"
+    truth: "Light"
 
     def render_rays(
         self,
         origins: Float[Tensor, "rays 3"],
         directions: Float[Tensor, "rays 3"],
         pixel_angle: Float[Tensor, "rays"],
-        staged: Staged | None = None,
+        placed: PlacedActors | None = None,
     ) -> MarchOutput:
-        if staged is not None:
-            return Scene.render_rays(self, origins, directions, pixel_angle, staged)
+        if placed is not None:
+            return Scene.render_rays(self, origins, directions, pixel_angle, placed)
         when = np.zeros(len(origins), dtype=np.int64)
         rays = origins.double().numpy(), directions.double().numpy(), when
-        range_m = torch.from_numpy(self.light.tracer.cast(*rays).range_m).float()
+        range_m = torch.from_numpy(self.truth.tracer.cast(*rays).range_m).float()
         solid = torch.isfinite(range_m)
         return MarchOutput(
-            linear=torch.from_numpy(self.light.radiance(*rays, float(pixel_angle[0]))).float(),
+            linear=torch.from_numpy(self.truth.radiance(*rays, float(pixel_angle[0]))).float(),
             opacity=solid.float(),
             range_m=range_m,
             expected_range_m=torch.where(solid, range_m, 0.0),
@@ -89,11 +90,11 @@ def empty_street(world: World) -> Street:
     model.field.occupancy.occupied.zero_()
     return Street(
         clip=elsewhere, config=tiny_config(), model=model, backend=Backend.TORCH,
-        light=Light(Tracer(replace(world, bodies=()))),
+        truth=Light(Tracer(replace(world, bodies=()))),
     )  # fmt: skip
 
 
-def sunshine(world: World) -> Sunshine:
+def sunlight_of(world: World) -> Sunshine:
     from scenes.worlds.light.sky import sun_irradiance
 
     none = torch.zeros(3)
@@ -119,21 +120,22 @@ def pictures(
     origins, directions = (
         torch.from_numpy(each).float() for each in camera_rays(camera, pixels, eye, 0)
     )
-    look = load_look("car", Backend.TORCH)
+    look = load_actor_model("car", Backend.TORCH)
     time_us = torch.zeros(len(mine), dtype=torch.int64)
-    staged = stage({actor.id: look}, (), (actor,), time_us)
+    placed = place_actors({actor.id: look}, (), (actor,), time_us)
     angle = torch.full((len(mine),), 1.0 / camera.fx)
-    out = scene.render_rays(origins, directions, angle, staged)
+    out = scene.render_rays(origins, directions, angle, placed)
     box: Box = torch.from_numpy(pose).float(), torch.from_numpy(actor.size_m).float()
     normals = torch.from_numpy(truth.normal.reshape(-1, 3)[mine])
-    found = relit(scene, (origins, directions, angle), out, normals, staged, {actor.id: box})
+    rays = Rays(origins_m=origins, directions=directions, pixel_angle=angle)
+    found = relit(scene, rays, out, normals, placed, {actor.id: box})
     solid = out.instance_weights[:, 1] > 0.9
     shot = torch.from_numpy(photograph(sunny, camera, eye, 0, 0, pixels))
     return found[solid], shot[solid]
 
 
 @pytest.mark.slow
-def test_in_sunshine_it_looks_as_it_would_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_sunshine_it_looks_as_it_would_there() -> None:
     pytest.importorskip("mitsuba", reason="the extra `worlds` is not installed")
     from recon.assets import multiview_capture as shots
     from scenes.worlds.light.light import Light
@@ -141,10 +143,8 @@ def test_in_sunshine_it_looks_as_it_would_there(monkeypatch: pytest.MonkeyPatch)
 
     world, actor, _ = shots.stage("car")
     other = replace(world, lighting=replace(world.lighting, overcast=0.0))
-    light = sunshine(other)
-    for module in LIT:
-        monkeypatch.setattr(module, "daylight", lambda _: light)
-    scene, sunny = empty_street(other), Light(Tracer(other))
+    light = sunlight_of(other)
+    scene, sunny = replace(empty_street(other), light=light), Light(Tracer(other))
     ring = shots.cameras(actor.size_m, ((1.2, 1.6, None), (1.0, 0.0, 0.9)))
     after = []
     for camera, box_from_camera in ring[::6]:

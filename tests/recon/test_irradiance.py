@@ -10,11 +10,11 @@ from torch.testing import assert_close
 from recon.lighting.daylight import Daylight
 from recon.lighting.irradiance import (
     PER_FACE,
+    ambient_cube,
     cube_on,
     face_rays,
     irradiance_of_faces,
     shade,
-    surroundings,
 )
 from recon.lighting.light_estimation import ROAD_ALBEDO
 from tests.light_maker import TO_SUN, Plain, box, dim, lit_by, plain
@@ -82,8 +82,8 @@ def test_a_box_that_stands_alone_has_all_light_but_what_it_hides(
     high, size_m = box(10.0, 0.0)
     high[2, 3] = 5.0  # its foot is not near the ground
     scene = plain(GREY, GREY)
-    assert_close(surroundings(scene, high, size_m), torch.pi * GREY.expand(6, 3))
-    cube = surroundings(scene, *box(10.0, 0.0)) / (torch.pi * GREY)
+    assert_close(ambient_cube(scene, high, size_m), torch.pi * GREY.expand(6, 3))
+    cube = ambient_cube(scene, *box(10.0, 0.0)) / (torch.pi * GREY)
     assert_close(cube[TOP], torch.ones(3))
     assert bool((cube[FRONT:TOP] < 0.98).all())  # the ground beside it is darker
     assert bool((cube[FRONT:TOP] > 0.5).all())  # half of what a wall faces is the sky
@@ -97,7 +97,7 @@ def test_the_sky_comes_from_above_and_the_ground_from_below(
     lit_by(monkeypatch, dim(sky=blue))
     high, size_m = box(10.0, 0.0)
     high[2, 3] = 5.0
-    cube = surroundings(plain(red, blue), high, size_m) / torch.pi
+    cube = ambient_cube(plain(red, blue), high, size_m) / torch.pi
     assert_close(cube[TOP], blue)
     assert_close(cube[UNDER], red)
     sides = (0.5 * (red + blue)).expand(4, 3)
@@ -109,10 +109,10 @@ def test_where_no_picture_looked_the_sky_goes_on(monkeypatch: pytest.MonkeyPatch
     lit_by(monkeypatch, dim(sky=GREY))
     lid = ([-100.0, -100.0, 8.0], [100.0, 100.0, 9.0])
     scene = plain(GREY, GREY, walls=(lid,), wall=torch.full((3,), 7.0))
-    seen = surroundings(scene, *box(10.0, 0.0))[TOP]
+    seen = ambient_cube(scene, *box(10.0, 0.0))[TOP]
     assert bool((seen > 5.0 * torch.pi * GREY).all())
     scene.model.support.hits.zero_()
-    assert_close(surroundings(scene, *box(10.0, 0.0))[TOP], torch.pi * GREY)
+    assert_close(ambient_cube(scene, *box(10.0, 0.0))[TOP], torch.pi * GREY)
 
 
 def test_who_turns_shows_other_faces_to_the_light(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_who_turns_shows_other_faces_to_the_light(monkeypatch: pytest.MonkeyPatc
     wall = ([-200.0, 3.0, 0.0], [220.0, 4.0, 30.0])
     scene = plain(GREY, GREY, walls=(wall,), wall=torch.full((3,), 5.0))
     side = (2.0, 2.0, 1.5)
-    cubes = [surroundings(scene, *box(10.0, 0.0, side, turn * np.pi)) for turn in (0.0, 0.5, 1.0)]
+    cubes = [ambient_cube(scene, *box(10.0, 0.0, side, turn * np.pi)) for turn in (0.0, 0.5, 1.0)]
     bright = [(cube[:4, 0] > 2.0 * cube[:4, 0].min()).nonzero()[:, 0].tolist() for cube in cubes]
     # both neighbours of the face see some of the wall, the face across none
     assert [int(cube[:4, 0].argmax()) for cube in cubes] == [LEFT, FRONT, RIGHT]
@@ -175,5 +175,5 @@ def test_ground_is_darker_beside_a_box_on_the_side_of_its_shadow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lit_by(monkeypatch, CLEAR)
-    cube = surroundings(plain(SUNNY, GREY), *box(10.0, 0.0, (4.0, 2.0, 4.0)))
+    cube = ambient_cube(plain(SUNNY, GREY), *box(10.0, 0.0, (4.0, 2.0, 4.0)))
     assert bool((cube[RIGHT] < 0.9 * cube[LEFT]).all())

@@ -13,7 +13,7 @@ from recon.config import ActorsConfig, FieldConfig, ReconstructionConfig
 from recon.data.training_data import Data
 from recon.kernels.hash_grid import HashGridSpec
 from recon.training.ray_batch import draw_batch
-from recon.training.state import Training, actor_fields, new_training
+from recon.training.state import Training, actor_grids, new_training
 from recon.training.step import StepPlan, torch_step
 from scenes.actor import Actor
 from scenes.clip import Clip
@@ -112,7 +112,7 @@ def stepped(
     settings = replace(crowd_config(sampling=sampling), backend=backend, actors=actors)
     training = new_training(clip, settings, data)
     with torch.no_grad():
-        for field in (training.model.field.static, *actor_fields(training.model)):
+        for field in (training.model.field.static, *actor_grids(training.model)):
             field.table.mul_(2e3)
             field.table.copy_(field.table.half().float())
     training.take_up()
@@ -130,7 +130,7 @@ def stepped(
     def keep(training: Training, *_: object) -> None:
         native = training.native
         assert native is not None
-        for part, field in zip(native.actors, actor_fields(training.model), strict=True):
+        for part, field in zip(native.actors, actor_grids(training.model), strict=True):
             field.table.grad = torch.empty_like(field.table)
             for weight in (*field.density_layers, *field.colour_layers):
                 weight.grad = torch.empty_like(weight)

@@ -10,12 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.actors.placement import Baked
+from recon.actors.placement import CapturedLight
 from recon.field.model import new_model
 from recon.kernels.backend import Backend
 from recon.lighting.irradiance import Cube
 from recon.lighting.light_estimation import LAMP_M, ROAD_ALBEDO, headlamp
-from recon.lighting.relighting import MOST, baked, relit
+from recon.lighting.relighting import MOST, captured_light, relit
+from recon.rendering.rays import Rays
 from recon.scene import Scene
 from tests.light_maker import (
     NUMBER,
@@ -43,7 +44,7 @@ WHO = box(12.0, 0.0)
 def shown(
     scene: Plain,
     normals: Sequence[Float[Tensor, "3"]],
-    made: Cube | Baked | None,
+    made: Cube | CapturedLight | None,
     share: Sequence[float] | None = None,
 ) -> Float[Tensor, "n 3"]:
     """The white sides of `WHO` with these normals, relit, each seen from 3 m before it."""
@@ -57,9 +58,9 @@ def shown(
     )  # fmt: skip
 
 
-def with_angles(origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def with_angles(origins: Tensor, directions: Tensor) -> Rays:
     """Rays whose pixels span nothing."""
-    return origins, directions, torch.zeros(len(origins))
+    return Rays(origins_m=origins, directions=directions, pixel_angle=torch.zeros(len(origins)))
 
 
 def even_light(radiance: Float[Tensor, "3"]) -> Cube:
@@ -111,8 +112,8 @@ def test_the_light_that_it_brings_turns_with_it(monkeypatch: pytest.MonkeyPatch)
     made[0] *= 4.0  # its nose, which points to the left of the world
     normals = torch.stack([LEFT, RIGHT])
     rays = with_angles(turned[0][:3, 3] + 5.0 * normals, -normals)
-    out, staged = seen(torch.ones(2)), staged_with(made)
-    found = relit(plain(GREY, GREY), rays, out, normals, staged, {NUMBER: turned})
+    out, placed = seen(torch.ones(2)), staged_with(made)
+    found = relit(plain(GREY, GREY), rays, out, normals, placed, {NUMBER: turned})
     assert_close(found, WHITE * torch.tensor([[0.25], [1.0]]), rtol=1e-4, atol=0.0)
 
 
@@ -174,7 +175,7 @@ def test_what_is_mirrored_is_as_bright_as_where_it_comes_from(
 ) -> None:
     """A pane seen from below mirrors the sky, one seen from above the ground; in no sun."""
     red, blue = torch.tensor([0.4, 0.05, 0.05]), torch.tensor([0.05, 0.05, 0.6])
-    lit_by(monkeypatch, dim(sky=blue, to_sun=torch.tensor([-1.0, 0.0, 0.0]), sun=SUN), gloss=1.0)
+    lit_by(monkeypatch, dim(sky=blue, to_sun=torch.tensor([-1.0, 0.0, 0.0]), sun=SUN), specular=1.0)
     scene, made = plain(red, blue), even_light(GREY)
     point = torch.tensor([10.0, 0.0, 3.0])
     for up, wanted in ((0.8, blue), (-0.8, red)):
@@ -187,9 +188,9 @@ def test_what_is_mirrored_is_as_bright_as_where_it_comes_from(
 def test_half_of_what_is_shown_may_be_mirrored(monkeypatch: pytest.MonkeyPatch) -> None:
     lit_by(monkeypatch, dim(sky=GREY))
     own = shown(plain(GREY, 2.0 * GREY), [BACK], even_light(GREY))
-    lit_by(monkeypatch, dim(sky=GREY), gloss=1.0)
+    lit_by(monkeypatch, dim(sky=GREY), specular=1.0)
     mirrored = shown(plain(GREY, 2.0 * GREY), [BACK], even_light(GREY))
-    lit_by(monkeypatch, dim(sky=GREY), gloss=0.5)
+    lit_by(monkeypatch, dim(sky=GREY), specular=0.5)
     both = shown(plain(GREY, 2.0 * GREY), [BACK], even_light(GREY))
     assert_close(both, 0.5 * (own + mirrored))
     assert not torch.allclose(own, mirrored)
@@ -249,24 +250,24 @@ def test_relit_where_it_was_recorded_somebody_looks_as_recorded(
     scene = plain(GREY, GREY)
     slanted = torch.tensor([0.0, 0.6, 0.8])
     normals = [UP, LEFT, RIGHT, BACK, slanted]
-    found = shown(scene, normals, baked(scene, [WHO], EYE))
+    found = shown(scene, normals, captured_light(scene, [WHO], EYE))
     assert_close(found, WHITE.expand(5, 3), rtol=1e-4, atol=0.0)
 
 
 def test_what_is_baked_in_is_the_mean_light_of_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
     lit_by(monkeypatch, dim(sky=GREY, to_sun=torch.from_numpy(TO_SUN).float(), sun=SUN))
     scene = plain(GREY, GREY)
-    made = baked(scene, [WHO], EYE)
+    made = captured_light(scene, [WHO], EYE)
     assert made.to_sun is not None
     assert_close(made.to_sun.double(), torch.from_numpy(TO_SUN))
     assert_close(made.sun, SUN)
-    both = baked(scene, [WHO, box(12.0, 0.0, yaw=torch.pi)], EYE.expand(2, 3))
+    both = captured_light(scene, [WHO, box(12.0, 0.0, yaw=torch.pi)], EYE.expand(2, 3))
     assert both.to_sun is not None
     assert_close(both.to_sun[:2], torch.zeros(2), atol=1e-6, rtol=0.0)  # it drove to and fro
-    far = baked(scene, [WHO, box(30.0, 0.0)], EYE.expand(2, 3))
+    far = captured_light(scene, [WHO, box(30.0, 0.0)], EYE.expand(2, 3))
     assert_close(far.cube, made.cube, rtol=0.02, atol=1e-3)
     wall = ([-50.0, 4.0, 0.0], [60.0, 5.0, 40.0])
-    shady = baked(plain(ROAD_ALBEDO * GREY, GREY, walls=(wall,)), [WHO], EYE)
+    shady = captured_light(plain(ROAD_ALBEDO * GREY, GREY, walls=(wall,)), [WHO], EYE)
     assert_close(shady.sun, torch.zeros(3))
 
 
@@ -276,7 +277,7 @@ def test_under_leaves_somebody_looks_as_recorded(monkeypatch: pytest.MonkeyPatch
     level = torch.pi * GREY + 0.6 * 0.8 * SUN
     leaves = ([-50.0, 5.0, 4.0], [60.0, 12.0, 9.0])
     scene = plain(ROAD_ALBEDO * level / torch.pi, GREY, walls=(leaves,), wall=GREY)
-    made = baked(scene, [WHO], EYE)
+    made = captured_light(scene, [WHO], EYE)
     assert made.sun is not None
     assert float(made.sun.mean()) > 0.3 * float(SUN.mean())
     assert_close(shown(scene, [UP, LEFT], made), WHITE.expand(2, 3), rtol=0.1, atol=0.0)
@@ -287,7 +288,7 @@ def test_at_night_headlamps_are_baked_in(monkeypatch: pytest.MonkeyPatch) -> Non
     beam = torch.tensor([90.0, 80.0, 60.0])
     lit_by(monkeypatch, dim(sky=0.01 * GREY, beam=beam))
     scene = plain(0.01 * GREY, 0.01 * GREY)
-    made = baked(scene, [WHO], EYE)
+    made = captured_light(scene, [WHO], EYE)
     back = WHO[0][:3, 3] + 0.5 * WHO[1] * BACK
     way = back - EYE
     rays = with_angles(EYE, way / way.norm())
@@ -302,8 +303,9 @@ def test_where_no_light_is_known_somebody_from_there_stays_as_it_is() -> None:
     clip, config = drive(), tiny_config()
     model = new_model(clip, config, Backend.TORCH)
     scene = Scene(clip=clip, config=config, model=model, backend=Backend.TORCH)
-    made = baked(scene, [WHO], EYE)
+    made = captured_light(scene, [WHO], EYE)
     normals = torch.stack([UP, BACK])
     rays = with_angles(WHO[0][:3, 3] + 4.0 * normals, -normals)
     out = seen(torch.ones(2))
-    assert_close(scene.lit(rays, out, normals, staged_with(made), {NUMBER: WHO}, []), out.linear)
+    found = relit(scene, rays, out, normals, staged_with(made), {NUMBER: WHO})
+    assert_close(found, out.linear)

@@ -75,7 +75,7 @@ def test_what_looks_the_same_from_everywhere_mirrors_nothing() -> None:
     directions = torch.stack([AHEAD, SLANTED])
     sight = seen(directions, BACK.expand(2, 3), Block(BACK, 0.0))
     assert_close(sight.shown, COLOUR.expand(2, 3))
-    assert_close(sight.gloss, torch.zeros(2, 3))
+    assert_close(sight.specular, torch.zeros(2, 3))
     assert_close(sight.points_m, MIDDLE_M.expand(2, 3))
 
 
@@ -83,13 +83,13 @@ def test_what_is_brighter_at_a_slant_mirrors_that_much() -> None:
     sight = seen(torch.stack([AHEAD, SLANTED]), BACK.expand(2, 3), Block(BACK, MIRRORED))
     more = MIRRORED * 0.4
     assert_close(sight.shown[1], COLOUR + more)
-    assert_close(sight.gloss[0], torch.zeros(3))
-    assert_close(sight.gloss[1], more / (COLOUR + more) - DULL)
+    assert_close(sight.specular[0], torch.zeros(3))
+    assert_close(sight.specular[1], more / (COLOUR + more) - DULL)
 
 
 def test_what_is_darker_at_a_slant_mirrors_nothing() -> None:
     sight = seen(SLANTED[None], BACK[None], Block(BACK, -0.1))
-    assert_close(sight.gloss, torch.zeros(1, 3))
+    assert_close(sight.specular, torch.zeros(1, 3))
 
 
 def test_looks_turn_with_who_is_looked_at() -> None:
@@ -97,7 +97,7 @@ def test_looks_turn_with_who_is_looked_at() -> None:
     plain = seen(SLANTED[None], BACK[None], Block(BACK, MIRRORED))
     turned = seen(SLANTED[None] @ turn.T, BACK[None] @ turn.T, Block(BACK, MIRRORED), turn)
     assert_close(turned.shown, plain.shown)
-    assert_close(turned.gloss, plain.gloss)
+    assert_close(turned.specular, plain.specular)
 
 
 @pytest.mark.parametrize("height", [0.0, 0.6, 1.0])

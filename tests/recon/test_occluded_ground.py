@@ -8,17 +8,17 @@ import torch
 
 from recon.actors.actor_fields import GROWN
 from recon.data.depth_rays import DepthEvidence
-from recon.data.ground_inpainting import SOFT_M, blended, border, border_colours, under
+from recon.data.ground_inpainting import SOFT_M, blended, border_colours, inpainted_border, under
 from recon.data.occluded_ground import RISE_M
 from recon.data.road_prior import crossing
 from recon.data.training_data import Data, load_data
 from recon.field.model import new_model
-from recon.training.ray_batch import LENT_SHARE, draw_batch
+from recon.training.ray_batch import PSEUDO_SHARE, draw_batch
 from scenes.clip import Clip
 from scenes.edits.parked_vehicles import in_place
 from scenes.road.ground import fit_ground
 from scenes.sensors.images import srgb_from_linear
-from tests.crowd_maker import (
+from tests.actor_fields_maker import (
     EDGES_US,
     PARKED,
     PARKED_CONFIG,
@@ -45,7 +45,7 @@ def test_the_ground_under_a_car_goes_on_from_around_it(clip: Clip, data: Data) -
     half_m = 0.5 * PARKED.size_m[:2] * GROWN[:2]
     np.testing.assert_allclose(points[:2, :2], [12.0, -2.5] + np.array([-1, 1])[:, None] * half_m)
     assert np.abs(points[:, 2]).max() < 0.05
-    places = border(standing, ground)
+    places = inpainted_border(standing, ground)
     outside_m = np.abs(places[:, :2] - [12.0, -2.5]) - half_m
     assert outside_m.max(axis=1).min() > 0.1
     colours = border_colours(clip, standing, data.pixels, places)
@@ -90,21 +90,21 @@ def test_rays_reach_the_ground_through_the_box_alone(data: Data) -> None:
 
 def test_colours_are_lent_to_rays_on_which_nobody_is_there(data: Data, clip: Clip) -> None:
     batch = draw_batch(data, 400, 0.25, torch.Generator().manual_seed(0), STANDING)
-    lent, count = len(batch.lent), batch.pixel_rays
-    assert lent == int(LENT_SHARE * (count - lent)) > 0
+    pseudo_colour, count = len(batch.pseudo_colour), batch.pixel_rays
+    assert pseudo_colour == int(PSEUDO_SHARE * (count - pseudo_colour)) > 0
     moment = batch.rays.moment
     assert moment is not None
-    assert bool((moment[: count - lent] >= 0).all())
-    assert bool((moment[count - lent : count] == -1).all())
-    assert bool((batch.rays.pixel_angle[count - lent : count] > 0.0).all())
-    assert torch.equal(batch.shown()[count - lent :], batch.lent)
-    assert not batch.sky()[count - lent :].any()
+    assert bool((moment[: count - pseudo_colour] >= 0).all())
+    assert bool((moment[count - pseudo_colour : count] == -1).all())
+    assert bool((batch.rays.pixel_angle[count - pseudo_colour : count] > 0.0).all())
+    assert torch.equal(batch.shown()[count - pseudo_colour :], batch.pseudo_colour)
+    assert not batch.sky()[count - pseudo_colour :].any()
     photometry = new_model(clip, PARKED_CONFIG).photometry
     with torch.no_grad():
         photometry.log_gain[0] += 1.0
     exposure = batch.exposure(photometry)
-    assert bool((exposure[count - lent :] == 1.0).all())
-    assert bool((exposure[: count - lent] > 2.0).all())
+    assert bool((exposure[count - pseudo_colour :] == 1.0).all())
+    assert bool((exposure[: count - pseudo_colour] > 2.0).all())
     assert len(batch.corrected(new_model(clip, PARKED_CONFIG).poses).rays) == len(batch.rays)
 
 
@@ -126,5 +126,5 @@ def test_where_others_hide_all_of_it_nothing_is_drawn(data: Data) -> None:
         replace(data, hidden=hidden, depth=depth), 400, 0.25, torch.Generator().manual_seed(0),
         STANDING,
     )  # fmt: skip
-    assert len(batch.lent) == 0
+    assert len(batch.pseudo_colour) == 0
     assert len(batch.rays) == 400

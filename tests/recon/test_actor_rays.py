@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from recon.actors.actor_fields import GROWN, whereabouts
+from recon.actors.actor_fields import GROWN, box_poses
 from recon.data.actor_rays import STANDING_WEIGHT, weight_of, with_crossing
 from recon.data.depth_rays import DepthEvidence
 from recon.data.training_data import Data, load_data
 from recon.training.ray_batch import ACTORS_SHARE, OFTEN, draw_batch
 from scenes.actor import Actor
 from scenes.motion.geometry import invert, transform_points
-from tests.crowd_maker import ACTORS, crowd_config, peopled_drive, waiting_car
+from tests.actor_fields_maker import ACTORS, crowd_config, peopled_drive, waiting_car
 from tests.scene_maker import driving_car
 
 TIMES = np.arange(0, 600_000, 50_000)
@@ -21,7 +21,7 @@ TIMES = np.arange(0, 600_000, 50_000)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
-    return load_data(peopled_drive(tmp_path_factory.mktemp("crowd")), crowd_config())
+    return load_data(peopled_drive(tmp_path_factory.mktemp("actor_fields")), crowd_config())
 
 
 def beams(actor: Actor, count: int = 600) -> DepthEvidence:
@@ -43,7 +43,7 @@ def beams(actor: Actor, count: int = 600) -> DepthEvidence:
 def test_rays_that_get_into_a_box_are_found() -> None:
     actor = driving_car()
     evidence = beams(actor)
-    found = with_crossing(evidence, whereabouts((actor,), TIMES), (actor,)).of_actors
+    found = with_crossing(evidence, box_poses((actor,), TIMES), (actor,)).of_actors
     assert found is not None
     assert evidence.time_us is not None
     wanted = []
@@ -64,7 +64,7 @@ def test_nothing_is_found_where_nobody_is() -> None:
     evidence = beams(actor)
     assert evidence.time_us is not None
     late = replace(evidence, time_us=evidence.time_us + 150_000_000)
-    where = whereabouts((actor,), np.array([0, 200_000_000]))
+    where = box_poses((actor,), np.array([0, 200_000_000]))
     found = with_crossing(late, where, (actor,)).of_actors
     assert found is not None
     assert len(found) == 0

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from recon.actors.actor_fields import MIRRORED, OBSERVED, support_of, whereabouts
-from recon.actors.placement import Look, stage
-from recon.assets.asset_files import extract, faces_seen, load_look
+from recon.actors.actor_fields import MIRRORED, OBSERVED, box_poses, support_of
+from recon.actors.placement import ActorModel, place_actors
+from recon.assets.asset_files import load_actor_model
+from recon.assets.extraction import extract, faces_seen
 from recon.commands import extract_actor
 from recon.data.free_space import swept_evidence
 from recon.data.training_data import Data, actors_to_show, load_data
@@ -19,28 +20,28 @@ from recon.field.field import GridField
 from recon.field.model import new_model
 from recon.kernels.backend import Backend, choose_backend
 from recon.lighting.relighting import shadowed
-from recon.scene import Scene, write_scene
+from recon.scene import RADIANCE_FIELD, Scene, write_scene
 from recon.training.checkpoint import load_model, save_model
 from recon.training.loop import train
 from recon.training.ray_batch import draw_batch
 from render.folders.verification import verify_folder
 from render.labels.gate import LabelGate
-from render.views.view import render_view
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.edits.assets import LOOK_FILE
+from scenes.edits.assets import MODEL_FILE
 from scenes.errors import OtherlaneError
 from scenes.semantics import Semantic
 from scenes.sensors.camera import camera_rays
 from scenes.storage.folders import writing
 from scenes.storage.manifests import Provenance
-from tests.crowd_maker import ACTORS, RED, crowd_config, meets, peopled_drive, stepped
+from tests.actor_fields_maker import ACTORS, RED, crowd_config, meets, peopled_drive, stepped
 from tests.scene_maker import FRAMES, driving_car, tiny_config
+from tests.viewing import render_view
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
-    return peopled_drive(tmp_path_factory.mktemp("crowd"))
+    return peopled_drive(tmp_path_factory.mktemp("actor_fields"))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_where_somebody_drove_light_falls_to_the_road(clip: Clip) -> None:
 
 def test_boxes_are_where_the_drive_says_and_absent_else(clip: Clip) -> None:
     times = np.array([-200_000, 0, 150_000, 10_000_000])
-    where = whereabouts(clip.actors, times, 0)
+    where = box_poses(clip.actors, times, 0)
     assert where.there[:, 0].tolist() == [False, True, True, False]
     place = torch.tensor([*clip.actors[0].trajectory.at(times[2:3])[0, :3, 3], 1.0]).float()
     assert (where.box_from_world[2, 0] @ place).abs().max() < 1e-5
@@ -107,10 +108,10 @@ def test_both_backends_learn_the_same_from_a_step(
         pytest.skip("no native backend")
     wanted = stepped(clip, data, "torch", monkeypatch).model
     found = stepped(clip, data, "native", monkeypatch).model
-    assert wanted.crowd is not None
-    assert found.crowd is not None
-    mine = dict(found.crowd.named_parameters())
-    for name, parameter in wanted.crowd.named_parameters():
+    assert wanted.actor_fields is not None
+    assert found.actor_fields is not None
+    mine = dict(found.actor_fields.named_parameters())
+    for name, parameter in wanted.actor_fields.named_parameters():
         truth, other = parameter.grad, mine[name].grad
         assert truth is not None
         assert other is not None
@@ -154,21 +155,21 @@ def test_who_is_put_elsewhere_is_seen_there(scene: Scene) -> None:
     for actor, left_m in ((car, 0.0), (aside, -2.0)):
         centre = torch.from_numpy(car.trajectory.at(time.numpy())[0, :3, 3]).float()
         centre = centre + torch.tensor([0.0, left_m, 0.0])
-        staged = scene.staged((actor,), time)
-        assert staged is not None
-        assert staged.ids == (7,)
+        placed = scene.placed((actor,), time)
+        assert placed is not None
+        assert placed.ids == (7,)
         ray = torch.tensor([[1.0, 0.0, 0.0]])
         start = centre[None] - torch.tensor([[12.0, 0.0, 0.0]])
-        out = scene.render_rays(start, ray, torch.full((1,), 1e-3), staged)
+        out = scene.render_rays(start, ray, torch.full((1,), 1e-3), placed)
         assert float(out.instance_weights[0, 1]) > 0.5
     check_shadow(scene, car, aside)
-    gone = scene.staged((), time)
+    gone = scene.placed((), time)
     assert gone is not None
     assert gone.instances == ()
-    later = scene.staged((car,), torch.full((1,), 10**9))
+    later = scene.placed((car,), torch.full((1,), 10**9))
     assert later is not None
     assert later.instances == ()
-    assert later.looks == {7}  # it will be there again: it is not part of the static scene
+    assert later.modelled == {7}  # it will be there again: it is not part of the static scene
 
 
 @pytest.mark.parametrize(
@@ -180,9 +181,9 @@ def test_limbs_go_on_from_the_start_only_past_what_was_learnt(
     walker = next(actor for actor in scene.clip.actors if actor.id == 9)
     keys = torch.tensor([0, 200_000, 400_000])
     values = torch.tensor([[0.0], [1.0], [2.0]])
-    look = replace(scene.looks[9], key_us=keys, latent=values)
-    staged = stage({9: look}, scene.clip.actors, (walker,), torch.full((1,), time_us))
-    found = staged.instances[0].latent
+    look = replace(scene.actor_models[9], key_us=keys, latent=values)
+    placed = place_actors({9: look}, scene.clip.actors, (walker,), torch.full((1,), time_us))
+    found = placed.instances[0].latent
     assert found is not None
     assert float(found[0, 0]) == pytest.approx(latent, abs=1e-3)
 
@@ -209,59 +210,60 @@ def test_a_scene_comes_back_from_its_file(scene: Scene, tmp_path: Path) -> None:
     save_model(tmp_path / "field.safetensors", scene.model)
     again = new_model(scene.clip, scene.config, Backend.TORCH)
     load_model(path := tmp_path / "field.safetensors", path.read_bytes(), again)
-    assert again.crowd is not None
-    assert scene.model.crowd is not None
-    for name, tensor in scene.model.crowd.state_dict().items():
-        assert torch.equal(tensor, again.crowd.state_dict()[name]), name
+    assert again.actor_fields is not None
+    assert scene.model.actor_fields is not None
+    for name, tensor in scene.model.actor_fields.state_dict().items():
+        assert torch.equal(tensor, again.actor_fields.state_dict()[name]), name
 
 
 def test_an_actor_becomes_an_asset_that_another_can_wear(scene: Scene, tmp_path: Path) -> None:
     asset = extract(scene, 7, tmp_path / "car")
     assert (asset.kind, asset.synthetic, asset.licence) == (Semantic.CAR, False, "CC0-1.0")
     assert asset.faces_seen[1] > 0.2  # it drove ahead: its rear was seen
-    look = load_look(str(tmp_path / "car"), Backend.TORCH)
+    look = load_actor_model(str(tmp_path / "car"), Backend.TORCH)
     unit = torch.rand(50, 3, generator=torch.Generator().manual_seed(0))
-    kept = scene.looks[7].field.density(unit, None)[0]
+    kept = scene.actor_models[7].field.density(unit, None)[0]
     torch.testing.assert_close(look.field.density(unit, None)[0], kept, rtol=0.05, atol=0.05)
     time = torch.full((1,), 200_000)
     other = replace(scene.clip.actors[0], id=55)
-    staged = scene.staged((other,), time, {55: str(tmp_path / "car")})
-    assert staged is not None
-    assert staged.ids == (55,)
+    placed = scene.placed((other,), time, {55: look})
+    assert placed is not None
+    assert placed.ids == (55,)
     assert look.light is not None
     # it knows how much light was on every side
     assert bool((look.light.cube > 0.0).any(dim=1).all())
-    (brought,) = staged.lights
+    (brought,) = placed.lights
     assert brought is not None
     assert torch.equal(brought.cube, look.light.cube)
     extract(scene, 9, tmp_path / "walker")
-    assert load_look(str(tmp_path / "walker"), Backend.TORCH).latent is not None
+    assert load_actor_model(str(tmp_path / "walker"), Backend.TORCH).latent is not None
     with pytest.raises(OtherlaneError, match="not in this drive"):
         extract(scene, 1234, tmp_path / "nobody")
     (tmp_path / "car" / "field.safetensors").write_bytes(b"no tensors")
     with pytest.raises(OtherlaneError, match="cannot be read"):
-        load_look(str(tmp_path / "car"), Backend.TORCH)
+        load_actor_model(str(tmp_path / "car"), Backend.TORCH)
 
 
 def test_an_asset_is_a_folder_like_any_other(scene: Scene, tmp_path: Path) -> None:
     """Whole, verified, made once; and it takes nobody's place."""
     home = tmp_path / "scene"
-    with writing(home, Provenance(kind="scene", inputs={}, config={})) as into:
-        write_scene(into, home, scene.clip, scene.config, scene.model, {})
+    about = {"renderer": RADIANCE_FIELD}
+    with writing(home, Provenance(kind="scene", inputs={}, config={}), about=about) as into:
+        write_scene(into, home, scene.clip, scene.config, scene.model, {}, scene.light)
     out = tmp_path / "car"
     told = extract_actor(home, 7, out)
     assert told["kind"] == "CAR"
     assert verify_folder(out)["ok"]
-    before = (out / LOOK_FILE).stat().st_mtime_ns
+    before = (out / MODEL_FILE).stat().st_mtime_ns
     assert extract_actor(home, 7, out) == told
-    assert (out / LOOK_FILE).stat().st_mtime_ns == before
+    assert (out / MODEL_FILE).stat().st_mtime_ns == before
     mine = tmp_path / "mine"
     mine.mkdir()
-    (mine / LOOK_FILE).write_text("mine")
+    (mine / MODEL_FILE).write_text("mine")
     for taken, actor in ((home, 7), (mine, 7), (out, 9)):
         with pytest.raises(OtherlaneError, match="another --out"):
             extract_actor(home, actor, taken)
-    assert (mine / LOOK_FILE).read_text() == "mine"
+    assert (mine / MODEL_FILE).read_text() == "mine"
     assert verify_folder(home)["ok"]
     with pytest.raises(OtherlaneError, match="not in this drive"):
         extract_actor(home, 1234, tmp_path / "nobody")
@@ -273,7 +275,7 @@ def test_a_face_is_seen_where_pictures_showed_it() -> None:
     field.log_initial = 5.0  # solid everywhere: one sees the faces of the box
     hits = torch.zeros(16, 16, 16)
     hits[:, :, 0] = 1.0  # z, y, x: at its rear
-    look = Look(field=field, key_us=torch.arange(2), latent=None, hits=hits.flatten())
+    look = ActorModel(field=field, key_us=torch.arange(2), latent=None, hits=hits.flatten())
     front, rear, *sides = faces_seen(look, (4.0, 2.0, 1.5))
     assert (front, rear) == (0.0, 1.0)
     assert sides == pytest.approx([2 / 16] * 4, abs=0.02)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from recon.actors.placement import Look, stage
+from recon.actors.placement import ActorModel, place_actors
 from recon.actors.underbody import AXLE, BUMPER, SLACK_M, TYRE_M, under_vehicle
 from recon.config import FieldConfig
 from recon.field.field import GridField
@@ -22,7 +22,7 @@ ASIDE, AHEAD = (0.0, -1.0, -0.05), (-1.0, 0.0, -0.05)
 """One looks at it from its left, and from before it."""
 
 
-def underneath(
+def is_underbody(
     places: list[tuple[float, float, float]],
     along: tuple[float, float, float] = ASIDE,
     yaw: float = 0.0,
@@ -37,48 +37,48 @@ def underneath(
     poses = pose.double().numpy()[None].repeat(2, axis=0)
     track = Trajectory(time_us=np.array([0, 1_000_000]), world_from_body=poses)
     actor = Actor(id=NUMBER, kind=kind, size_m=size_m.double().numpy(), trajectory=track)
-    look = Look(field=field, key_us=torch.zeros(1, dtype=torch.int64), latent=None)
+    look = ActorModel(field=field, key_us=torch.zeros(1, dtype=torch.int64), latent=None)
     times = torch.zeros(len(places), dtype=torch.int64)
-    staged = stage({NUMBER: look}, (), (actor,), times)
+    placed = place_actors({NUMBER: look}, (), (actor,), times)
     local = torch.tensor(places) - torch.tensor([0.0, 0.0, 0.5 * SIZE_M[2]])
     points = local @ pose[:3, :3].T + pose[:3, 3]
     directions = (torch.tensor(along) @ pose[:3, :3].T).expand_as(points)
-    return staged.underneath(points, directions, torch.full((len(places),), instance))
+    return placed.is_underbody(points, directions, torch.full((len(places),), instance))
 
 
 @pytest.mark.parametrize("yaw", [0.0, 0.7, 3.0])
 def test_between_the_wheels_what_is_low_is_ground(yaw: float) -> None:
     places = [(0.0, 0.9, 0.1), (0.0, 0.9, 0.2), (0.0, 0.9, -0.05)]
-    assert underneath(places, yaw=yaw).tolist() == [True, False, True]
+    assert is_underbody(places, yaw=yaw).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("yaw", [0.0, 2.0])
 def test_bumpers_end_higher(yaw: float) -> None:
     end = 0.5 * SIZE_M[0]
     places = [(end, 0.0, z) for z in (CLEARANCE_M + 0.01, BUMPER_M - 0.01, BUMPER_M + 0.01)]
-    assert underneath(places, AHEAD, yaw).tolist() == [True, True, False]
+    assert is_underbody(places, AHEAD, yaw).tolist() == [True, True, False]
     beyond = [(end + 0.2, 0.0, BUMPER_M - 0.01), (0.0, 0.9, CLEARANCE_M + 0.01)]
-    assert underneath(beyond, AHEAD, yaw).tolist() == [True, False]
+    assert is_underbody(beyond, AHEAD, yaw).tolist() == [True, False]
 
 
 def test_wheels_reach_down_to_the_road() -> None:
     places = [(x * AXLE_M, 0.9, z) for x in (-1.0, 1.0) for z in (0.05, 0.01)]
-    assert underneath(places).tolist() == [False, True, False, True]
+    assert is_underbody(places).tolist() == [False, True, False, True]
 
 
 def test_from_before_it_one_sees_wheels_on_the_sides_and_the_road_between() -> None:
     end = 0.5 * SIZE_M[0]
     places = [(end, y, 0.12) for y in (-0.8, -0.5, 0.0, 0.5, 0.8)]
-    assert underneath(places, AHEAD).tolist() == [False, True, True, True, False]
+    assert is_underbody(places, AHEAD).tolist() == [False, True, True, True, False]
     # who looks steeply down there sees road before the wheel
-    assert underneath([(end, 0.8, 0.12)], (-1.0, 0.0, -1.0)).tolist() == [True]
+    assert is_underbody([(end, 0.8, 0.12)], (-1.0, 0.0, -1.0)).tolist() == [True]
 
 
 def test_wheels_are_met_a_little_beside_and_before_where_a_field_has_a_surface() -> None:
     inner = 0.5 * SIZE_M[1] - TYRE_M
     behind = [(AXLE_M, inner - away, 0.1) for away in (0.1, SLACK_M + 0.1)]
-    assert underneath(behind, (0.0, -1.0, -0.3)).tolist() == [False, True]
-    assert underneath([(AXLE_M, 0.53 * SIZE_M[1], 0.1)], (0.0, -1.0, -2.0)).tolist() == [False]
+    assert is_underbody(behind, (0.0, -1.0, -0.3)).tolist() == [False, True]
+    assert is_underbody([(AXLE_M, 0.53 * SIZE_M[1], 0.1)], (0.0, -1.0, -2.0)).tolist() == [False]
 
 
 def test_what_is_shorter_than_its_wheels_has_no_bumpers() -> None:
@@ -92,8 +92,8 @@ def test_what_is_shorter_than_its_wheels_has_no_bumpers() -> None:
 def test_only_fields_that_were_learnt_from_pictures_of_vehicles() -> None:
     low = [(0.0, 0.9, 0.05)]
     for kind in (Semantic.CAR, Semantic.VAN, Semantic.TRUCK, Semantic.BUS):
-        assert underneath(low, kind=kind).tolist() == [True]
+        assert is_underbody(low, kind=kind).tolist() == [True]
     for kind in (Semantic.PERSON, Semantic.CYCLIST, Semantic.TRAM, Semantic.OTHER_ACTOR):
-        assert underneath(low, kind=kind).tolist() == [False]
-    assert underneath(low, instance=0).tolist() == [False]
-    assert underneath(low, material=True).tolist() == [False]
+        assert is_underbody(low, kind=kind).tolist() == [False]
+    assert is_underbody(low, instance=0).tolist() == [False]
+    assert is_underbody(low, material=True).tolist() == [False]

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.actors.placement import Look
+from recon.actors.placement import ActorModel
 from recon.field.field import GridField
 from recon.lighting.light_estimation import ROAD_ALBEDO
 from recon.lighting.light_probes import sun_share
@@ -96,7 +96,7 @@ def parked(scene: Scene, fielded: bool) -> Scene:
     track = Trajectory(time_us=np.array([0, 2_000_000]), world_from_body=pose)
     car = Actor(id=3, kind=Semantic.CAR, size_m=np.array([9.0, 1.8, 1.5]), trajectory=track)
     field = GridField(tiny_config().field, torch.Generator().manual_seed(0))
-    look = Look(field=field, key_us=torch.arange(2), latent=None)
+    look = ActorModel(field=field, key_us=torch.arange(2), latent=None)
     clip = replace(scene.clip, actors=(car,))
     return replace(scene, clip=clip, looks={car.id: look} if fielded else {})
 

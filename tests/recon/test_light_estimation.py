@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,19 +13,21 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
-from recon.actors.placement import Staged
+from recon.actors.placement import PlacedActors
 from recon.lighting.daylight import Daylight, glow, gradation, hemisphere
 from recon.lighting.light_estimation import (
     DIFFUSE,
     LAMP_M,
     ROAD_ALBEDO,
     SUN,
-    daylight,
+    estimate_daylight,
     headlamp,
 )
+from recon.lighting.light_files import read_light, write_light
 from recon.lighting.light_probes import shown_surface, sun_share
 from recon.rendering.march import MarchOutput
-from recon.scene import Scene
+from scenes.storage.folders import writing
+from scenes.storage.manifests import Provenance, finished
 from tests.light_maker import TO_SUN, Plain, drive, even, plain
 
 BRIGHT = ROAD_ALBEDO * torch.tensor([2.4, 2.2, 1.9])
@@ -92,7 +95,7 @@ def test_a_shadow_is_lit_by_the_sky_without_its_glow() -> None:
 
 
 def test_under_cloud_the_sky_is_even() -> None:
-    light = daylight(plain(ROAD_ALBEDO * SKY, SKY, TO_SUN))
+    light = estimate_daylight(plain(ROAD_ALBEDO * SKY, SKY, TO_SUN))
     assert_close(light.sky, SKY)
     assert not light.clear
     assert light.to_sun is None
@@ -101,7 +104,7 @@ def test_under_cloud_the_sky_is_even() -> None:
 
 
 def test_sun_and_sky_give_the_road_its_light() -> None:
-    light = daylight(plain(BRIGHT, SKY, TO_SUN))
+    light = estimate_daylight(plain(BRIGHT, SKY, TO_SUN))
     assert light.to_sun is not None
     assert_close(light.to_sun.double(), torch.from_numpy(TO_SUN))
     assert light.clear
@@ -119,7 +122,7 @@ def test_a_sun_behind_a_wall_still_shines_on_the_road_that_it_reaches() -> None:
         return torch.where((places[:, 0] < 14.0)[:, None], shade, BRIGHT)
 
     wall = ([-50.0, 4.0, 0.0], [14.0, 5.0, 30.0])
-    light = daylight(plain(ground, SKY, TO_SUN, walls=(wall,)))
+    light = estimate_daylight(plain(ground, SKY, TO_SUN, walls=(wall,)))
     total = light.sun * 0.8 + light.on_level()
     assert_close(total.mean(), torch.pi * BRIGHT.mean() / ROAD_ALBEDO)
 
@@ -142,9 +145,9 @@ def under_a_clear_sky(
             origins: Float[Tensor, "rays 3"],
             directions: Float[Tensor, "rays 3"],
             pixel_angle: Float[Tensor, "rays"],
-            staged: Staged | None = None,
+            placed: PlacedActors | None = None,
         ) -> MarchOutput:
-            out = Plain.render_rays(self, origins, directions, pixel_angle, staged)
+            out = Plain.render_rays(self, origins, directions, pixel_angle, placed)
             up = (directions[:, 2] > 0.0)[:, None]
             return replace(out, linear=torch.where(up, meant.sky_at(directions), out.linear))
 
@@ -161,7 +164,7 @@ def test_sky_and_sun_are_found_whichever_way_one_drives(azimuth: float, elevatio
     flat = math.cos(elevation)
     to_sun = np.array([flat * math.cos(azimuth), flat * math.sin(azimuth), math.sin(elevation)])
     scene, meant = under_a_clear_sky(to_sun, 1.5 * SUN)
-    found = daylight(scene)
+    found = estimate_daylight(scene)
     assert found.clear
     assert_close(found.sky, meant.sky, rtol=1e-3, atol=0.0)
     assert_close(found.sun, meant.sun, rtol=0.01, atol=0.0)
@@ -178,7 +181,7 @@ def test_the_less_the_sun_glows_the_brighter_is_the_rest_of_the_sky(
     limit = plain_sky + 0.4 * (whole - plain_sky)
     sun = strength * float(limit / 0.6 * (1.0 / DIFFUSE - 1.0)) * SUN
     scene, meant = under_a_clear_sky(to_sun, sun, 0.4)
-    found = daylight(scene)
+    found = estimate_daylight(scene)
     assert found.glow == pytest.approx(0.4, abs=0.06)
     assert_close(found.sky, meant.sky, rtol=0.05, atol=0.0)
     assert_close(found.sun, meant.sun, rtol=0.02, atol=0.0)
@@ -189,13 +192,14 @@ def test_where_hardly_any_road_is_in_the_sun_the_sky_says_how_strong_it_is() -> 
     to_sun = np.array([0.0, 0.6, 0.8])
     hedge = ([-50.0, 6.0, 0.0], [500.0, 7.0, 30.0])
     scene, meant = under_a_clear_sky(to_sun, 0.2 * SUN, 0.3, (hedge,))
-    found = daylight(scene)
+    found = estimate_daylight(scene)
     assert found.glow == pytest.approx(0.3, abs=0.06)
     assert_close(found.sky, meant.sky, rtol=0.05, atol=0.0)
     sky = float(found.on_level().mean())
     assert 0.8 * float(found.sun.mean()) == pytest.approx(sky * (1.0 / DIFFUSE - 1.0), rel=1e-3)
+    # road is believed, too
     brighter, _ = under_a_clear_sky(to_sun, SUN, 0.3, (hedge,))
-    assert float(daylight(brighter).sun.mean()) > float(found.sun.mean())  # road is believed, too
+    assert float(estimate_daylight(brighter).sun.mean()) > float(found.sun.mean())
 
 
 def test_beside_a_wall_what_little_road_is_in_the_sun_says_how_strong_it_is() -> None:
@@ -208,9 +212,9 @@ def test_beside_a_wall_what_little_road_is_in_the_sun_says_how_strong_it_is() ->
     def ground(places: Float[Tensor, "n 3"], eyes: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         return torch.where((places[:, 0] > 10.0)[:, None], 0.3, 1.0) * lit(places, eyes)
 
-    found = daylight(replace(scene, ground=ground))
+    found = estimate_daylight(replace(scene, ground=ground))
     assert_close(found.sun, meant.sun, rtol=0.05, atol=0.0)
-    whole = daylight(replace(scene, ground=lambda *each: 0.3 * lit(*each)))
+    whole = estimate_daylight(replace(scene, ground=lambda *each: 0.3 * lit(*each)))
     assert float(whole.sun.mean()) < float(found.sun.mean())  # all alike: those are leaves
 
 
@@ -218,7 +222,7 @@ def test_a_day_without_a_view_of_the_sky_is_no_night() -> None:
     """Between walls the road alone says how much light there is."""
     around = [([-500.0, y, 0.0], [500.0, y + 1.0, 500.0]) for y in (-9.0, 8.0)]
     ends = [([x, -9.0, 0.0], [x + 1.0, 9.0, 500.0]) for x in (-499.0, 450.0)]
-    light = daylight(plain(BRIGHT, SKY, TO_SUN, walls=tuple(around + ends)))
+    light = estimate_daylight(plain(BRIGHT, SKY, TO_SUN, walls=tuple(around + ends)))
     assert_close(light.on_level(), torch.pi * BRIGHT / ROAD_ALBEDO, rtol=1e-3, atol=0.0)
     assert not light.beam.any()
 
@@ -227,7 +231,7 @@ def test_a_day_without_a_view_of_the_sky_is_no_night() -> None:
 def test_where_the_sun_is_not_known_the_sky_is_clear_without_one(
     to_sun: np.ndarray | None,
 ) -> None:
-    light = daylight(plain(BRIGHT, SKY, to_sun))
+    light = estimate_daylight(plain(BRIGHT, SKY, to_sun))
     assert light.clear
     assert light.to_sun is None
     assert not light.shines
@@ -242,16 +246,17 @@ def test_at_night_headlamps_light_the_road() -> None:
         away_m = (places - headlamp(clip, eyes[:1])[0]).norm(dim=1, keepdim=True)
         return ROAD_ALBEDO / torch.pi * (beam * LAMP_M / away_m**3 + lamps)
 
-    light = daylight(plain(ground, torch.full((3,), 1e-4), TO_SUN))
+    light = estimate_daylight(plain(ground, torch.full((3,), 1e-4), TO_SUN))
     assert_close(light.beam, beam, rtol=1e-3, atol=0.0)
     assert light.to_sun is None
     assert not light.shines
-    bright = daylight(plain(even(lamps), torch.full((3,), 1e-4)))
+    bright = estimate_daylight(plain(even(lamps), torch.full((3,), 1e-4)))
     assert_close(bright.beam, torch.zeros(3), atol=1e-2, rtol=0.0)  # lamps of the street alone
 
 
 def test_a_drive_that_shows_no_road_says_nothing_of_the_sun() -> None:
-    light = daylight(plain(BRIGHT, SKY, TO_SUN, walls=(([-50.0, -9.0, -1.0], [60.0, 9.0, 1.0]),)))
+    wall = ([-50.0, -9.0, -1.0], [60.0, 9.0, 1.0])
+    light = estimate_daylight(plain(BRIGHT, SKY, TO_SUN, walls=(wall,)))
     assert_close(light.sky, SKY)
     for each in (light.sun, light.beam):
         assert not each.any()
@@ -308,6 +313,13 @@ def test_only_surfaces_that_pictures_showed_are_known() -> None:
     assert shown_surface(scene, eye, along, out).tolist() == [False, True, False]
 
 
-def test_light_is_found_once() -> None:
-    scene: Scene = plain(BRIGHT, SKY, TO_SUN)
-    assert daylight(scene) is daylight(scene)
+def test_light_of_a_scene_is_written_and_read_to_the_bit(tmp_path: Path) -> None:
+    light = estimate_daylight(plain(BRIGHT, SKY, TO_SUN))
+    with writing(tmp_path / "scene", Provenance(kind="scene", inputs={}, config={})) as folder:
+        write_light(folder, light)
+    again = read_light(finished(tmp_path / "scene"))
+    for name in Daylight.__dataclass_fields__:
+        wanted, found = getattr(light, name), getattr(again, name)
+        same = torch.equal(wanted, found) if isinstance(wanted, torch.Tensor) else wanted == found
+        assert same, name
+    assert again.shines
