@@ -120,8 +120,8 @@ def write_folder(plan: FolderPlan, out: Path, *, workers: int = 1) -> dict[str, 
         OtherlaneError: `out` holds something else, or something cannot be rendered or exported.
     """
     started, rendered = time.perf_counter(), 0
-    if not is_finished(out, plan.recipe):
-        with writing(out, plan.recipe, resumable=_any) as folder:
+    if not is_finished(out, plan.provenance):
+        with writing(out, plan.provenance, resumable=_any) as folder:
             rendered = run_job(plan.job, folder, workers=workers)
             write_json(folder / DATASET, _dataset(plan))
             write_whole(folder / SCENARIO, scenario_toml(plan.scenario).encode())
