@@ -154,7 +154,7 @@ def test_renders_a_scenario(scene_folder: Path, tmp_path: Path) -> None:
     dataset = read_dataset(out)
     assert dataset["licence"] == LICENCE
     assert dataset["config"]["scenario"]["name"] == "left"
-    assert len(dataset["edits"]) == 1
+    assert dataset["edits"] == ["exposure -1 stops", "a slide of 2 m to the left over 3 s"]
     assert finished(out, "frames").inputs.keys() == {"scene", "scenario"}
 
 
@@ -328,7 +328,8 @@ def test_a_folder_says_all_that_makes_its_frames_again(scene_folder: Path, tmp_p
     said = read_dataset(first)
     assert said["inputs"].keys() == {"scene", "scenario"}
     assert all(record["inputs"] == said["inputs"] for record in read_records(first))
-    assert said["config"]["scenario"]["edits"][0]["kind"] == "move-actor"
+    kinds = [edit["kind"] for edit in said["config"]["scenario"]["edits"]]
+    assert kinds == ["exposure", "move-actor", "scale-actor", "lateral-offset"]
     key = read_records(first)[1]["key"]
     render(scene_folder, out=again, scenario=first / "scenario.toml", frames="1", preview=False)
     for name in frame_files(key):
