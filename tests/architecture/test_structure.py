@@ -12,7 +12,7 @@ PACKAGES = ("scenes", "recon", "render")
 MOST_ENTRIES = 16
 """At the top level of a package."""
 GONE = (
-    "Crowd", "Whereabouts", "Staged", "EditedScene", "Baked", "PeopledScene", "RenderableScene",
+    "Crowd", "Whereabouts", "Staged", "Staging", "Baked", "PeopledScene", "RenderableScene",
     "StagedRays", "DoubtingScene", "ObservedScene", "march_people", "strangers", "shows", "lent",
     "somewhere", "row_of", "random_of", "looks_of", "load_look", "normal_picture",
 )  # fmt: skip
