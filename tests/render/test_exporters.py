@@ -102,7 +102,7 @@ def test_kitti_calibration_projects_as_the_camera_does(frames_folder: Path) -> N
 def test_kitti_carries_pictures_and_licence(frames_folder: Path) -> None:
     folder = frames_folder / "exports/kitti"
     assert (folder / "LICENCE.txt").read_text() == f"{LICENCE}\n"
-    ours = (frames_folder / "frames/000000.rgb.png").read_bytes()
+    ours = (frames_folder / "frames/front/000000.rgb.png").read_bytes()
     assert (folder / "image_2/000000.png").read_bytes() == ours
 
 
@@ -184,7 +184,7 @@ def test_coco_says_what_we_say(frames_folder: Path) -> None:
     records = {record["key"]: record for record in read_records(frames_folder)}
     assert sorted(keys.values()) == sorted(records)
     for number, name in ids.items():
-        ours = (frames_folder / f"frames/{keys[number]}.rgb.png").read_bytes()
+        ours = (frames_folder / frame_file(keys[number], "rgb.png")).read_bytes()
         assert (frames_folder / "exports/coco" / IMAGES / name).read_bytes() == ours
     crowds = 0
     for note in content["annotations"]:

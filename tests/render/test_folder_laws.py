@@ -98,12 +98,12 @@ def deep(folder: Path) -> None:
 
 
 RECORD_FAULTS: list[tuple[str, Callable[[Path], None], str]] = [
-    ("missing", missing, "has no record of 000003 (1 missing)"),
-    ("doubled", doubled, "is of 000001 after 000001"),
-    ("reversed", reversed_, "is of 000002 after 000003"),
+    ("missing", missing, "has no record of 000003.front (1 missing)"),
+    ("doubled", doubled, "is of 000001.front after 000001.front"),
+    ("reversed", reversed_, "is of 000002.front after 000003.front"),
     ("none", none, "holds no record"),
     ("deep", deep, "labels.jsonl:1: is damaged"),
-    ("another key", one_changed(lambda x: x.update(key="000001a")), "which was not asked for"),
+    ("another key", one_changed(lambda x: x.update(key="000001.fronta")), "which was not asked for"),
     ("a path as key", one_changed(lambda x: x.update(key="../../x")), "its key is '../../x'"),
     ("time backwards", one_changed(lambda x: x.update(time_us=-1)), "times do not increase"),
     ("no camera", one_changed(lambda x: x.pop("camera")), "it has no camera"),
@@ -127,7 +127,7 @@ def test_records_are_what_was_asked_for(
 
 
 def picture_gone(folder: Path) -> None:
-    (folder / "frames/000001.rgb.png").unlink()
+    (folder / "frames/front/000001.rgb.png").unlink()
 
 
 @pytest.mark.parametrize("harm", [missing, doubled, reversed_, none, deep, picture_gone])
@@ -142,15 +142,15 @@ def test_they_are_not_exported_either(
 
 
 def test_what_is_there_no_more_is_missed(frames: Path) -> None:
-    (frames / "frames/000002.semantic.png").unlink()
+    (frames / "frames/front/000002.semantic.png").unlink()
     (frames / "preview.mp4").unlink()
     found = problems(frames)
-    assert "frames/000002.semantic.png: is missing: the folder was made to hold it" in found
+    assert "frames/front/000002.semantic.png: is missing: the folder was made to hold it" in found
     assert "preview.mp4: is missing: the folder was made to hold it" in found
 
 
 def test_what_was_added_belongs_to_nothing(frames: Path) -> None:
-    shutil.copy(frames / "frames/000002.rgb.png", frames / "frames/000007.rgb.png")
+    shutil.copy(frames / "frames/front/000002.rgb.png", frames / "frames/front/000007.rgb.png")
     assert any("000007.rgb.png: belongs to nothing" in problem for problem in problems(frames))
 
 

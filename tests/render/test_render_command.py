@@ -239,7 +239,7 @@ def test_only_what_is_asked_for_is_stored(scene_folder: Path, tmp_path: Path) ->
     render(scene_folder, out=full, **asked)
     wanted = ("rgb", "instance")
     render(scene_folder, out=small, labels=("instance", "rgb"), **asked)
-    held = {path.name for path in (small / "frames").iterdir()}
+    held = {path.name for path in (small / "frames" / "front").iterdir()}
     assert held == {"000001.rgb.png", "000001.instance.png"}
     assert read_dataset(small)["pixel_labels"] == list(wanted)
     assert read_pixels(small, "000001.front").keys() == set(wanted)

@@ -28,7 +28,7 @@ def test_what_render_wrote_is_sound(frames_folder: Path) -> None:
     assert result["frames"] == 4
 
 
-@pytest.mark.parametrize("name", ["frames/000001.rgb.png", "labels.jsonl", "preview.mp4"])
+@pytest.mark.parametrize("name", ["frames/front/000001.rgb.png", "labels.jsonl", "preview.mp4"])
 def test_a_flipped_bit_is_found(copy: Path, name: str) -> None:
     content = bytearray((copy / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -158,7 +158,7 @@ def test_broken_laws_are_named(
     record = read_records(frames_folder)[0]
     pixels = {name: x.copy() for name, x in read_pixels(frames_folder, record["key"]).items()}
     damage(record, pixels)
-    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "front").mkdir(parents=True)
     for name, content in encode_frame(record["key"], pixels).items():
         (tmp_path / name).write_bytes(content)
     problems = frame_problems(tmp_path, json.loads(json.dumps(record)), LabelGate())
@@ -167,7 +167,7 @@ def test_broken_laws_are_named(
 
 
 def test_a_damaged_picture_is_a_problem_not_a_crash(copy: Path) -> None:
-    (copy / "frames/000000.npz").write_bytes(b"PK\x03\x04")
+    (copy / "frames/front/000000.npz").write_bytes(b"PK\x03\x04")
     (problem,) = frame_problems(copy, read_records(copy)[0])
     assert "is damaged" in problem.wrong
 
