@@ -34,7 +34,7 @@ from scenes.worlds.light.sunshine import sunlight
 from scenes.worlds.models.world import World
 from scenes.worlds.recipes import RECIPES
 from scenes.worlds.trace.tracer import Tracer
-from scenes.worlds.truth.perturbed_actors import edited
+from scenes.worlds.truth.perturbed_actors import edited_world
 from scenes.worlds.truth.truth import read_truth
 
 AXIS = "actor-inserted"
@@ -57,7 +57,7 @@ class Surfaces:
 
 def true_light(world: World, target: Target, number: int) -> Surfaces:
     """Trace what one sees of the road user of that id."""
-    light = Light(Tracer(edited(world, target.edits)))
+    light = Light(Tracer(edited_world(world, target.edits)))
     pixels = target.camera.pixel_centres().reshape(-1, 2)
     time_us = target.time_us
     origins, directions = camera_rays(target.camera, pixels, target.world_from_camera, time_us)

@@ -51,7 +51,7 @@ from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.sensors.images import linear_from_srgb
 from scenes.storage.files import write_json
-from scenes.storage.manifests import Recipe, folder_hash
+from scenes.storage.manifests import Provenance, folder_hash
 
 SAVE_EVERY_S = 120.0
 """Processor seconds between copies of the model."""
@@ -145,7 +145,7 @@ def measure_world(
     inputs = {"clip": folder_hash(folder / CLIP, "clip")}
     for axis, views in truth_of(folder, amounts).items():
         of = {**asdict(settings), **spent, "axis": axis, "amounts": sorted(amounts[axis])}
-        made_from, into = Recipe(kind="proof", inputs=inputs, config=of), work / SCORES / axis
+        made_from, into = Provenance(kind="proof", inputs=inputs, config=of), work / SCORES / axis
         score_axis(scene, views, into, made_from, stops=lambda _: 0.0, scores_movers=False)
     on_path = score(peer, held, space)
     world = {

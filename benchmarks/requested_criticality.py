@@ -19,18 +19,18 @@ import tyro
 
 from scenes.clip import Clip
 from scenes.commands import perturb
-from scenes.criticality.request import ask_in, cell_of, shares
+from scenes.criticality.request import cell_of, goal_in, shares
 from scenes.road.drivable import Answer, drivable_surface
-from scenes.scenario.sampling import order_of
-from scenes.scenario.scenario import Request
+from scenes.scenario.files import load_request
+from scenes.scenario.orders import order_of
 from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
 from tests.brute_search import find
 
 REQUEST = "[criticality]\nmin_ttc_s = { min = 0.6, max = 2.5 }\nduration_s = 3.0\n"
 CONFIRMED_S = 0.05
-"""Other code must find the least time to collision this near to what was asked [s]."""
+"""Other code must find the least time to collision this near to what was requested [s]."""
 REFUSAL_TRIES, REFUSALS_CHECKED = 20, 40
-"""How often, and how many, refused asks are tried by brute force."""
+"""How often, and how many, refused goals are tried by brute force."""
 
 
 def main(
@@ -56,8 +56,8 @@ def _confirmed(folders: list[Path]) -> dict[str, Any]:
     errors, breaches, at_start, on_the_way = [], 0, 0, 0
     for folder in folders:
         told = json.loads((folder / "resolved.json").read_text(encoding="utf-8"))
-        asked, number = told["requested"]["min_ttc_s"], told["requested"]["actor"]
-        errors.append(abs(min_ttc_s(told, number) - asked))
+        requested, number = told["requested"]["min_ttc_s"], told["requested"]["actor"]
+        errors.append(abs(min_ttc_s(told, number) - requested))
         breaches += any(breaks_a_limit(one) for one in told["actors"] if one["id"] >= number)
         start, any_time = overlaps(told, number)
         at_start, on_the_way = at_start + start, on_the_way + any_time
@@ -73,17 +73,17 @@ def _confirmed(folders: list[Path]) -> dict[str, Any]:
 
 
 def _refused(clip: Clip, request: Path, seed: int, made: list[Path], count: int) -> dict[str, Any]:
-    """Of the refused asks, how many brute force can have."""
+    """Of the refused goals, how many brute force can have."""
     numbers = sorted(set(range(count)) - {int(folder.name) for folder in made})
     some = numbers[:: max(1, len(numbers) // REFUSALS_CHECKED)][:REFUSALS_CHECKED]
-    asked, drive = Request.load(request), plain_drive(clip)
+    requested, drive = load_request(request), plain_drive(clip)
     tried, found = Counter[str](), Counter[str]()
     for index in some:
-        order = order_of(asked, index)
-        cell = cell_of(order.asked, seed, index)
-        ask = ask_in(cell, order.asked, 3.0, shares(seed, index, 0), wish=False)
+        order = order_of(requested, index)
+        cell = cell_of(order.requested, seed, index)
+        goal = goal_in(cell, order.requested, 3.0, shares(seed, index, 0), wish=False)
         tried[cell.family] += 1
-        found[cell.family] += find(drive, cell.family, ask.min_ttc_s, REFUSAL_TRIES, index)
+        found[cell.family] += find(drive, cell.family, goal.min_ttc_s, REFUSAL_TRIES, index)
     feasible = len(numbers) * (found.total() / len(some) if some else 0.0)
     return {
         "refused_checked": dict(tried),

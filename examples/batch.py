@@ -18,7 +18,7 @@ from recon.commands import reconstruct
 from render.commands import render, verify
 from scenes.commands import perturb
 from scenes.errors import OtherlaneError
-from scenes.scenario.scenario import Scenario
+from scenes.scenario.files import load_scenario
 from scenes.worlds.record.sample import sample_path
 
 REQUEST = Path(__file__).parent / "requests" / "lane_changes.toml"
@@ -63,7 +63,7 @@ def batch(
         rows.append(
             {
                 "scenario": file.parent.name,
-                "edit": " and ".join(edit.describe() for edit in Scenario.load(file).edits),
+                "edit": " and ".join(edit.describe() for edit in load_scenario(file).edits),
                 "frames": made["frames"],
                 "rendered_now": made["rendered_now"],
                 "boxes": made["labelled_objects"],

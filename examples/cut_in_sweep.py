@@ -17,7 +17,7 @@ import tyro
 
 from scenes.commands import perturb
 from scenes.errors import OtherlaneError
-from scenes.scenario.scenario import Request
+from scenes.scenario.files import load_request, scenario_toml
 from scenes.worlds.record.sample import sample_path
 
 REQUEST = Path(__file__).parent / "requests" / "cut_in.toml"
@@ -38,7 +38,7 @@ def cut_in_sweep(
         request: TOML file with a `[criticality]` table; its `min_ttc_s` is replaced.
         ttc_s: Least times to collision that are asked for [s].
     """
-    asked = Request.load(request)
+    asked = load_request(request)
     if asked.criticality is None:
         raise OtherlaneError(request, "asks for no near-collision", "a [criticality] table")
     rows = []
@@ -47,7 +47,7 @@ def cut_in_sweep(
         folder.mkdir(parents=True, exist_ok=True)
         values = {**asked.criticality.values, "min_ttc_s": wanted_s}
         one = replace(asked, count=1, criticality=replace(asked.criticality, values=values))
-        (folder / "request.toml").write_text(one.toml(), encoding="utf-8")
+        (folder / "request.toml").write_text(scenario_toml(one), encoding="utf-8")
         made = perturb(clip or sample_path(), folder / "request.toml", folder / "scenarios")
         resolved = next((folder / "scenarios").glob("*/resolved.json"))
         had = json.loads(resolved.read_text(encoding="utf-8"))["requested"]

@@ -34,11 +34,11 @@ from scenes.edits.ego import LaneChange
 from scenes.errors import OtherlaneError
 from scenes.motion.limits import check_limits
 from scenes.road.ground import fit_ground
-from scenes.scenario.look import Look
+from scenes.sensors.camera_look import CameraLook
 from scenes.storage.validation import rules
 from scenes.worlds.record.sample import sample_path
 
-BRIGHTER = Look(exposure_ev=1.0)
+BRIGHTER = CameraLook(exposure_ev=1.0)
 PANEL_WIDTH = 640
 
 
@@ -99,7 +99,7 @@ def _both(renderer: Renderer, shot: Shot) -> tuple[Frame, Frame]:
     """A moment as the camera would have shown it, and with twice the light."""
     ground = fit_ground(renderer.clip)
     frame = render_frame(renderer, shot, ground=ground)
-    bright = render_frame(renderer, replace(shot, look=BRIGHTER), ground=ground)
+    bright = render_frame(renderer, replace(shot, camera_look=BRIGHTER), ground=ground)
     # A look changes colours and nothing else: one set of labels belongs to both pictures.
     assert np.array_equal(frame.range_m, bright.range_m)
     assert frame.objects == bright.objects

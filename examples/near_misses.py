@@ -17,7 +17,7 @@ from recon.commands import reconstruct
 from render.commands import render, verify
 from scenes.commands import perturb
 from scenes.errors import OtherlaneError
-from scenes.scenario.scenario import Scenario
+from scenes.scenario.files import load_scenario
 from scenes.worlds.record.sample import sample_path
 
 REQUEST = Path(__file__).parent / "requests" / "near_misses.toml"
@@ -58,7 +58,7 @@ def near_misses(
     for file in sorted((out / "scenarios").glob("*/scenario.toml"))[:clips]:
         folder = out / "frames" / file.parent.name
         made = render(scene, out=folder, scenario=file, size=size, frames=frames, workers=workers)
-        ok, said = verify(folder)["ok"], Scenario.load(file).tags
+        ok, said = verify(folder)["ok"], load_scenario(file).tags
         rows.append({"name": file.parent.name, "frames": made["frames"], "ok": ok, "tags": said})
     return rows
 

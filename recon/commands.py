@@ -22,14 +22,14 @@ def extract_actor(scene: Path, actor: int, /, out: Path) -> dict[str, object]:
         from recon.scene import load_scene
     from scenes.edits.assets import FACES, load_asset
     from scenes.storage.folders import check_out, is_finished, writing
-    from scenes.storage.manifests import Recipe, folder_hash
+    from scenes.storage.manifests import Provenance, folder_hash
 
     check_out(out, "asset")
     inputs = {"scene": folder_hash(scene, "scene")}
-    recipe = Recipe(kind="asset", inputs=inputs, config={"actor": actor})
-    if not is_finished(out, recipe):
+    provenance = Provenance(kind="asset", inputs=inputs, config={"actor": actor})
+    if not is_finished(out, provenance):
         loaded = load_scene(scene)
-        with phase("taking the road user out"), writing(out, recipe) as partial:
+        with phase("taking the road user out"), writing(out, provenance) as partial:
             extract(loaded, actor, partial)
     asset = load_asset(out)
     seen = dict(zip(FACES, asset.faces_seen, strict=True))

@@ -5,7 +5,6 @@ longer drive is reconstructed as well as a short one, in proportionally more tim
 were chosen, and on which drives, is said in docs/recipes.md.
 """
 
-import difflib
 from collections.abc import Callable
 from dataclasses import replace
 from math import ceil, log2
@@ -15,6 +14,7 @@ from recon.field.model import drive_block, drive_length_m
 from recon.kernels.hash_grid import HashGridSpec
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
+from scenes.work.suggestions import guess
 
 TRAINING_WIDTH = 320
 """Width of the training pictures [px], unless a scale is asked for."""
@@ -82,7 +82,5 @@ def recipe(name: str, clip: Clip) -> ReconstructionConfig:
         OtherlaneError: There is none; the nearest name is suggested.
     """
     if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, n=1)
-        fix = near[0] if near else f"one of {', '.join(RECIPES)}"
-        raise OtherlaneError(f"recipe {name!r}", "is not known", fix)
+        raise OtherlaneError(f"recipe {name!r}", "is not known", guess(name, RECIPES))
     return RECIPES[name](clip)

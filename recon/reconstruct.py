@@ -27,7 +27,7 @@ from scenes.errors import OtherlaneError
 from scenes.storage.claims import partial_folder
 from scenes.storage.files import read_signed, system_errors_typed, write_signed
 from scenes.storage.folders import check_out, is_finished, writing
-from scenes.storage.manifests import LOG, Recipe, folder_hash
+from scenes.storage.manifests import LOG, Provenance, folder_hash
 from scenes.work.phases import phase
 
 CHECKPOINT, REQUEST = "training.safetensors", "request.json"
@@ -77,7 +77,7 @@ def reconstruct_clip(
     clip = Clip.load(folder, drive)
     wanted = resolve(clip, request)  # a bad request must not wait behind hours of work
     clip.check_contents(absent=True)
-    made_from = Recipe(
+    made_from = Provenance(
         kind="scene",
         inputs={"clip": folder_hash(folder, "clip")},
         config=msgspec.json.decode(msgspec.json.encode(request)),  # as a file gives it back
@@ -96,7 +96,7 @@ def _work(
     clip: Clip,
     wanted: ReconstructionConfig,
     request: ReconstructRequest,
-    made_from: Recipe,
+    made_from: Provenance,
     out: Path,
     began: float,
 ) -> None:
@@ -146,11 +146,11 @@ def _machine() -> dict[str, object]:
     }
 
 
-def _identity(made_from: Recipe) -> dict[str, object]:
+def _identity(made_from: Provenance) -> dict[str, object]:
     return {"inputs": dict(made_from.inputs), "config": dict(made_from.config)}
 
 
-def partial_of(made_from: Recipe) -> Callable[[Path], bool]:
+def partial_of(made_from: Provenance) -> Callable[[Path], bool]:
     """Whether unfinished work is that of a request; another's is not ours to remove."""
 
     def resumable(partial: Path) -> bool:
@@ -171,7 +171,7 @@ def _settled(
     clip: Clip,
     config: ReconstructionConfig,
     request: ReconstructRequest,
-    made_from: Recipe,
+    made_from: Provenance,
     data: Data,
     began: float,
 ) -> ReconstructionConfig:

@@ -27,6 +27,7 @@ from recon.training.observation import Surfaces, eyes
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.formats.clip_files import read_clip, write_clip
+from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from scenes.storage.files import write_json
 from scenes.storage.manifests import finished
 from scenes.work.short_repr import short_repr
@@ -208,11 +209,11 @@ class Scene:
         linear: Float[Tensor, "rays 3"],
         stream: int,
         time_us: int,
-        exposure_ev: float = 0.0,
+        camera_look: CameraLook = NEUTRAL,
     ) -> Float[Tensor, "rays 3"]:
-        """sRGB in 0..1 as the camera would have shown it then, `exposure_ev` stops brighter."""
+        """sRGB in 0..1 as the camera would have shown it then, under another look."""
         gain = self.model.photometry.gain_at(stream, time_us)
-        return srgb(linear * gain * 2.0**exposure_ev).clamp(0.0, 1.0)
+        return srgb(linear * gain * linear.new_tensor(camera_look.gains)).clamp(0.0, 1.0)
 
 
 def write_scene(

@@ -23,7 +23,7 @@ States = np.ndarray
 
 
 def find(drive: dict[str, Any], family: str, ttc_s: float, tries: int, seed: int = 0) -> bool:
-    """Whether a motion of that kind is found whose least time to collision is as asked."""
+    """Whether a motion of that kind is found whose least time to collision is as requested."""
     rng = np.random.default_rng([seed, round(1e6 * ttc_s)])
     road = _road(drive)
     return any(_had(drive, road, family, ttc_s, rng) for _ in range(tries))
@@ -155,10 +155,10 @@ def _facing(xy: np.ndarray, stands: float = 0.0) -> States:
 
 
 def _least_s(
-    ego: States, ego_m: np.ndarray, other: States, other_m: np.ndarray, asked: float, fine: bool
+    ego: States, ego_m: np.ndarray, other: States, other_m: np.ndarray, requested: float, fine: bool
 ) -> float:
-    """Least time to collision of all moments [s]; inf beyond what is asked and a half."""
-    after = np.arange(0.0, asked + 0.5, 0.005 if fine else 0.04)
+    """Least time to collision of all moments [s]; inf beyond what is requested and a half."""
+    after = np.arange(0.0, requested + 0.5, 0.005 if fine else 0.04)
     which = np.arange(len(ego))[:: -5 if not fine else -1]
     boxes = []
     for states, size_m in ((ego, ego_m), (other, other_m)):
@@ -221,7 +221,7 @@ def _holds(
     at_us: np.ndarray, ego: States, other: States, kind: str, near: float,
     rng: np.random.Generator,
 ) -> bool:  # fmt: skip
-    """Whether a motion is all that was asked."""
+    """Whether a motion is all that was requested."""
     ego_m, size_m = np.array(drive["size_m"][:2]), np.array(SIZES[kind])
     if abs(_least_s(ego, ego_m, other, size_m, ttc_s, fine=True) - ttc_s) > NEAR_S:
         return False

@@ -1,4 +1,4 @@
-"""A staging with somebody to edit, and one edit of each kind that can be done to it."""
+"""An edited scene with somebody to edit, and one edit of each kind that can be done to it."""
 
 import numpy as np
 
@@ -7,15 +7,15 @@ from scenes.edits import Edit
 from scenes.edits.actor_looks import InsertActor, ScaleActor, SwapActor
 from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
 from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeActor
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath, EgoSpeed
 from scenes.edits.ego_u_turn import EgoUTurn
+from scenes.edits.exposure import Exposure, WhiteBalance
 from scenes.edits.following import FollowActor
 from scenes.motion.geometry import translation
 from scenes.motion.trajectory import Trajectory
 from scenes.road.ground import fit_ground
-from scenes.scenario.look import Look
 from scenes.semantics import Semantic
 from tests.clip_maker import make_clip, parked_car, ride
 
@@ -54,23 +54,22 @@ def walker() -> Actor:
     )
 
 
-def make_staging(ego: Trajectory | None = None, car: Actor | None = None) -> Staging:
+def make_edited_scene(ego: Trajectory | None = None, car: Actor | None = None) -> EditedScene:
     """The ego along x, somebody parked, a car ahead and somebody on foot."""
     actors = (parked_car(30.0, 4.0, PARKED), car or driving_car(), walker())
     clip = make_clip(ego or ride(), actors)
-    return Staging(
+    return EditedScene(
         ego=clip.ego,
         actors=actors,
-        look=Look(),
         start_us=0,
         end_us=6_000_000,
         ground=fit_ground(clip),
     )
 
 
-def actor_of(staging: Staging, number: int = DRIVING) -> Actor:
+def actor_of(edited: EditedScene, number: int = DRIVING) -> Actor:
     """The actor with an id."""
-    return next(actor for actor in staging.actors if actor.id == number)
+    return next(actor for actor in edited.actors if actor.id == number)
 
 
 ONE_OF_EACH: tuple[Edit, ...] = (
@@ -96,6 +95,8 @@ ONE_OF_EACH: tuple[Edit, ...] = (
     ),
     SpeedProfile(actor=DRIVING, start_us=1_500_000, speed_mps=0.0, change_mps2=4.0),
     FollowActor(actor=DRIVING, leader=PARKED, start_us=1_000_000, headway_s=1.2, speed_mps=12.0),
+    Exposure(stops=0.5),
+    WhiteBalance(red=1.5, blue=0.8),
 )
 
 

@@ -15,8 +15,8 @@ from scenes.actor import Actor
 from scenes.motion.trajectory import Trajectory
 from scenes.road.ground import Ground
 from scenes.safety.encounters import Ego
-from scenes.scenario.look import Look
 from scenes.sensors.camera import Camera
+from scenes.sensors.camera_look import NEUTRAL, CameraLook
 
 
 def renderer_of(scene: Scene | Renderer) -> Renderer:
@@ -31,7 +31,7 @@ def render_view(
     *,
     time_us: int,
     stream: int = 0,
-    look: Look | None = None,
+    camera_look: CameraLook = NEUTRAL,
     actors: Sequence[Actor] | None = None,
     assets: Mapping[int, str] | None = None,
     light: Daylight | None = None,
@@ -50,6 +50,6 @@ def render_view(
         actors=renderer.clip.actors if actors is None else tuple(actors),
         assets=assets or {},
         light=renderer.light if light is None else light,
-        look=look or Look(),
+        camera_look=camera_look,
     )
     return render_frame(renderer, shot, ground=ground, ego=ego, gate=gate, labels=labels)

@@ -37,7 +37,7 @@ from recon.training.observing import observe
 from recon.training.state import Training, new_training
 from scenes.errors import OtherlaneError
 from scenes.storage.folders import writing
-from scenes.storage.manifests import Recipe, folder_hash
+from scenes.storage.manifests import Provenance, folder_hash
 
 
 @dataclass
@@ -191,12 +191,12 @@ class OtherlaneModel(HostModel):
     def write_scene(self, out: Path) -> None:
         """Write what was trained as a scene of otherlane."""
         source, settings = self.source, self.settings
-        recipe = Recipe(
+        provenance = Provenance(
             kind="scene",
             inputs={"clip": folder_hash(source.folder, "clip")},
             config={"host": "nerfstudio", **msgspec.to_builtins(settings)},
         )
-        with writing(out, recipe, about={"renderer": RADIANCE_FIELD}) as partial:
+        with writing(out, provenance, about={"renderer": RADIANCE_FIELD}) as partial:
             observe(self.scene)
             gains = measure_gains(self.scene)
             light = estimate_daylight(self.scene)

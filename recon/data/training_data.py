@@ -4,7 +4,6 @@ Pictures are averaged down in linear light. Poses are kept per line, so a rollin
 costs nothing more. Only training pictures are opened.
 """
 
-import difflib
 from dataclasses import dataclass, fields, replace
 from functools import cache
 
@@ -34,6 +33,7 @@ from scenes.sensors.camera import Camera
 from scenes.sensors.images import srgb_from_linear
 from scenes.work.phases import counted
 from scenes.work.short_repr import short_repr
+from scenes.work.suggestions import guess
 
 BOX_MARGIN_PX = 6.0
 """Pixels this near to the box of an actor with a field are drawn more often [px likewise]."""
@@ -207,9 +207,8 @@ def select_frames(
     names = [images.name for images in clip.cameras]
     for name in config.train_cameras:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            fix = near[0] if near else f"one of {', '.join(names)}"
-            raise OtherlaneError(f"camera {name!r}", f"is not one of {clip.name}", fix)
+            wrong = f"is not one of {clip.name}"
+            raise OtherlaneError(f"camera {name!r}", wrong, guess(name, names))
     moment = nearest_moments(clip, clip.cameras[stream].time_us)
     used = np.flatnonzero(moment % config.frame_stride == 0)
     count = len(range(0, len(clip.cameras[0]), config.frame_stride))

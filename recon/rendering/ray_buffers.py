@@ -65,7 +65,7 @@ def ray_buffers(
             case "linear":
                 found[name] = _where_seen(pixels, out.linear, 0.0)
             case "shown":
-                gained = out.linear * 2.0**shot.look.exposure_ev
+                gained = out.linear * out.linear.new_tensor(shot.camera_look.gains)
                 found[name] = _where_seen(pixels, display(gained), 0.0)
             case "opacity":
                 found[name] = _where_seen(pixels, out.opacity, 0.0)

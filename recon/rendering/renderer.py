@@ -156,7 +156,7 @@ class _Picture:
     def shown(self) -> Tensor:
         """See `CHANNELS`."""
         shot = self._shot
-        shown = self._scene.display(self.linear, shot.stream, shot.time_us, shot.look.exposure_ev)
+        shown = self._scene.display(self.linear, shot.stream, shot.time_us, shot.camera_look)
         return self._where_seen(shown.cpu(), 0.0)
 
     @cached_property

@@ -21,9 +21,9 @@ from recon.lighting.daylight import Daylight
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.motion.trajectory import Trajectory
-from scenes.scenario.look import Look
 from scenes.sensors.camera import Camera, camera_rays
-from scenes.work.memoize import remembered
+from scenes.sensors.camera_look import NEUTRAL, CameraLook
+from scenes.work.memoize import memoized
 from scenes.work.short_repr import short_repr
 
 Pose = Float64[np.ndarray, "4 4"]
@@ -70,7 +70,7 @@ class Shot:
     """Which asset an actor looks like, by id; like itself when left out."""
     light: Daylight = field(default_factory=Daylight.unknown)
     """What lights the scene; `Renderer.light` is that of the recording."""
-    look: Look = Look()
+    camera_look: CameraLook = NEUTRAL
     """What the camera makes of the light."""
 
     __repr__ = short_repr
@@ -174,7 +174,7 @@ class PixelRays:
     """Where the lens sees nothing."""
 
 
-@remembered(1)
+@memoized(1)
 def pixel_rays(shot: Shot) -> PixelRays:
     """The rays of a shot; kept for the next one who asks, who must not change them.
 

@@ -1,7 +1,6 @@
 """From words to a verb and its arguments; what is wrong with them, for people and for programs."""
 
 import contextlib
-import difflib
 import io
 import os
 import re
@@ -13,6 +12,7 @@ from functools import wraps
 from render.console.streams import Unwritten, out
 from scenes.errors import OtherlaneError
 from scenes.work.phase_lines import wrapped
+from scenes.work.suggestions import nearest
 
 Result = Mapping[str, object]
 WHERE = "command line"
@@ -97,8 +97,8 @@ def _refuse_unknown(words: Sequence[str], verbs: Mapping[str, object]) -> None:
     first = words[0] if words else ""
     if first in verbs or first.startswith("-"):
         return
-    near = difflib.get_close_matches(first, verbs, n=1)
-    fix = f"otherlane {near[0]}" if near else f"one of {', '.join(verbs)}"
+    near = nearest(first, verbs)
+    fix = f"one of {', '.join(verbs)}" if near is None else f"otherlane {near}"
     wrong = f"{first!r} is no command"
     raise UsageError(wrong, fix, f"otherlane: {wrong}\n  try: {fix}")
 

@@ -3,20 +3,19 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from render.folders.frames import read_pixels, read_records
 from render.jobs.render_job import PREVIEW
+from render.json_value import Json
 from render.pictures.panels import captioned, grid
 from render.pictures.preview import beside_the_drive_m, preview_picture
 from render.pictures.report import Link, Picture, Report, Step
 from scenes.clip import Clip
 from scenes.sensors.images import read_image
 
-Json = Any
 THIRDS = ("photo", "render", "error, times 4")
 TRUTH_THIRDS = ("exact truth", "render", "error, times 4")
 SAID = "a lane change of 3 m to the left, that nobody drove"

@@ -1,12 +1,11 @@
 """What `evaluate`, `doctor`, `verify` and `demo` say: the headline first, then numbers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from render.console.words import pairs, table, words_of
+from render.json_value import Json
 from scenes.work.phase_lines import wrapped
 
-Json = Any
 SHOWN: Mapping[str, str] = {
     "psnr_db": "PSNR [dB]",
     "psnr_db_median": "median [dB]",

@@ -10,7 +10,7 @@ from render.evaluation.off_path import by_shift, has_truth, score_off_path
 from scenes.formats.clip_files import read_clip
 from scenes.storage.files import write_json
 from scenes.storage.folders import check_out, is_finished, writing
-from scenes.storage.manifests import LOG, Recipe, finished, folder_hash
+from scenes.storage.manifests import LOG, Provenance, finished, folder_hash
 from scenes.work.phases import phase
 
 SCORES = "scores.json"
@@ -34,7 +34,7 @@ def evaluate_folder(folder: Path, out: Path, drive: Path | None = None) -> dict[
     clip = read_clip(finished(folder, "scene"), drive)
     clip.check_contents(absent=True)
     inputs = {"scene": folder_hash(folder, "scene")}
-    made_from = Recipe(kind="evaluation", inputs=inputs, config={})
+    made_from = Provenance(kind="evaluation", inputs=inputs, config={})
     if not is_finished(out, made_from):
         clip.check_contents()
         with phase("opening the scene"):

@@ -14,7 +14,6 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -23,11 +22,10 @@ from render.exporters.coco_laws import ANNOTATIONS, IMAGES, laws
 from render.exporters.exporter import Exporter, Picture, unique_number
 from render.exporters.outlines import polygons
 from render.exporters.rle import encode
+from render.json_value import Json
 from render.labels.gating import is_ignored
 from render.labels.objects import tight_box_px
 from scenes.semantics import ACTOR_KINDS, Semantic
-
-Json = Any
 
 
 def write(pictures: Sequence[Picture], out: Path) -> None:

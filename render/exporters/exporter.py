@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from render.folders.frames import camera_of, frame_file, read_dataset, read_pixels, read_records
+from render.json_value import Json
 from render.labels.cuboids import convex_hull, outline_px
 from render.labels.gate import LabelGate
 from render.labels.gating import is_labelled, too_few, too_little_observed, too_much_hidden
@@ -18,7 +18,6 @@ from render.labels.object_labels import REJECT
 from scenes.errors import OtherlaneError
 from scenes.sensors.camera import Camera
 
-Json = Any
 NUMBER_BITS = 52
 """Of ids: JSON's numbers, which many programs keep as doubles, are exact below 2**53."""
 SLUG_CHARACTERS = 60

@@ -9,7 +9,7 @@ from render.labels.gate import LabelGate
 from render.labels.gating import is_ignored, is_labelled
 from scenes.errors import OtherlaneError
 from scenes.storage.folders import check_out, is_finished, writing
-from scenes.storage.manifests import Recipe, finished, folder_hash
+from scenes.storage.manifests import Provenance, finished, folder_hash
 from scenes.work.phases import phase
 
 
@@ -26,13 +26,13 @@ def export_folders(
             check_frames(finished(folder, "frames"))
     inputs = {f"frames {i}": folder_hash(x, "frames") for i, x in enumerate(folders)}
     config = {"format": fmt, "gate": gate.config(), "keep_rejected": keep_rejected}
-    recipe = Recipe(kind="export", inputs=inputs, config=config)
+    provenance = Provenance(kind="export", inputs=inputs, config=config)
     pictures = pictures_of(folders, gate, keep_rejected=keep_rejected)
     if not pictures:
         wrong = "holds no frame that was accepted: training pictures showed too little of them"
         raise OtherlaneError(folders[0], wrong, "--keep-rejected, or another path of the ego")
-    if not is_finished(out, recipe):
-        with writing(out, recipe) as folder, phase(f"writing labels as {fmt}"):
+    if not is_finished(out, provenance):
+        with writing(out, provenance) as folder, phase(f"writing labels as {fmt}"):
             export(fmt, pictures, folder)
     items = [item for picture in pictures for item in picture.record["objects"]]
     return {

@@ -20,17 +20,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from render.exporters.exporter import Exporter, Picture
 from render.exporters.kitti_laws import kitti_numbers, laws
+from render.json_value import Json
 from render.labels.gating import is_ignored, is_labelled
 from scenes.motion.geometry import invert
 from scenes.sensors.camera import Camera
-
-Json = Any
 
 TYPES = {
     "CAR": "Car",

@@ -18,8 +18,8 @@ from render.exporters import installed_exporter
 from scenes.errors import OtherlaneError
 from scenes.formats.clip_files import ARRAYS, HEADER, read_clip
 from scenes.motion.geometry import rigid_problem
+from scenes.scenario.files import load_scenario
 from scenes.scenario.folder import COVERAGE, OPENSCENARIO, RESOLVED, SCENARIO, SUMMARY
-from scenes.scenario.scenario import Scenario
 from scenes.semantics import ACTOR_KINDS
 from scenes.storage.manifests import MANIFEST, Finished
 
@@ -122,7 +122,7 @@ class _Resolved(msgspec.Struct):
 
 
 def _scenario(held: Finished, folder: str, resolved: _Resolved) -> Wrong:
-    scenario, name = Scenario.load(held.folder / folder / SCENARIO), f"{folder}/{RESOLVED}"
+    scenario, name = load_scenario(held.folder / folder / SCENARIO), f"{folder}/{RESOLVED}"
     for key in ("name", "seed"):
         said = resolved.requested.get(key)
         if said is not None and said != getattr(scenario, key):

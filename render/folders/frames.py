@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 from jaxtyping import UInt8
 
-from render.labels.entry import Json
+from render.json_value import Json
 from render.labels.palettes import palettes
 from render.labels.record_types import record_problem
 from render.labels.table import PIXEL_LABELS, PIXEL_NAMES

@@ -23,14 +23,13 @@ from render.folders.frames import (
     read_records,
     stored_labels,
 )
+from render.json_value import Json
 from render.labels.gate import LabelGate
 from render.labels.table import PIXEL_NAMES
 from scenes.errors import OtherlaneError
-from scenes.scenario.files import as_tables
-from scenes.scenario.scenario import Scenario
+from scenes.scenario.files import as_tables, load_scenario
 from scenes.storage.manifests import MANIFEST, Finished
 
-Json = Any
 EXPORTS, PREVIEW, SCENARIO = "exports", "preview.mp4", "scenario.toml"
 """Of a folder of frames (see `render.jobs.render_job`)."""
 SHOWN = ("formats", "preview", "keep_rejected")
@@ -162,7 +161,7 @@ def _dataset(
 def _scenario(held: Finished, settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.scenario is None:
         return
-    scenario = Scenario.load(held.folder / SCENARIO)
+    scenario = load_scenario(held.folder / SCENARIO)
     if json.loads(json.dumps(as_tables(scenario))) != settings.scenario:
         yield SCENARIO, "is not the scenario that the manifest says was rendered"
 

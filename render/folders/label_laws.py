@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64
 
 from render.folders.frames import camera_of
+from render.json_value import Json
 from render.labels.gate import LabelGate
 from render.labels.gating import is_labelled
 from render.labels.object_labels import REJECT
@@ -17,7 +17,6 @@ from scenes.motion.geometry import box_corners, rigid_problem, transform_points
 from scenes.semantics import ACTOR_KINDS, Semantic
 from scenes.sensors.camera import Camera
 
-Json = Any
 SHARE_TOLERANCE = 1e-6
 """Of shares of pixels, which are written in full."""
 DEPTH_TOLERANCE = 1e-5

@@ -1,6 +1,5 @@
 """What users write for a picture's size and for which frames they want."""
 
-import difflib
 import re
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ from render.labels.table import PIXEL_NAMES
 from scenes.errors import OtherlaneError
 from scenes.sensors.camera import Camera
 from scenes.sensors.images import MAX_PIXELS
+from scenes.work.suggestions import nearest
 
 MIN_SIDE = 8
 """Smallest side of a picture [px]."""
@@ -64,8 +64,8 @@ def asked_labels(names: Sequence[str]) -> tuple[str, ...]:
     """
     for name in names:
         if name not in PIXEL_NAMES:
-            nearest = difflib.get_close_matches(name, PIXEL_NAMES, n=1, cutoff=0.0)[0]
-            fix = f"{nearest} (pixel labels: {', '.join(PIXEL_NAMES)})"
+            near = nearest(name, PIXEL_NAMES, alike=0.0)
+            fix = f"{near} (pixel labels: {', '.join(PIXEL_NAMES)})"
             raise OtherlaneError("--labels", f"{name!r} is no pixel label", fix)
     return tuple(name for name in PIXEL_NAMES if name in names) or PIXEL_NAMES
 

@@ -6,7 +6,6 @@ unchecked.
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 from render.console.problem import Problem
 from render.folders.folder_laws import kind_problems
@@ -18,12 +17,12 @@ from render.folders.frames_laws import (
     unchecked_exports,
 )
 from render.folders.label_laws import LAWS, gated, shapes
+from render.json_value import Json
 from render.labels.gate import LabelGate
 from scenes.errors import OtherlaneError
 from scenes.storage.manifests import Finished, finished
 from scenes.work.phases import counted, phase
 
-Json = Any
 MAX_NAMED = 20
 """How many problems are named; all are counted."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from recon.rendering.shot import Renderer, Shot
-from render.labels.entry import Json
+from render.json_value import Json
 from render.labels.gate import LabelGate
 from render.labels.table import PIXEL_NAMES
 from render.views.frame import Frame, render_frame

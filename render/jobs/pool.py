@@ -17,7 +17,7 @@ from typing import Any, cast
 from recon.rendering.shot import Renderer
 from render.folders.frames import encode_frame, frame_files, write_records
 from render.jobs.job import RenderJob, Task, render_task
-from render.labels.entry import Json
+from render.json_value import Json
 from scenes.errors import OtherlaneError
 from scenes.storage.files import is_plain, read_signed, sha256, write_signed, write_whole
 from scenes.storage.folders import clear

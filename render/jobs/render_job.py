@@ -32,17 +32,17 @@ from render.labels.table import FRAME_LABELS, OBJECT_LABELS, page
 from render.pictures.preview import write_preview
 from scenes.clip import Clip
 from scenes.edits.assets import asset_hash
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.errors import OtherlaneError
 from scenes.road.ground import fit_ground
 from scenes.safety.encounters import Ego
-from scenes.scenario.files import as_tables
+from scenes.scenario.files import as_tables, load_scenario, scenario_toml
 from scenes.scenario.resolve import check_clip, resolve
 from scenes.scenario.scenario import Scenario
 from scenes.semantics import Semantic
 from scenes.storage.files import sha256, write_json, write_whole
 from scenes.storage.folders import check_out, is_finished, writing
-from scenes.storage.manifests import Recipe, finished, folder_hash, package_version
+from scenes.storage.manifests import Provenance, finished, folder_hash, package_version
 from scenes.work.phases import counted, phase
 from scenes.work.short_repr import short_repr
 
@@ -87,14 +87,14 @@ class FolderPlan:
     __repr__ = short_repr
 
     @property
-    def recipe(self) -> Recipe:
+    def provenance(self) -> Provenance:
         """What makes the folder what it is."""
         shown = {
             "formats": list(self.formats),
             "preview": self.preview,
             "keep_rejected": self.keep_rejected,
         }
-        return Recipe(kind="frames", inputs=self.inputs, config=self.config | shown)
+        return Provenance(kind="frames", inputs=self.inputs, config=self.config | shown)
 
 
 def render_folder(scene_folder: Path, out: Path, request: RenderRequest) -> dict[str, object]:
@@ -120,11 +120,11 @@ def write_folder(plan: FolderPlan, out: Path, *, workers: int = 1) -> dict[str, 
         OtherlaneError: `out` holds something else, or something cannot be rendered or exported.
     """
     started, rendered = time.perf_counter(), 0
-    if not is_finished(out, plan.recipe):
-        with writing(out, plan.recipe, resumable=_any) as folder:
+    if not is_finished(out, plan.provenance):
+        with writing(out, plan.provenance, resumable=_any) as folder:
             rendered = run_job(plan.job, folder, workers=workers)
             write_json(folder / DATASET, _dataset(plan))
-            write_whole(folder / SCENARIO, plan.scenario.toml().encode())
+            write_whole(folder / SCENARIO, scenario_toml(plan.scenario).encode())
             _derive(plan, folder)
             tidy(folder)
     seconds = time.perf_counter() - started
@@ -205,20 +205,20 @@ def _plan(renderer: Renderer, scene_folder: Path, request: RenderRequest) -> Fol
     from recon.rendering.renderer import load_renderer
 
     clip, path = renderer.clip, request.scenario
-    scenario = Scenario() if path is None else Scenario.load(path)
+    scenario = Scenario() if path is None else load_scenario(path)
     named = None if path is None else str(path)
     if not request.any_drive:
         made_from = finished(scene_folder, "scene").inputs.get("clip")
         check_clip(scenario.clip, made_from, named or scenario.name)
-    with phase("staging the scenario"):
-        staging = resolve(scenario, clip, named, fielded=renderer.modelled_ids)
+    with phase("editing the scene"):
+        edited = resolve(scenario, clip, named, fielded=renderer.modelled_ids)
         ground = fit_ground(clip)
     views = chosen_views(renderer, request.cameras, request.size, stretch=request.stretch)
     labels = asked_labels(request.labels)
     for view in views:
         check_door(view.camera, labels, request.formats, preview=request.preview)
-    numbers, tasks = planned_tasks(renderer, staging, views, request.frames)
-    inputs = _inputs(scene_folder, path, staging)
+    numbers, tasks = planned_tasks(renderer, edited, views, request.frames)
+    inputs = _inputs(scene_folder, path, edited)
     config = {
         "cameras": {view.name: f"{view.camera.width}x{view.camera.height}" for view in views},
         "frames": numbers,
@@ -233,7 +233,7 @@ def _plan(renderer: Renderer, scene_folder: Path, request: RenderRequest) -> Fol
         stamp={"licence": clip.licence, "drive": clip.name, "inputs": inputs},
         tasks=tasks,
         ground=ground,
-        ego=Ego.of(staging, clip, scenario.tags),
+        ego=Ego.of(edited, clip, scenario.tags),
         gate=request.gate,
         labels=labels,
     )
@@ -249,12 +249,12 @@ def _plan(renderer: Renderer, scene_folder: Path, request: RenderRequest) -> Fol
     )
 
 
-def _inputs(scene_folder: Path, scenario: Path | None, staging: Staging) -> dict[str, str]:
+def _inputs(scene_folder: Path, scenario: Path | None, edited: EditedScene) -> dict[str, str]:
     """Hashes of everything that the pictures are made from."""
     inputs = {"scene": folder_hash(scene_folder, "scene")}
     if scenario is not None:
         inputs["scenario"] = sha256(scenario)
-    for name in sorted(set(staging.assets.values())):
+    for name in sorted(set(edited.assets.values())):
         if (content := asset_hash(name)) is not None:
             inputs[f"asset {name}"] = content
     return inputs

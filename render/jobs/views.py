@@ -16,7 +16,7 @@ from recon.rendering.shot import Renderer, Shot
 from render.folders.selection import parse_frames, sized
 from render.jobs.job import Task
 from scenes.clip import Clip
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.errors import OtherlaneError
 from scenes.sensors.camera import Camera
 from scenes.work.suggestions import advice
@@ -73,7 +73,7 @@ def chosen_views(
 
 
 def planned_tasks(
-    renderer: Renderer, edited: Staging, views: Sequence[View], frames: str | None
+    renderer: Renderer, edited: EditedScene, views: Sequence[View], frames: str | None
 ) -> tuple[list[int], tuple[Task, ...]]:
     """Numbers of the frames, and the pictures of all cameras, frame by frame.
 
@@ -101,7 +101,7 @@ def planned_tasks(
 
 
 def _shot(
-    renderer: Renderer, edited: Staging, view: View, time_us: int, next_time_us: int | None
+    renderer: Renderer, edited: EditedScene, view: View, time_us: int, next_time_us: int | None
 ) -> Shot:
     mounting = renderer.clip.cameras[view.stream].ego_from_camera
     path = edited.ego.mounted(mounting)
@@ -115,7 +115,7 @@ def _shot(
         actors=edited.actors,
         assets=dict(edited.assets),
         light=renderer.light,
-        look=edited.look,
+        camera_look=edited.camera,
     )
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from render.json_value import Json
 from render.labels.cuboids import ActorBox
 from render.labels.moment import Moment
 
@@ -17,8 +18,6 @@ Done = Mapping[str, Tensor]
 """Pixel labels computed so far, by name."""
 Pixels = Mapping[str, np.ndarray]
 """All pixel labels of a picture, by name, in the types in which they are kept."""
-Json = Any
-"""What `json.dumps` takes: numbers, strings, lists, dictionaries, None."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # no slots: what it finds is kept

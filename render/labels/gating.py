@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from render.json_value import Json
 from render.labels.cuboids import convex_hull
-from render.labels.entry import Json, Sighting
+from render.labels.entry import Sighting
 from render.labels.gate import LabelGate
 from render.labels.objects import box_px, observed_share, visible_fraction
 

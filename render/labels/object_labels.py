@@ -1,7 +1,8 @@
 """The labels of road users and of whole pictures: what each is, and how it is computed."""
 
+from render.json_value import Json
 from render.labels import objects
-from render.labels.entry import FrameLabel, Json, ObjectLabel
+from render.labels.entry import FrameLabel, ObjectLabel
 from render.labels.gating import ignore_region, why_ignored
 from render.labels.moment import Moment
 

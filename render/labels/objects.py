@@ -3,7 +3,8 @@
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from render.labels.entry import Json, Sighting
+from render.json_value import Json
+from render.labels.entry import Sighting
 from render.labels.moment import Moment
 from render.labels.surfaces import BOX_MARGIN_M, box_entry_m
 from scenes.motion.geometry import invert

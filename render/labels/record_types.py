@@ -6,8 +6,9 @@ no NaN.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
+from render.json_value import Json
 from render.labels.entry import FrameLabel, ObjectLabel
 from render.labels.object_labels import ACCEPT, REJECT
 from render.labels.table import FRAME_LABELS, OBJECT_LABELS
@@ -15,7 +16,6 @@ from scenes.semantics import ACTOR_KINDS
 from scenes.sensors.camera import Readout
 from scenes.sensors.lens_models import LensName
 
-Json = Any
 KEY = re.compile(r"[0-9]{6,}\.[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names of pictures: they become names of files."""
 LARGEST, LARGEST_FLOAT = 2**53, 1e300

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from render.labels.entry import FrameLabel, Json, ObjectLabel, Sighting
+from render.json_value import Json
+from render.labels.entry import FrameLabel, ObjectLabel, Sighting
 from scenes.safety.encounters import Encounter, encounter_at
 
 

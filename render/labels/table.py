@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from render.json_value import Json
 from render.labels import object_labels
-from render.labels.entry import FrameLabel, Json, ObjectLabel, PixelLabel, Pixels, Sighting
+from render.labels.entry import FrameLabel, ObjectLabel, PixelLabel, Pixels, Sighting
 from render.labels.moment import Moment
 from render.labels.pixel_labels import PIXEL_LABELS
 from render.labels.safety import SAFETY_LABELS, TAGS_LABEL

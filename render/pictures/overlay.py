@@ -6,12 +6,13 @@ edges. Colours here mean nothing outside of pictures.
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from render.folders.frames import camera_of
+from render.json_value import Json
 from render.labels.cuboids import faces_px
 from render.labels.gating import is_ignored
 from render.labels.palettes import Colour
@@ -22,7 +23,6 @@ from scenes.sensors.camera import Camera
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
 
-Json = Any
 
 SUPERSAMPLING = 2
 INK, PAPER = (24, 28, 34), (245, 246, 248)

@@ -1,17 +1,17 @@
 """Pictures side by side, each with its caption: what previews and reports are made of."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt8
 
+from render.json_value import Json
 from render.pictures import overlay
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Json = Any
 GAP = 4
 """Between panels [px]."""
 HEADER = 34

@@ -6,19 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from render.folders.frames import read_pixels
+from render.json_value import Json
 from render.labels.object_labels import REJECT
 from render.pictures.panels import grid, panels
 from scenes.clip import Clip
 from scenes.motion.geometry import invert
 from scenes.storage.files import write_whole
 
-Json = Any
 LOG = logging.getLogger("otherlane.render")
 
 SHOWN = ("rgb", "range_m", "semantic", "instance")

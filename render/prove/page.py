@@ -7,7 +7,7 @@ from typing import Any
 from render.pictures.report import Number, Picture, Report, report_html
 from render.prove.curves import COLOURS, Line, chart
 from render.prove.peers import Peer
-from render.prove.plan import Plan, WorldPlan
+from render.prove.plan import ProvePlan, WorldPlan
 from render.prove.rows import EDITED, Row, by_amount, by_distance, find, mean, median
 from render.prove.stages import SCORES, picture_name, read_rows
 from scenes.sensors.images import read_image
@@ -34,7 +34,7 @@ STYLE = """<style>
 
 
 def write_page(
-    path: Path, content: Mapping[str, Any], plan: Plan, worlds: Path, peers: Sequence[Peer]
+    path: Path, content: Mapping[str, Any], plan: ProvePlan, worlds: Path, peers: Sequence[Peer]
 ) -> None:
     """Write the page.
 
@@ -63,7 +63,7 @@ def write_page(
     write_whole(path, page.replace("<figure>", curves + "<figure>", 1).encode())
 
 
-def _lead(content: Mapping[str, Any], plan: Plan) -> str:
+def _lead(content: Mapping[str, Any], plan: ProvePlan) -> str:
     return (
         f"{len(plan.worlds)} worlds, each reconstructed from its recording alone "
         f"({content['request']['recipe']}), then looked at from where nobody drove. "

@@ -1,6 +1,5 @@
 """What `prove` will do: which worlds, which axes, how finely, and about how long it will take."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from recon.recipes import RECIPES as RECONSTRUCTIONS
 from recon.reconstruct import ReconstructRequest
 from render.folders.selection import parse_size
 from scenes.errors import OtherlaneError
+from scenes.work.suggestions import guess
 from scenes.worlds.recipes import RECIPES
 from scenes.worlds.record.recorder import Recording
 from scenes.worlds.truth.perturbations import AXES, Axis
@@ -109,7 +109,7 @@ class WorldPlan:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class ProvePlan:
     """All of it."""
 
     worlds: tuple[WorldPlan, ...]
@@ -117,7 +117,7 @@ class Plan:
     """Axes that were asked for and that no reconstruction can follow yet."""
 
 
-def make_plan(request: ProveRequest) -> Plan:
+def make_plan(request: ProveRequest) -> ProvePlan:
     """What a request means.
 
     Raises:
@@ -150,7 +150,7 @@ def make_plan(request: ProveRequest) -> Plan:
     # what cannot be rendered yet is listed even by a run that asks for less
     asked = [axis_name(axis) for axis in request.axes] or list(AXES)
     not_yet = tuple(AXES[name] for name in asked if AXES[name].kind not in RENDERED_KINDS)
-    return Plan(worlds=tuple(worlds), not_yet=not_yet)
+    return ProvePlan(worlds=tuple(worlds), not_yet=not_yet)
 
 
 def _reconstruct(recipe: str, request: ProveRequest) -> ReconstructRequest:
@@ -193,9 +193,7 @@ def _chosen(
     names = list(known)
     for name in map(axis_name, asked):
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            fix = near[0] if near else f"one of {', '.join(names)}"
-            raise OtherlaneError(f"{what} {name!r}", "is not known", fix)
+            raise OtherlaneError(f"{what} {name!r}", "is not known", guess(name, names))
     wanted_names = asked or default or names
     return tuple(sorted(dict.fromkeys(wanted_names), key=lambda name: names.index(axis_name(name))))
 

@@ -67,9 +67,9 @@ def cast_of(target: Target, clip: Clip, ground: Ground) -> Cast:
     if not target.edits:
         return Cast(actors=clip.actors)
     scenario = Scenario(name=f"{target.axis} {target.amount:g}", edits=target.edits)
-    staging = resolve(scenario, clip, ground=ground, room=False)  # truth was recorded like this
-    changed = who_changed(clip.actors, staging.actors)
-    return Cast(actors=staging.actors, recorded=clip.actors, assets=staging.assets, changed=changed)
+    edited = resolve(scenario, clip, ground=ground, room=False)  # truth was recorded like this
+    changed = who_changed(clip.actors, edited.actors)
+    return Cast(actors=edited.actors, recorded=clip.actors, assets=edited.assets, changed=changed)
 
 
 def region_masks(target: Target, cast: Cast, counts: Bool[np.ndarray, "h w"]) -> Masks:

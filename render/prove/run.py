@@ -17,7 +17,7 @@ from recon.kernels.native import instruction_set, native_problem
 from render.prove.exactness import read_oracle, worst
 from render.prove.page import write_page
 from render.prove.peers import FORMAT, Peer, read_peer
-from render.prove.plan import STAGES, Clock, Plan, ProveRequest, WorldPlan, make_plan
+from render.prove.plan import STAGES, Clock, ProvePlan, ProveRequest, WorldPlan, make_plan
 from render.prove.rows import Row, by_amount, by_distance, mean, median
 from render.prove.stages import (
     ORACLE,
@@ -57,7 +57,7 @@ def prove_folder(out: Path, request: ProveRequest) -> dict[str, object]:
     return _said(content, out, peers)
 
 
-def _work(plan: Plan, out: Path) -> None:
+def _work(plan: ProvePlan, out: Path) -> None:
     """Every stage of every world that is not done, saying how long the rest will take."""
     clock = Clock()
     todo = [
@@ -84,7 +84,7 @@ def _words(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def _content(plan: Plan, request: ProveRequest, out: Path) -> dict[str, object]:
+def _content(plan: ProvePlan, request: ProveRequest, out: Path) -> dict[str, object]:
     """Everything that `prove.json` says."""
     worlds, rows = [], []
     for world in plan.worlds:
@@ -160,7 +160,7 @@ def _no_room(world: WorldPlan, views: Sequence[Row]) -> list[dict[str, object]]:
     ]
 
 
-def _beside(plan: Plan, peer: Peer) -> dict[str, object]:
+def _beside(plan: ProvePlan, peer: Peer) -> dict[str, object]:
     """What `prove.json` says of another method."""
     names = {world.name for world in plan.worlds}
     held_out = {name: psnr for name, psnr in peer.held_out("psnr_db").items() if name in names}

@@ -17,7 +17,7 @@ from render.prove.regions import STANDING, Cast, Region, region_masks
 from render.prove.target import Target
 from render.views.frame import Frame, render_frame
 from scenes.road.ground import Ground
-from scenes.scenario.look import Look
+from scenes.sensors.camera_look import CameraLook
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,7 @@ def render_target(
         actors=tuple(cast.actors),
         assets=cast.assets,
         light=renderer.light,
-        look=Look(exposure_ev=stops),
+        camera_look=CameraLook(exposure_ev=stops),
     )
     frame = render_frame(renderer, shot, ground=ground)
     comparison = Comparison(

@@ -30,7 +30,7 @@ from render.prove.target import target_of
 from scenes.road.ground import fit_ground
 from scenes.storage.files import read_own, write_json
 from scenes.storage.folders import is_finished, writing
-from scenes.storage.manifests import Recipe, finished, folder_hash, parsed
+from scenes.storage.manifests import Provenance, finished, folder_hash, parsed
 from scenes.work.phases import counted
 from scenes.worlds.record.recorder import record
 from scenes.worlds.truth.truth import read_truth, write_truth
@@ -76,7 +76,7 @@ def is_done(plan: WorldPlan, folder: Path) -> bool:
     )
 
 
-def _proof(plan: WorldPlan, part: str, amounts: Sequence[float], digest: str) -> Recipe:
+def _proof(plan: WorldPlan, part: str, amounts: Sequence[float], digest: str) -> Provenance:
     """What the scores of an axis (or of the held-out pictures) are made from."""
     config = {
         "part": part,
@@ -86,7 +86,7 @@ def _proof(plan: WorldPlan, part: str, amounts: Sequence[float], digest: str) ->
         "reconstruct": asdict(plan.reconstruct),
         "scoring": SCORING,
     }
-    return Recipe(kind="proof", inputs={"scene": digest}, config=config)
+    return Provenance(kind="proof", inputs={"scene": digest}, config=config)
 
 
 def _record(plan: WorldPlan, folder: Path) -> None:
@@ -127,7 +127,7 @@ def truth_of(folder: Path, amounts: Mapping[str, Sequence[float]]) -> dict[str, 
     }
 
 
-def score_held_out(scene: Scene, out: Path, made_from: Recipe) -> None:
+def score_held_out(scene: Scene, out: Path, made_from: Provenance) -> None:
     """Scores on the recorded pictures that were kept out of training, as `evaluate` has them."""
     if not is_finished(out, made_from):
         with writing(out, made_from) as folder:
@@ -138,7 +138,7 @@ def score_axis(
     renderer: Renderer,
     views: Sequence[TruthView],
     out: Path,
-    made_from: Recipe,
+    made_from: Provenance,
     *,
     stops: Callable[[int], float],
     scores_movers: bool = True,

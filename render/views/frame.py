@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float16, Float32, Float64, UInt8, UInt16
 
 from recon.rendering.shot import Renderer, Shot
-from render.labels.entry import Json
+from render.json_value import Json
 from render.labels.gate import LabelGate
 from render.labels.moment import moment_of
 from render.labels.table import (

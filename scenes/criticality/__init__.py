@@ -1,6 +1,6 @@
-"""Near-collisions on request: families of encounters, each solved for what is asked of it.
+"""Near-collisions on request: families of encounters, each solved for what is requested of it.
 
-A family turns (what is asked, the drive at some time, drawn numbers) into a plan: courses of
+A family turns (what is requested, the drive at some time, drawn numbers) into a plan: courses of
 everybody in it, and edits of the ego, with one number left open: where on the road the other's
 course lies. `scenes.criticality.solve` finds it by root finding. What comes out is plain edits.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from scenes.criticality import ahead, crossing, ego_moves, oncoming
-from scenes.criticality.setting import Ask, Plan, Setting
+from scenes.criticality.setting import EncounterPlan, Goal, Setting
 
 Span = tuple[float, float]
 """Lowest and highest value."""
@@ -24,7 +24,7 @@ class Family:
     """Its name in requests."""
     describe: str
     """What happens."""
-    plan: Callable[[Setting, Ask], Plan]
+    plan: Callable[[Setting, Goal], EncounterPlan]
     """Lays it out.
 
     Raises:
@@ -35,7 +35,7 @@ class Family:
     closing_mps: tuple[float, float]
     """Closing speeds that it has at some speed of the ego up to 25 m/s."""
     longest_s: float = 6.0
-    """Greatest time to collision that it can be asked for."""
+    """Greatest time to collision that can be requested of it."""
     from_the_side: bool = False
     """Somebody comes from beside the road, where that is open."""
     ego_acts: bool = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scenes.criticality.reaction import braked_m, ego_stops
-from scenes.criticality.setting import STEP_US, Ask, Course, Plan, Setting, speed_for
+from scenes.criticality.setting import STEP_US, Course, EncounterPlan, Goal, Setting, speed_for
 from scenes.edits.assets import find_asset
 from scenes.motion.limits import limits_of
 
@@ -19,48 +19,48 @@ STARTING_MPS2 = (1.5, 3.0)
 """How somebody on foot sets off [m/s²]."""
 
 
-def crossing(setting: Setting, ask: Ask) -> Plan:
+def crossing(setting: Setting, goal: Goal) -> EncounterPlan:
     """Somebody comes from a side road without giving way, or out of a drive where it is short."""
-    angle = _angle(setting, ask)
+    angle = _angle(setting, goal)
     asset = setting.one_of(*SPEED_MPS)
     size_m = find_asset(asset).box_m
-    soon_m = float(setting.station_m[setting.critical]) + setting.critical_mps * ask.min_ttc_s
+    soon_m = float(setting.station_m[setting.critical]) + setting.critical_mps * goal.min_ttc_s
     middle, ahead = (each[0] for each in setting.road.frame(np.array([soon_m])))
     rooms_m = {
         side: setting.room_m(middle, _yaw(ahead, side * angle), size_m) - SPARE_M
-        for side in ((1.0,) if ask.angle_deg is not None else (1.0, -1.0))
+        for side in ((1.0,) if goal.angle_deg is not None else (1.0, -1.0))
     }
     side = max(rooms_m, key=lambda side: rooms_m[side])
     angle, room_m = side * angle, rooms_m[side]
-    speed = speed_for(setting, ask, angle, *SPEED_MPS[asset])
+    speed = speed_for(setting, goal, angle, *SPEED_MPS[asset])
     hits_m = setting.between(-0.6, 0.6)
     rate = setting.between(0.5, 0.9) * limits_of(find_asset(asset).kind).accelerating_mps2
-    gone = hits_m + speed * (setting.seconds - setting.critical_s - ask.min_ttc_s)
+    gone = hits_m + speed * (setting.seconds - setting.critical_s - goal.min_ttc_s)
     if -float(gone[0]) > room_m:  # further back nobody comes from
         way = _Start(speed_mps=speed, rate_mps2=rate)
-        shortest_m = way.least_m(ask.min_ttc_s) + 0.5
+        shortest_m = way.least_m(goal.min_ttc_s) + 0.5
         stands_m = shortest_m if setting.own_share() < 0.5 else max(room_m, shortest_m)
-        gone = way.gone_m(setting, ask, stands_m + hits_m) - stands_m
+        gone = way.gone_m(setting, goal, stands_m + hits_m) - stands_m
     now, later = setting.critical, setting.critical + 1
-    stops = braked_m(setting, ask, asset, float(gone[now] - gone[now - 1]) / (STEP_US * 1e-6))
-    if not ask.crash:  # it sees the ego, and brakes
+    stops = braked_m(setting, goal, asset, float(gone[now] - gone[now - 1]) / (STEP_US * 1e-6))
+    if not goal.crash:  # it sees the ego, and brakes
         gone[later:] = gone[now] + stops[later:] - stops[now]
-    return Plan(other=_across(asset, gone, angle), ego=ego_stops(setting, ask))
+    return EncounterPlan(other=_across(asset, gone, angle), ego=ego_stops(setting, goal))
 
 
-def dart_out(setting: Setting, ask: Ask) -> Plan:
+def dart_out(setting: Setting, goal: Goal) -> EncounterPlan:
     """Somebody on foot stands beside the lane, and runs across it."""
-    angle = _angle(setting, ask)
-    speed = speed_for(setting, ask, angle, *WALKING_MPS)
+    angle = _angle(setting, goal)
+    speed = speed_for(setting, goal, angle, *WALKING_MPS)
     rate = setting.between(*STARTING_MPS2)
     stands_m = 0.5 * setting.lane_m + setting.between(0.3, 2.0)
     slant = abs(math.sin(math.radians(angle)))
     # Seen from the critical time, it is on the ego's line when the touch is foreseen.
     across_m = (stands_m + setting.between(-0.5, 0.5)) / slant
     way = _Start(speed_mps=speed, rate_mps2=rate)
-    gone = way.gone_m(setting, ask, across_m)
-    return Plan(
-        other=_across("person", gone - stands_m / slant, angle), ego=ego_stops(setting, ask)
+    gone = way.gone_m(setting, goal, across_m)
+    return EncounterPlan(
+        other=_across("person", gone - stands_m / slant, angle), ego=ego_stops(setting, goal)
     )
 
 
@@ -85,16 +85,16 @@ class _Start:
         """How far off it sets off at least to be that fast so long before [m]."""
         return 0.25 * math.pi * self.speed_mps**2 / self.rate_mps2 + self.speed_mps * ttc_s
 
-    def gone_m(self, setting: Setting, ask: Ask, across_m: float) -> np.ndarray:
+    def gone_m(self, setting: Setting, goal: Goal, across_m: float) -> np.ndarray:
         """Its way since it stood, so that from the critical time it foresees to be so far [m]."""
         t, way, pace = self.way()
-        since_s = float(np.interp(across_m, way + pace * ask.min_ttc_s, t))
+        since_s = float(np.interp(across_m, way + pace * goal.min_ttc_s, t))
         return np.interp(setting.since_s + since_s, t, way, left=0.0)
 
 
-def _angle(setting: Setting, ask: Ask) -> float:
-    if ask.angle_deg is not None:
-        return ask.angle_deg
+def _angle(setting: Setting, goal: Goal) -> float:
+    if goal.angle_deg is not None:
+        return goal.angle_deg
     return setting.side() * setting.between(60.0, 120.0)
 
 

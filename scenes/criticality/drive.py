@@ -11,7 +11,7 @@ from scenes.clip import Clip
 from scenes.criticality.road import Road
 from scenes.criticality.setting import STEP_US, Setting, Share
 from scenes.edits.parked_vehicles import in_place
-from scenes.motion.geometry import rigid, yaw_rotation
+from scenes.motion.geometry import nearest_places, rigid, yaw_rotation
 from scenes.motion.smoothing import steady
 from scenes.motion.trajectory import Trajectory
 from scenes.road.drivable import DrivableSurface, drivable_surface
@@ -19,7 +19,7 @@ from scenes.road.ground import Ground, fit_ground
 from scenes.road.obstacles import Evidence, obstacles
 from scenes.safety.boxes import ego_box, ego_boxes, windowed
 from scenes.safety.definitions import Moving, moving
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 from scenes.work.short_repr import short_repr
 
 CAR_M, SOON_M = np.array([4.5, 1.9, 1.5]), 15.0
@@ -138,8 +138,7 @@ class Drive:
         unknown = np.isnan(height_m)
         if unknown.any():
             way = self.clip.ego.world_from_body[:, :3, 3]
-            apart = np.sum(way[:, :2] ** 2, axis=1) - 2.0 * (xy_m[unknown] @ way[:, :2].T)
-            height_m[unknown] = way[np.argmin(apart, axis=1), 2]
+            height_m[unknown] = way[nearest_places(xy_m[unknown], way[:, :2]), 2]
         return height_m
 
     def poses(
@@ -177,7 +176,7 @@ class Drive:
         return max(_open_m(self, time_us, side) for side in (1.0, -1.0))
 
 
-@remembered(4096)
+@memoized(4096)
 def _open_m(drive: Drive, time_us: int, side: float) -> float:
     place = drive.smooth_boxes.at(np.array([time_us]))[:, :2, 3]
     middle, ahead = drive.road.frame(drive.road.station_m(place) + SOON_M)
@@ -185,7 +184,7 @@ def _open_m(drive: Drive, time_us: int, side: float) -> float:
     return drive.room_m(middle[0], yaw, CAR_M)
 
 
-@remembered(512)
+@memoized(512)
 def _window(drive: Drive, critical_us: int, before: int, after: int) -> Window:
     time_us = critical_us + STEP_US * np.arange(-before, after + 1)
     station = drive.road.station_m(drive.smooth_boxes.at(time_us)[:, :2, 3])
@@ -226,6 +225,6 @@ def _others(actors: tuple[Actor, ...], at_us: Int64[np.ndarray, "t"]) -> Others 
     )
 
 
-@remembered(2048)
+@memoized(2048)
 def _moves(actor: Actor) -> bool:
     return actor.is_moving

@@ -2,7 +2,7 @@
 
 It is refused where somebody does what nobody of that kind can do, drives where nobody can, where
 boxes overlap that need not, or where somebody else comes nearer to the ego than the one who was
-asked for. Recorded road users who move are taken out of the way; those who stand are part of the
+requested. Recorded road users who move are taken out of the way; those who stand are part of the
 place.
 """
 
@@ -11,9 +11,9 @@ from jaxtyping import Float64
 
 from scenes.criticality.drive import EVERY, Drive, Others
 from scenes.criticality.meeting import met
-from scenes.criticality.setting import Ask, Course, Setting
+from scenes.criticality.setting import Course, Goal, Setting
 from scenes.criticality.solve import part
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import rigid, yaw_rotation
 from scenes.motion.kinematics import exact_motion
 from scenes.motion.limits import breach, limits_of
@@ -24,11 +24,11 @@ from scenes.safety.definitions import Moving, separation_m
 from scenes.safety.time_to_collision import least_time_to_collision_s, time_to_collision_s
 
 SPARE_S = 0.05
-"""Nobody else may come nearer than what was asked by more than this [s]."""
+"""Nobody else may come nearer than what was requested by more than this [s]."""
 
 
 def check_surface(
-    ask: Ask, who: str, box: Moving, surface: DrivableSurface, *, on_foot: bool = False
+    goal: Goal, who: str, box: Moving, surface: DrivableSurface, *, on_foot: bool = False
 ) -> float:
     """The share of a way on which nobody knows whether one can drive there.
 
@@ -40,12 +40,12 @@ def check_surface(
     if not on_foot and np.any(answers == Answer.NO):
         x_m, y_m = places[answers == Answer.NO][0]
         wrong = f"{who} would be off the road at {x_m:.1f}, {y_m:.1f}"
-        raise InfeasibleError(ask.family, wrong, "another start_us or lane_m", "off the road")
+        raise InfeasibleError(goal.family, wrong, "another start_us or lane_m", "off the road")
     return float(np.mean(answers == Answer.UNKNOWN))
 
 
 def check_room(
-    ask: Ask,
+    goal: Goal,
     drive: Drive,
     who: str,
     size_m: Float64[np.ndarray, "3"],
@@ -60,15 +60,15 @@ def check_room(
     if share > MOST_UNMEASURED and not drive.allow_unmeasured:
         wrong = f"the drive measured nothing on {100.0 * share:.0f} % of the way of {who}"
         fix = "another start_us, or allow_unmeasured = true where you know that it is free"
-        raise InfeasibleError(ask.family, wrong, fix, UNMEASURED)
+        raise InfeasibleError(goal.family, wrong, fix, UNMEASURED)
     found = drive.solid.inside(drive.poses(box.place_m, box.yaw, size_m), size_m)
     if found is not None:
         wrong = f"{who} would go through something: {found.describe()}"
-        raise InfeasibleError(ask.family, wrong, "another start_us or lane_m", SOLID)
+        raise InfeasibleError(goal.family, wrong, "another start_us or lane_m", SOLID)
     return share
 
 
-def check_course(ask: Ask, course: Course, box: Moving, setting: Setting) -> None:
+def check_course(goal: Goal, course: Course, box: Moving, setting: Setting) -> None:
     """Refuse what nobody of that kind can do.
 
     Raises:
@@ -80,12 +80,12 @@ def check_course(ask: Ask, course: Course, box: Moving, setting: Setting) -> Non
     broken = breach(moved, None, limits_of(course.kind))
     if broken is not None:
         wrong = f"a {course.asset} would need {broken.describe()}"
-        raise InfeasibleError(ask.family, wrong, "another closing_mps", broken.limit)
+        raise InfeasibleError(goal.family, wrong, "another closing_mps", broken.limit)
 
 
 def check_company(
     setting: Setting,
-    ask: Ask,
+    goal: Goal,
     cast: list[tuple[Course, float]],
     boxes: list[Moving],
     ego: Moving,
@@ -97,25 +97,25 @@ def check_company(
     """
     size_m = setting.clip.ego_size_m
     gap = separation_m(ego, size_m, boxes[0], cast[0][0].size_m)
-    if gap[0] <= 0.0 or (ask.min_ttc_s > 0.0 and gap.min() <= 0.0):
+    if gap[0] <= 0.0 or (goal.min_ttc_s > 0.0 and gap.min() <= 0.0):
         when = "at the start" if gap[0] <= 0.0 else "on the way"
         wrong = f"the boxes overlap {when}"
-        raise InfeasibleError(ask.family, wrong, "a shorter duration_s", "overlap")
+        raise InfeasibleError(goal.family, wrong, "a shorter duration_s", "overlap")
     for (course, _), box in zip(cast[1:], boxes[1:], strict=True):
         if separation_m(box, course.size_m, boxes[0], cast[0][0].size_m).min() <= 0.0:
             wrong = "two of the road users it needs overlap"
-            raise InfeasibleError(ask.family, wrong, "another min_ttc_s", "overlap")
-        horizon_s = ask.min_ttc_s + SPARE_S
+            raise InfeasibleError(goal.family, wrong, "another min_ttc_s", "overlap")
+        horizon_s = goal.min_ttc_s + SPARE_S
         least_s, _ = least_time_to_collision_s(ego, size_m, box, course.size_m, horizon_s)
-        if least_s < ask.min_ttc_s - SPARE_S:
+        if least_s < goal.min_ttc_s - SPARE_S:
             wrong = f"a {course.asset} it needs is {least_s:.2f} s from the ego"
-            raise InfeasibleError(ask.family, wrong, "a smaller min_ttc_s", "nearer company")
+            raise InfeasibleError(goal.family, wrong, "a smaller min_ttc_s", "nearer company")
 
 
 def in_the_way(
     others: Others,
     setting: Setting,
-    ask: Ask,
+    goal: Goal,
     cast: list[tuple[Course, float]],
     boxes: list[Moving],
     ego: Moving,
@@ -131,8 +131,8 @@ def in_the_way(
     for (course, _), box in zip(cast, boxes, strict=True):
         hit |= met(others, course.size_m, box, setting.time_us)
     own, size_m = part(ego, np.s_[::EVERY]), setting.clip.ego_size_m
-    ttc = time_to_collision_s(own, size_m, others.boxes, others.size_m, ask.min_ttc_s)
-    nearer = np.any((ttc < ask.min_ttc_s - SPARE_S) & others.known, axis=1)
+    ttc = time_to_collision_s(own, size_m, others.boxes, others.size_m, goal.min_ttc_s)
+    nearer = np.any((ttc < goal.min_ttc_s - SPARE_S) & others.known, axis=1)
     gone: list[int] = []
     for number, moves, overlaps, is_nearer in zip(
         others.ids, others.moves, hit.tolist(), nearer.tolist(), strict=True
@@ -144,5 +144,5 @@ def in_the_way(
             gone.append(number)
         elif overlaps or acts:
             wrong = f"actor {number}, who stands, is in the way"
-            raise InfeasibleError(ask.family, wrong, "another start_us", "somebody stands there")
+            raise InfeasibleError(goal.family, wrong, "another start_us", "somebody stands there")
     return gone

@@ -11,6 +11,7 @@ from scenes.actor import Actor
 from scenes.criticality.drive import EVERY, Others
 from scenes.criticality.setting import STEP_US
 from scenes.criticality.solve import part
+from scenes.motion.geometry import plan_reach_m
 from scenes.safety.definitions import Moving, gap_m, separation_m
 
 FINE_US = 1_000
@@ -49,7 +50,7 @@ def _closing_mps(
 ) -> Float64[np.ndarray, "a t"]:
     """The most by which gaps can close, at the moments that are compared."""
     apart_m = np.linalg.norm(others.boxes.place_m - box.place_m, axis=-1)
-    reach_m = 0.5 * (np.hypot(*others.size_m[..., :2].T).T + np.hypot(*size_m[:2]))
+    reach_m = plan_reach_m(others.size_m) + plan_reach_m(size_m)
     turning = np.abs(others.boxes.yaw_rate) + np.abs(box.yaw_rate)
     straight = np.linalg.norm(others.boxes.velocity_mps - box.velocity_mps, axis=-1)
     # Turning moves what is far away faster; who is further away than this is not near.

@@ -1,12 +1,12 @@
 """What keeps a near-collision from becoming a collision: somebody brakes, or steers back.
 
 Until the critical time everybody does what brings them near; whoever reacts does so from then on.
-Where a collision is asked for, nobody does.
+Where a collision is requested, nobody does.
 """
 
 import numpy as np
 
-from scenes.criticality.setting import Ask, Profile, Setting
+from scenes.criticality.setting import Goal, Profile, Setting
 from scenes.edits.assets import find_asset
 from scenes.edits.ego_paths import EgoSpeed
 from scenes.edits.routes import ramp_m
@@ -21,20 +21,20 @@ SLOWEST_MPS = 0.5
 """Who is slower than this does not brake."""
 
 
-def ego_stops(setting: Setting, ask: Ask) -> tuple[EgoSpeed, ...]:
+def ego_stops(setting: Setting, goal: Goal) -> tuple[EgoSpeed, ...]:
     """The ego brakes to a stop on its way."""
     rate = EGO_BRAKING_MPS2[int(setting.own_share() * len(EGO_BRAKING_MPS2))]
-    if ask.crash or setting.critical_mps < SLOWEST_MPS:
+    if goal.crash or setting.critical_mps < SLOWEST_MPS:
         return ()
     return (EgoSpeed(start_us=setting.critical_us, speed_mps=0.0, change_mps2=rate),)
 
 
 def braked_m(
-    setting: Setting, ask: Ask, asset: str, speed_mps: float, to_mps: float = 0.0
+    setting: Setting, goal: Goal, asset: str, speed_mps: float, to_mps: float = 0.0
 ) -> Profile:
     """The way of somebody uniform who brakes to a speed, since the first time [m]."""
     rate = setting.between(*OTHERS_BRAKING) * limits_of(find_asset(asset).kind).braking_mps2
-    if ask.crash or to_mps >= speed_mps:
+    if goal.crash or to_mps >= speed_mps:
         return speed_mps * setting.seconds
     since_s = setting.since_s
     before = speed_mps * (setting.critical_s + np.minimum(since_s, 0.0))

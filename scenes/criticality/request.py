@@ -1,4 +1,4 @@
-"""What a request asks for in its `[criticality]` table, and how asks are spread over it.
+"""A request's `[criticality]` table, and how the goals of its near-collisions are spread over it.
 
     [criticality]
     family = ["crossing", "dart-out"]          # one, or some; all of them if left out
@@ -10,7 +10,7 @@
 
 Every value may be open, a range or a list, but for the side of oncoming traffic and for corners.
 Asks are stratified: every family gets its turn, and within a family every cell of (time to
-collision x closing speed x angle) does, in an order that the seed decides. Which ask has which
+collision x closing speed x angle) does, in an order that the seed decides. Which goal has which
 number depends on (request, number) alone, never on how many are drawn.
 """
 
@@ -22,10 +22,10 @@ from typing import Annotated
 import numpy as np
 
 from scenes.criticality import FAMILIES, Family, Span
-from scenes.criticality.setting import Ask, Share
+from scenes.criticality.setting import Goal, Share
 from scenes.edits.actors import ID
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.knots import PLACE
+from scenes.errors import InfeasibleError
 from scenes.storage.validation import Plain, Within, check
 from scenes.work.suggestions import advice
 
@@ -37,10 +37,10 @@ SIDES = ("left", "right")
 
 CLOSING_EDGES_MPS = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0)
 ANGLE_EDGES_DEG = (-180.0, -150.0, -90.0, -30.0, 30.0, 90.0, 150.0, 180.0)
-"""Borders of cells; times to collision are cut into `TTC_CELLS` equal parts of what is asked."""
+"""Borders of cells; requested times to collision are cut into `TTC_CELLS` equal parts."""
 TTC_CELLS = 4
 CHOICES = 2**32 - 1
-"""Key of the numbers that open values are drawn by; the tries of an ask have small keys."""
+"""Key of the numbers that open values are drawn by; the tries of a goal have small keys."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +50,7 @@ class Criticality:
     family: str = "cut-in"
     """Which kind of encounter (`scenes.criticality.FAMILIES`)."""
     min_ttc_s: Annotated[float, TTC] = 1.0
-    """Least time to collision in the window [s]; 0 asks for a collision."""
+    """Least time to collision in the window [s]; 0 is a collision."""
     closing_mps: Annotated[float | None, CLOSING] = None
     """Length of the difference of both velocities when the first reacts [m/s]."""
     angle_deg: Annotated[float | None, ANGLE] = None
@@ -100,8 +100,8 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """The ranges that a request asks for; None where it leaves a range to the family."""
+class GoalRanges:
+    """The ranges of values that a request has; None where it leaves a range to the family."""
 
     families: tuple[str, ...]
     ttc_s: Span
@@ -124,24 +124,24 @@ class Asked:
 
 
 @cache
-def cells(asked: Asked, name: str) -> tuple[Cell, ...]:
+def cells(requested: GoalRanges, name: str) -> tuple[Cell, ...]:
     """The cells of a family that can be filled.
 
     Raises:
-        InfeasibleError: The family never has what is asked; names what it has.
+        InfeasibleError: The family never has what is requested; names what it has.
     """
     family = FAMILIES[name]
     ranges = (
-        ("min_ttc_s", asked.ttc_edges_s(), ((0.0, family.longest_s),), asked.ttc_s),
-        ("closing_mps", CLOSING_EDGES_MPS, (family.closing_mps,), asked.closing_mps),
-        ("angle_deg", ANGLE_EDGES_DEG, asked.angles_deg(family), asked.angle_deg),
+        ("min_ttc_s", requested.ttc_edges_s(), ((0.0, family.longest_s),), requested.ttc_s),
+        ("closing_mps", CLOSING_EDGES_MPS, (family.closing_mps,), requested.closing_mps),
+        ("angle_deg", ANGLE_EDGES_DEG, requested.angles_deg(family), requested.angle_deg),
     )
     cut = []
     for what, edges, has, wanted in ranges:
         cut.append(_cut(edges, has, wanted))
         if not cut[-1]:
             can = " or ".join(f"{low:g} to {high:g}" for low, high in has)
-            wrong = f"{name} never has the {what} that is asked"
+            wrong = f"{name} never has the {what} that is requested"
             raise InfeasibleError(f"criticality.{what}", wrong, f"{what} from {can}", "not in it")
     return tuple(
         Cell(family=name, ttc_s=ttc, closing_mps=closing, angle_deg=angle)
@@ -149,10 +149,12 @@ def cells(asked: Asked, name: str) -> tuple[Cell, ...]:
     )
 
 
-def _cut(edges: tuple[float, ...], has: tuple[Span, ...], asked: Span | None) -> tuple[Span, ...]:
-    """What a family has and what is asked, cut at the edges of cells."""
+def _cut(
+    edges: tuple[float, ...], has: tuple[Span, ...], requested: Span | None
+) -> tuple[Span, ...]:
+    """What a family has and what is requested, cut at the edges of cells."""
     cuts = list(zip(edges[:-1], edges[1:], strict=True))
-    low, high = asked or (-np.inf, np.inf)
+    low, high = requested or (-np.inf, np.inf)
     found = [
         (max(a, c, low), min(b, d, high))
         for a, b in cuts for c, d in has
@@ -163,15 +165,15 @@ def _cut(edges: tuple[float, ...], has: tuple[Span, ...], asked: Span | None) ->
     return tuple(dict.fromkeys(found))
 
 
-def cell_of(asked: Asked, seed: int, index: int) -> Cell:
-    """Whose turn it is: a function of (what is asked, seed, number) alone.
+def cell_of(requested: GoalRanges, seed: int, index: int) -> Cell:
+    """The stratum of one number: a function of (what is requested, seed, number) alone.
 
     Raises:
-        InfeasibleError: The family whose turn it is never has what is asked.
+        InfeasibleError: The family of that number never has what is requested.
     """
-    count = len(asked.families)
-    family = asked.families[_order(count, seed, "families")[index % count]]
-    found = cells(asked, family)
+    count = len(requested.families)
+    family = requested.families[_order(count, seed, "families")[index % count]]
+    found = cells(requested, family)
     return found[_order(len(found), seed, family)[(index // count) % len(found)]]
 
 
@@ -184,7 +186,7 @@ def _order(count: int, seed: int, name: str) -> tuple[int, ...]:
 
 
 def choices(seed: int, index: int) -> Share:
-    """Numbers in [0, 1) by which the open values of the ask number `index` are drawn."""
+    """Numbers in [0, 1) by which the open values of the goal number `index` are drawn."""
     return shares(seed, index, CHOICES)
 
 
@@ -194,32 +196,34 @@ def shares(seed: int, *key: int) -> Share:
     return lambda: (int(bits.random_raw()) >> 11) * 2.0**-53
 
 
-def ask_in(cell: Cell, asked: Asked, duration_s: float, share: Share, *, wish: bool) -> Ask:
-    """An ask from a cell; without `wish`, only what the request asks for is asked.
+def goal_in(
+    cell: Cell, requested: GoalRanges, duration_s: float, share: Share, *, wish: bool
+) -> Goal:
+    """A goal from a cell; without `wish`, only with the values that the request has.
 
     Args:
         cell: Where it lies.
-        asked: What the request asks for.
+        requested: The ranges of the request.
         duration_s: Length of the window [s].
         share: Numbers in [0, 1).
-        wish: Ask for the cell's closing speed and angle, whether or not the request does.
+        wish: Take the cell's closing speed and angle, whether or not the request has them.
     """
 
     def inside(span: Span) -> float:
         return min(span[1], max(span[0], round(span[0] + share() * (span[1] - span[0]), 3)))
 
     ttc, closing, angle = (inside(x) for x in (cell.ttc_s, cell.closing_mps, cell.angle_deg))
-    return Ask(
+    return Goal(
         family=cell.family,
         min_ttc_s=ttc,
-        closing_mps=closing if wish or asked.closing_mps else None,
-        angle_deg=angle if wish or asked.angle_deg else None,
+        closing_mps=closing if wish or requested.closing_mps else None,
+        angle_deg=angle if wish or requested.angle_deg else None,
         duration_s=duration_s,
     )
 
 
-def spans_of(family: Family, asked: Asked) -> str:
-    """What a family has where traffic drives on the side that is asked, in words."""
-    angles = " or ".join(f"{low:g} to {high:g}" for low, high in asked.angles_deg(family))
+def spans_of(family: Family, requested: GoalRanges) -> str:
+    """What a family has where traffic drives on the side that is requested, in words."""
+    angles = " or ".join(f"{low:g} to {high:g}" for low, high in requested.angles_deg(family))
     low, high = family.closing_mps
     return f"closing {low:g} to {high:g} m/s, angle {angles} degrees, up to {family.longest_s:g} s"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from scenes.motion.geometry import nearest_places
 from scenes.motion.smoothing import steady
 from scenes.motion.spline import Spline, spline
 from scenes.motion.trajectory import Trajectory
@@ -57,7 +58,7 @@ class Road:
     def station_m(self, xy_m: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n"]:
         """Stations of the feet of places near the line [m]."""
         knots = self.curve.values
-        nearest = np.argmin(np.sum(knots**2, axis=1) - 2.0 * (xy_m @ knots.T), axis=1)
+        nearest = nearest_places(xy_m, knots)
         station = self.curve.knots[nearest]
         for _ in range(3):  # Newton's steps: the line hardly bends between knots
             middle, ahead = self.frame(station)

@@ -1,4 +1,4 @@
-"""What families work with: the drive at some time, what is asked, and courses on the road.
+"""What families work with: the drive at some time, what is requested, and courses on the road.
 
 Angles are those of the other road user's heading against the ego's, left positive, in (-180, 180]:
 0 the same way, 180 oncoming, 90 from the right to the left. The closing speed is the length of the
@@ -17,7 +17,7 @@ from scenes.clip import Clip
 from scenes.criticality.road import Road
 from scenes.edits import EgoEdit
 from scenes.edits.assets import find_asset
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.semantics import Semantic
 
 STEP_US = 20_000
@@ -25,7 +25,7 @@ STEP_US = 20_000
 STANDING_MPS = 0.05
 """Slower road users keep the heading they stand with."""
 CLOSING_TOLERANCE_MPS, ANGLE_TOLERANCE_DEG, TTC_TOLERANCE_S = 0.5, 5.0, 0.01
-"""How far a scenario may be from what was asked of it."""
+"""How far a scenario may be from what was requested of it."""
 AFTER_S, BEFORE_S = 1.0, 1.0
 """The window holds this much after the worst moment, and before it, at least [s]."""
 AFTER_CRASH_S = 0.2
@@ -39,13 +39,13 @@ Room = Callable[[Float64[np.ndarray, "2"], float, Float64[np.ndarray, "3"]], flo
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ask:
-    """What is asked of one scenario; None leaves it to the family."""
+class Goal:
+    """What is requested of one scenario; None leaves it to the family."""
 
     family: str
     """Name of the family."""
     min_ttc_s: float
-    """Least time to collision in the window [s]; 0 asks for a collision."""
+    """Least time to collision in the window [s]; 0 is a collision."""
     closing_mps: float | None = None
     """Closing speed [m/s]."""
     angle_deg: float | None = None
@@ -85,7 +85,7 @@ class Setting:
     other_side: float
     """1 where oncoming traffic is on the left, -1 where it is on the right."""
     own_share: Share
-    """Numbers that decide what was not asked."""
+    """Numbers that decide what was not requested."""
     critical: int
     """Number of the critical time."""
     room_m: Room
@@ -117,11 +117,11 @@ class Setting:
         return float(self.speed_mps[self.critical])
 
     def between(self, low: float, high: float) -> float:
-        """A number that was not asked for, drawn."""
+        """A number that was not requested, drawn."""
         return low + self.own_share() * (high - low)
 
     def one_of(self, *choices: str) -> str:
-        """A choice that was not asked for, drawn."""
+        """A choice that was not requested, drawn."""
         return choices[int(self.own_share() * len(choices))]
 
     def side(self) -> float:
@@ -182,7 +182,7 @@ class Course:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Plan:
+class EncounterPlan:
     """An encounter in which only one number is still open: where the other's course is anchored."""
 
     other: Course
@@ -225,17 +225,17 @@ def quintic(share: Profile) -> Profile:
 
 def speed_for(
     setting: Setting,
-    ask: Ask,
+    goal: Goal,
     angle_deg: float,
     low: float,
     high: float,
     ego_mps: float | None = None,
 ) -> float:
-    """The other's speed [m/s] that closes as fast as asked at the critical time, or any.
+    """The other's speed [m/s] that closes as fast as requested at the critical time, or any.
 
     Args:
         setting: Where and when.
-        ask: What is asked.
+        goal: What is requested.
         angle_deg: Angle between headings.
         low: Slowest speed that the family knows [m/s].
         high: Fastest [m/s].
@@ -247,20 +247,20 @@ def speed_for(
     ego = setting.critical_mps if ego_mps is None else ego_mps
     if high < low:
         wrong = f"the ego is too slow at {ego:.1f} m/s"
-        raise InfeasibleError(ask.family, wrong, "another start_us", "the ego is too slow")
-    if ask.closing_mps is None:
+        raise InfeasibleError(goal.family, wrong, "another start_us", "the ego is too slow")
+    if goal.closing_mps is None:
         return setting.between(low, high)
     cosine, sine = (f(math.radians(angle_deg)) for f in (math.cos, math.sin))
-    room = ask.closing_mps**2 - (ego * sine) ** 2
+    room = goal.closing_mps**2 - (ego * sine) ** 2
     if room >= 0.0:
         for speed in (ego * cosine - math.sqrt(room), ego * cosine + math.sqrt(room)):
             if low - 1e-9 <= speed <= high + 1e-9:
                 return speed
     speeds = np.linspace(low, high, 101)
     closing = np.sqrt(ego**2 + speeds**2 - 2.0 * ego * speeds * cosine)
-    nearest = float(closing[np.argmin(np.abs(closing - ask.closing_mps))])
-    if abs(nearest - ask.closing_mps) <= CLOSING_TOLERANCE_MPS:
-        return float(speeds[np.argmin(np.abs(closing - ask.closing_mps))])
-    wrong = f"nobody closes at {ask.closing_mps:.1f} m/s here: from {closing.min():.1f} to "
+    nearest = float(closing[np.argmin(np.abs(closing - goal.closing_mps))])
+    if abs(nearest - goal.closing_mps) <= CLOSING_TOLERANCE_MPS:
+        return float(speeds[np.argmin(np.abs(closing - goal.closing_mps))])
+    wrong = f"nobody closes at {goal.closing_mps:.1f} m/s here: from {closing.min():.1f} to "
     wrong += f"{closing.max():.1f} m/s can be had beside an ego at {ego:.1f} m/s"
-    raise InfeasibleError(ask.family, wrong, f"closing_mps = {nearest:.1f}", "closing speed")
+    raise InfeasibleError(goal.family, wrong, f"closing_mps = {nearest:.1f}", "closing speed")

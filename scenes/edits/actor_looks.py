@@ -20,15 +20,15 @@ from scenes.edits.actors import (
     changed,
 )
 from scenes.edits.assets import find_asset
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import OFFSET, TIME
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.routes import RUN_OUT_M, Route
 from scenes.edits.standing import settled
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import rigid, translation, yaw_rotation
 from scenes.motion.trajectory import Trajectory
 from scenes.storage.validation import check
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 
 STEP_US = 50_000
 """Spacing of the poses that are made up: at 40 m/s, two metres [µs]."""
@@ -52,8 +52,8 @@ class ScaleActor:
     def __post_init__(self) -> None:
         check(self)
 
-    def apply(self, staging: Staging) -> Staging:
-        """The staging with it at its new size.
+    def apply(self, edited: EditedScene) -> EditedScene:
+        """The edited scene with it at its new size.
 
         Raises:
             InfeasibleError: There is no such actor.
@@ -63,7 +63,7 @@ class ScaleActor:
             same = self.factor == 1.0
             return actor if same else _sized(actor, actor.size_m * self.factor)
 
-        return changed(staging, self.actor, self.kind, grown)
+        return changed(edited, self.actor, self.kind, grown)
 
     def describe(self) -> str:
         """The edit in words."""
@@ -86,8 +86,8 @@ class SwapActor:
     def __post_init__(self) -> None:
         check(self)
 
-    def apply(self, staging: Staging) -> Staging:
-        """The staging with the asset's look, kind and size.
+    def apply(self, edited: EditedScene) -> EditedScene:
+        """The edited scene with the asset's look, kind and size.
 
         Raises:
             InfeasibleError: There is no such actor or asset.
@@ -95,12 +95,12 @@ class SwapActor:
         """
         asset = find_asset(self.asset)
         swapped = changed(
-            staging,
+            edited,
             self.actor,
             self.kind,
             lambda actor: replace(_sized(actor, asset.box_m), kind=asset.kind),
         )
-        return replace(swapped, assets={**staging.assets, self.actor: self.asset})
+        return replace(swapped, assets={**edited.assets, self.actor: self.asset})
 
     def describe(self) -> str:
         """The edit in words."""
@@ -145,29 +145,29 @@ class InsertActor:
     def __post_init__(self) -> None:
         check(self)
 
-    def apply(self, staging: Staging) -> Staging:
-        """The staging with it.
+    def apply(self, edited: EditedScene) -> EditedScene:
+        """The edited scene with it.
 
         Raises:
             InfeasibleError: The id is taken, there is no such asset, or the drive is over.
             OtherlaneError: The asset is damaged.
         """
-        taken = {actor.id for actor in staging.actors}
+        taken = {actor.id for actor in edited.actors}
         if self.actor in taken:
             wrong = f"there is an actor {self.actor} already"
             fix = f"actor = {max(taken) + 1}, which is free"
             raise InfeasibleError(self.kind, wrong, fix, "actor id taken")
         asset = find_asset(self.asset)
-        path = self._path(staging, float(asset.size_m[2]))
+        path = self._path(edited, float(asset.size_m[2]))
         new = Actor(id=self.actor, kind=asset.kind, size_m=asset.box_m, trajectory=path)
         return replace(
-            staging,
-            actors=tuple(sorted((*staging.actors, new), key=lambda actor: actor.id)),
-            assets={**staging.assets, self.actor: self.asset},
+            edited,
+            actors=tuple(sorted((*edited.actors, new), key=lambda actor: actor.id)),
+            assets={**edited.assets, self.actor: self.asset},
         )
 
-    def _path(self, staging: Staging, height_m: float) -> Trajectory:
-        ego = staging.ego
+    def _path(self, edited: EditedScene, height_m: float) -> Trajectory:
+        ego = edited.ego
         end_us = max(int(ego.time_us[-1]), self.start_us)
         time_us = np.append(np.arange(self.start_us, end_us, STEP_US), end_us)
         beside = (self.ahead_m, self.left_m, 0.5 * height_m)
@@ -178,7 +178,7 @@ class InsertActor:
         on_road = route.at(np.copysign(gone_m, np.cos(turn)) * keeps)
         own = np.stack([gone_m * (not keeps), np.zeros_like(gone_m), np.zeros_like(gone_m)], axis=1)
         turned = on_road @ rigid(yaw_rotation(np.array(turn)), np.zeros(3))
-        poses = settled(turned @ translation(own), on_road, height_m, staging.ground)
+        poses = settled(turned @ translation(own), on_road, height_m, edited.ground)
         return Trajectory(time_us=time_us, world_from_body=poses)
 
     def describe(self) -> str:
@@ -189,7 +189,7 @@ class InsertActor:
         return f"{self.asset} inserted as actor {self.actor} {where} at {self.speed_mps:g} m/s"
 
 
-@remembered(512)
+@memoized(512)
 def _beside(ego: Trajectory, start_us: int, ahead_m: float, left_m: float, up_m: float) -> Route:
     """The way to the left of the ego's and above it, counted from beside a place ahead on that.
 

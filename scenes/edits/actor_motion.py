@@ -12,13 +12,13 @@ from jaxtyping import Float64
 
 from scenes.actor import Actor
 from scenes.edits.actors import ID, SPEED, changed
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import TIME
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.knots import PLACE, YAW, check_knots, densely, headings, through
 from scenes.edits.routes import SPACING_M, Route, ramp_m, speed_at
 from scenes.edits.standing import yaw_of
 from scenes.edits.tracks import after, joined, on_own_way, placed, way_since_m
+from scenes.errors import InfeasibleError
 from scenes.storage.validation import Within, check
 
 CHANGE = Within(0.1, 12.0, "m/s²")
@@ -66,8 +66,8 @@ class FollowPath:
         """Time of the first knot [µs]."""
         return self.time_us[0]
 
-    def apply(self, staging: Staging) -> Staging:
-        """The staging with it on its new path.
+    def apply(self, edited: EditedScene) -> EditedScene:
+        """The edited scene with it on its new path.
 
         Raises:
             InfeasibleError: There is no such actor, or it is elsewhere when the path begins.
@@ -79,12 +79,12 @@ class FollowPath:
             at_us = densely(self.time_us)
             places = through(self.time_us, self.x_m, self.y_m)
             yaw = headings(places, self.time_us, self.yaw_rad, at_us)
-            poses = placed(actor, places.at(at_us * 1e-6), yaw, staging.ground)
+            poses = placed(actor, places.at(at_us * 1e-6), yaw, edited.ground)
             if self.z_m:
                 poses[:, 2, 3] = np.interp(at_us, self.time_us, self.z_m)
             return replace(actor, trajectory=joined(path, at_us, poses))
 
-        return changed(staging, self.actor, self.kind, moved)
+        return changed(edited, self.actor, self.kind, moved)
 
     def _check_start(self, actor: Actor) -> None:
         path = actor.trajectory
@@ -128,8 +128,8 @@ class RerouteActor:
         if not len(self.x_m) == len(self.y_m) > 0:
             raise ValueError("x_m and y_m must have as many numbers, one or more")
 
-    def apply(self, staging: Staging) -> Staging:
-        """The staging with it on its new way, headings along it; same times.
+    def apply(self, edited: EditedScene) -> EditedScene:
+        """The edited scene with it on its new way, headings along it; same times.
 
         Raises:
             InfeasibleError: There is no such actor, or it is not there at the start.
@@ -142,15 +142,15 @@ class RerouteActor:
             before = path.world_from_body[path.time_us < self.start_us]
             xy_m = np.stack([self.x_m, self.y_m], axis=1)
             xy_m = _with_run_out(np.concatenate([before, start])[:, :2, 3], xy_m)
-            points = placed(actor, xy_m, np.repeat(yaw_of(start), len(xy_m)), staging.ground)
+            points = placed(actor, xy_m, np.repeat(yaw_of(start), len(xy_m)), edited.ground)
             corners = Route.through(np.concatenate([before, start, points]), len(before))
             route = Route.through(corners.at(np.arange(0.0, corners.way_m[-1], ROUTE_STEP_M)))
             way_m = way_since_m(path, self.start_us)[later]
             xy_m = route.at(way_m)[:, :2, 3]
-            poses = placed(actor, xy_m, route.yaw_at(way_m), staging.ground)
+            poses = placed(actor, xy_m, route.yaw_at(way_m), edited.ground)
             return replace(actor, trajectory=joined(path, path.time_us[later], poses))
 
-        return changed(staging, self.actor, self.kind, moved)
+        return changed(edited, self.actor, self.kind, moved)
 
     def describe(self) -> str:
         """The edit in words."""
@@ -193,8 +193,8 @@ class SpeedProfile:
     def __post_init__(self) -> None:
         check(self)
 
-    def apply(self, staging: Staging) -> Staging:
-        """The staging with it at its new speed; same times.
+    def apply(self, edited: EditedScene) -> EditedScene:
+        """The edited scene with it at its new speed; same times.
 
         Raises:
             InfeasibleError: There is no such actor, or it is not there at the start.
@@ -206,9 +206,9 @@ class SpeedProfile:
             seconds = (path.time_us[later] - self.start_us) * 1e-6
             speed_mps = speed_at(path, self.start_us)
             gone_m = ramp_m(seconds, speed_mps, self.speed_mps, self.change_mps2)
-            return on_own_way(actor, self.start_us, gone_m, staging.ground)
+            return on_own_way(actor, self.start_us, gone_m, edited.ground)
 
-        return changed(staging, self.actor, self.kind, slowed)
+        return changed(edited, self.actor, self.kind, slowed)
 
     def describe(self) -> str:
         """The edit in words."""

@@ -11,10 +11,10 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from scenes.actor import Actor
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import DURATION, OFFSET
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.standing import settled
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import rigid, yaw_rotation
 from scenes.storage.validation import EXACT, Within, check
 
@@ -31,31 +31,33 @@ NAMED = 3
 """How many ids a message names."""
 
 
-def find_actor(staging: Staging, number: int, where: str) -> Actor:
+def find_actor(edited: EditedScene, number: int, where: str) -> Actor:
     """The actor with an id.
 
     Raises:
         InfeasibleError: There is none; names the nearest ids.
     """
-    for actor in staging.actors:
+    for actor in edited.actors:
         if actor.id == number:
             return actor
-    known = sorted((actor.id for actor in staging.actors), key=lambda i: abs(i - number))[:NAMED]
+    known = sorted((actor.id for actor in edited.actors), key=lambda i: abs(i - number))[:NAMED]
     near = ", ".join(str(i) for i in sorted(known))
     fix = f"one of its road users, such as {near}" if known else "a drive with road users"
     raise InfeasibleError(where, f"there is no actor {number}", fix, "no such actor")
 
 
-def changed(staging: Staging, number: int, where: str, change: Callable[[Actor], Actor]) -> Staging:
-    """The staging with one actor replaced.
+def changed(
+    edited: EditedScene, number: int, where: str, change: Callable[[Actor], Actor]
+) -> EditedScene:
+    """The edited scene with one actor replaced.
 
     Raises:
         InfeasibleError: There is no such actor, or `change` refuses.
     """
-    old = find_actor(staging, number, where)
+    old = find_actor(edited, number, where)
     new = change(old)
-    actors = tuple(new if actor is old else actor for actor in staging.actors)
-    return staging if new is old else replace(staging, actors=actors)
+    actors = tuple(new if actor is old else actor for actor in edited.actors)
+    return edited if new is old else replace(edited, actors=actors)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,14 +74,14 @@ class RemoveActor:
     def __post_init__(self) -> None:
         check(self)
 
-    def apply(self, staging: Staging) -> Staging:
-        """The staging without it.
+    def apply(self, edited: EditedScene) -> EditedScene:
+        """The edited scene without it.
 
         Raises:
             InfeasibleError: There is no such actor.
         """
-        gone = find_actor(staging, self.actor, self.kind)
-        return _without(staging, {gone.id})
+        gone = find_actor(edited, self.actor, self.kind)
+        return _without(edited, {gone.id})
 
     def describe(self) -> str:
         """The edit in words."""
@@ -103,19 +105,19 @@ class RemoveTraffic:
     def __post_init__(self) -> None:
         check(self)
 
-    def apply(self, staging: Staging, static: frozenset[int] = frozenset()) -> Staging:
-        """The staging with those who stay.
+    def apply(self, edited: EditedScene, static: frozenset[int] = frozenset()) -> EditedScene:
+        """The edited scene with those who stay.
 
         Args:
-            staging: Who is there.
+            edited: Who is there.
             static: Ids of those who are part of the static scene (`scenes.edits.apply_edit`).
 
         Raises:
             InfeasibleError: One of those who are named is not there.
         """
-        stay = {find_actor(staging, number, self.kind).id for number in self.keep}
-        gone = {actor.id for actor in staging.actors} - stay - static
-        return _without(staging, gone) if gone else staging
+        stay = {find_actor(edited, number, self.kind).id for number in self.keep}
+        gone = {actor.id for actor in edited.actors} - stay - static
+        return _without(edited, gone) if gone else edited
 
     def describe(self) -> str:
         """The edit in words."""
@@ -123,11 +125,11 @@ class RemoveTraffic:
         return f"all who move removed{f' but {but}' if but else ''}"
 
 
-def _without(staging: Staging, gone: set[int]) -> Staging:
+def _without(edited: EditedScene, gone: set[int]) -> EditedScene:
     return replace(
-        staging,
-        actors=tuple(actor for actor in staging.actors if actor.id not in gone),
-        assets={number: name for number, name in staging.assets.items() if number not in gone},
+        edited,
+        actors=tuple(actor for actor in edited.actors if actor.id not in gone),
+        assets={number: name for number, name in edited.assets.items() if number not in gone},
     )
 
 
@@ -151,25 +153,25 @@ class MoveActor:
     def __post_init__(self) -> None:
         check(self)
 
-    def apply(self, staging: Staging) -> Staging:
-        """The staging with it elsewhere.
+    def apply(self, edited: EditedScene) -> EditedScene:
+        """The edited scene with it elsewhere.
 
         Raises:
             InfeasibleError: There is no such actor.
         """
         if not (self.forward_m or self.left_m or self.yaw_deg):
-            find_actor(staging, self.actor, self.kind)
-            return staging
+            find_actor(edited, self.actor, self.kind)
+            return edited
         turn = yaw_rotation(np.array(np.deg2rad(self.yaw_deg)))
         offset = rigid(turn, np.array([self.forward_m, self.left_m, 0.0]))
 
         def there(actor: Actor) -> Actor:
             before = actor.trajectory.world_from_body
             height_m = float(actor.size_m[2])
-            poses = settled(before @ offset, before, height_m, staging.ground)
+            poses = settled(before @ offset, before, height_m, edited.ground)
             return replace(actor, trajectory=replace(actor.trajectory, world_from_body=poses))
 
-        return changed(staging, self.actor, self.kind, there)
+        return changed(edited, self.actor, self.kind, there)
 
     def describe(self) -> str:
         """The edit in words."""
@@ -203,8 +205,8 @@ class RetimeActor:
     def __post_init__(self) -> None:
         check(self)
 
-    def apply(self, staging: Staging) -> Staging:
-        """The staging with its track at other times; it is there no longer than its track.
+    def apply(self, edited: EditedScene) -> EditedScene:
+        """The edited scene with its track at other times; it is there no longer than its track.
 
         Raises:
             InfeasibleError: There is no such actor, or its poses would be less than 1 µs apart.
@@ -221,7 +223,7 @@ class RetimeActor:
             path = replace(actor.trajectory, time_us=times[0] + self.shift_us + since)
             return replace(actor, trajectory=path)
 
-        return changed(staging, self.actor, self.kind, later)
+        return changed(edited, self.actor, self.kind, later)
 
     def describe(self) -> str:
         """The edit in words."""

@@ -17,8 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Float64
 
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.semantics import ACTOR_KINDS, Semantic
 from scenes.storage.files import read_own, sha256
 from scenes.storage.manifests import MANIFEST, finished

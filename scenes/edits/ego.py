@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import yaw_rotation
 from scenes.motion.trajectory import Trajectory
 from scenes.storage.validation import EXACT, Within, check

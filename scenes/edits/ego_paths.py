@@ -13,11 +13,11 @@ from jaxtyping import Float64, Int64
 from scenes.edits.actor_motion import CHANGE
 from scenes.edits.actors import SPEED
 from scenes.edits.ego import DURATION, OFFSET, TIME, LaneChange, blend
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.knots import PLACE, YAW, check_knots, headings
 from scenes.edits.routes import Route, derivative_at, ramp_m, smooth_twin, speed_at
 from scenes.edits.standing import on_plane, yaw_of
 from scenes.edits.tracks import since
+from scenes.errors import InfeasibleError
 from scenes.motion.spline import Spline, spline
 from scenes.motion.trajectory import Trajectory
 from scenes.storage.validation import Within, check

@@ -8,9 +8,9 @@ from jaxtyping import Float64
 
 from scenes.edits.actor_motion import CHANGE
 from scenes.edits.ego import TIME, blend
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.routes import Route, ramp_m, speed_at
 from scenes.edits.tracks import since
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import rigid, yaw_rotation
 from scenes.motion.trajectory import Trajectory
 from scenes.storage.validation import Within, check

@@ -8,11 +8,11 @@ from jaxtyping import Float64, Int64
 
 from scenes.actor import Actor
 from scenes.edits.actors import ID, SPEED, changed, find_actor
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import TIME
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.routes import Route, speed_at
 from scenes.edits.tracks import after, on_own_way
+from scenes.errors import InfeasibleError
 from scenes.motion.smoothing import steady
 from scenes.motion.trajectory import Trajectory
 from scenes.storage.validation import Within, check
@@ -54,13 +54,13 @@ class FollowActor:
     def __post_init__(self) -> None:
         check(self)
 
-    def apply(self, staging: Staging) -> Staging:
-        """The staging with it behind its leader; same times.
+    def apply(self, edited: EditedScene) -> EditedScene:
+        """The edited scene with it behind its leader; same times.
 
         Raises:
             InfeasibleError: There is no such actor, or it is not there at the start.
         """
-        leader = find_actor(staging, self.leader, self.kind)
+        leader = find_actor(edited, self.leader, self.kind)
         if self.actor == self.leader:
             wrong = f"actor {self.actor} cannot follow itself"
             raise InfeasibleError(self.kind, wrong, "another leader", "no leader")
@@ -68,9 +68,9 @@ class FollowActor:
         def follows(actor: Actor) -> Actor:
             later = after(actor, self.start_us, self.kind)
             gone_m = self._gone(actor, leader, actor.trajectory.time_us[later])
-            return on_own_way(actor, self.start_us, gone_m, staging.ground)
+            return on_own_way(actor, self.start_us, gone_m, edited.ground)
 
-        return changed(staging, self.actor, self.kind, follows)
+        return changed(edited, self.actor, self.kind, follows)
 
     def _gone(
         self, actor: Actor, leader: Actor, at_us: Int64[np.ndarray, "n"]

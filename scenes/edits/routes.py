@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from scenes.motion.geometry import interpolate_rigid
+from scenes.motion.geometry import interpolate_rigid, nearest_places
 from scenes.motion.smoothing import STEP_US, steady
 from scenes.motion.spline import Spline, spline
 from scenes.motion.trajectory import Trajectory
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 
 SPACING_M = 0.5
 """Least distance between the poses that a route goes through."""
@@ -103,8 +103,7 @@ class Route:
     def nearest_m(self, xy_m: Float64[np.ndarray, "m 2"]) -> Float64[np.ndarray, "m"]:
         """The way at the foot of each place, also beyond the ends."""
         knots = self.poses[:, :2, 3]
-        apart = np.sum(knots**2, axis=1) - 2.0 * (xy_m @ knots.T)
-        nearest = np.argmin(apart, axis=1)
+        nearest = nearest_places(xy_m, knots)
         yaw = self.yaw_at(self.way_m[nearest])
         offset = xy_m - knots[nearest]
         return self.way_m[nearest] + offset[:, 0] * np.cos(yaw) + offset[:, 1] * np.sin(yaw)
@@ -132,7 +131,7 @@ class Route:
         return spline(on, self.poses[end, :3, 3] + gone)
 
 
-@remembered(512)
+@memoized(512)
 def _of(path: Trajectory, start_us: int) -> Route:
     # Counted from the nearest pose, not through a pose at the start: between two poses that would
     # lie on their chord, and a micrometre beside a curve is a jolt where it is left.

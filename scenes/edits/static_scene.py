@@ -9,12 +9,11 @@ from pathlib import Path
 
 from scenes.actor import Actor
 from scenes.edits.actors import NAMED
-from scenes.edits.edited_scene import Staging
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.edits.edited_scene import EditedScene
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.storage.files import json_bytes
 from scenes.storage.manifests import MANIFEST, finished, folder_hash, parsed
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 
 OWN_FIELDS = "own_fields"
 """What a scene's manifest says about it: ids of the road users whose fields it has."""
@@ -25,7 +24,7 @@ def standing(actors: tuple[Actor, ...]) -> frozenset[int]:
     return frozenset(actor.id for actor in actors if not _moves(actor))
 
 
-@remembered(2048)
+@memoized(2048)
 def _moves(actor: Actor) -> bool:
     return actor.is_moving
 
@@ -43,9 +42,9 @@ def own_fields(scene: Path, clip: Path) -> frozenset[int]:
     return parsed(json_bytes(said), where, frozenset[int], "reconstruct the scene again")
 
 
-def static_ids(staging: Staging) -> frozenset[int]:
-    """Ids of those in a staging who never move and do not look like an asset."""
-    return standing(staging.actors).difference(staging.assets)
+def static_ids(edited: EditedScene) -> frozenset[int]:
+    """Ids of those in an edited scene who never move and do not look like an asset."""
+    return standing(edited.actors).difference(edited.assets)
 
 
 def refuse_static(

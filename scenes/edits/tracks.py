@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from scenes.actor import Actor
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.routes import Route
 from scenes.edits.standing import on_plane, settled, yaw_of
+from scenes.errors import InfeasibleError
+from scenes.motion.geometry import nearest_places
 from scenes.motion.smoothing import steady
 from scenes.motion.trajectory import Trajectory
 from scenes.road.ground import Ground
@@ -60,8 +61,7 @@ def placed(
         ground: Road height.
     """
     own = actor.trajectory.world_from_body
-    apart = np.sum(own[:, :2, 3] ** 2, axis=1) - 2.0 * (xy_m @ own[:, :2, 3].T)
-    before = own[np.argmin(apart, axis=1)]
+    before = own[nearest_places(xy_m, own[:, :2, 3])]
     place = np.concatenate([xy_m, before[:, 2:3, 3]], axis=1)
     poses = on_plane(place, before[:, :3, 2], np.where(np.isnan(yaw), yaw_of(before), yaw))
     return settled(poses, before, float(actor.size_m[2]), ground)

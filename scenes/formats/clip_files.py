@@ -23,7 +23,7 @@ from scenes.storage.contents import contents_of
 from scenes.storage.file_names import path_text, text_of
 from scenes.storage.files import json_bytes, read_own, write_json, write_whole
 from scenes.storage.folders import is_finished, writing
-from scenes.storage.manifests import DRIVE, Finished, Recipe, finished, parsed
+from scenes.storage.manifests import DRIVE, Finished, Provenance, finished, parsed
 
 HEADER, ARRAYS = "clip.json", "arrays.npz"
 
@@ -35,15 +35,15 @@ def save_clip(clip: Clip, folder: Path) -> Path:
         OtherlaneError: See `Clip.save`.
     """
     clip = _with_contents(clip)
-    recipe = Recipe(kind="clip", inputs={"clip": _content_hash(clip)}, config={})
+    provenance = Provenance(kind="clip", inputs={"clip": _content_hash(clip)}, config={})
     try:
-        there = is_finished(folder, recipe)
+        there = is_finished(folder, provenance)
     except OtherlaneError as error:
         raise _replaced_since(clip, folder) or error from error
     if there:
         _say_where(clip, folder, folder)  # it may have moved
         return folder
-    with writing(folder, recipe) as partial:
+    with writing(folder, provenance) as partial:
         write_clip(clip, partial, folder)
     return folder
 

@@ -10,7 +10,6 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from types import MappingProxyType
 from scenes.clip import Clip
 from scenes.errors import DriveError
 from scenes.importers.plausibility import check_clip
+from scenes.work.suggestions import nearest
 
 GROUP = "otherlane.importers"
 
@@ -50,8 +50,8 @@ def import_clip(
     importers = entry_points(group=GROUP)
     if fmt not in importers.names:
         names = sorted(importers.names)
-        near = get_close_matches(fmt, names, n=1, cutoff=0.0)
-        fix = f"--fmt {near[0]}; known are {', '.join(names)}" if near else "install otherlane"
+        near = nearest(fmt, names, alike=0.0)
+        fix = f"--fmt {near}; known are {', '.join(names)}" if near else "install otherlane"
         raise DriveError(root, f"no importer is named {fmt!r}", fix)
     if not root.is_dir():
         raise DriveError(root, "does not exist, or is no folder", "the folder of a recorded drive")

@@ -1,4 +1,4 @@
-"""Rigid transforms, rotations, and box corners, in float64 numpy.
+"""Rigid transforms, rotations, boxes and distances, in float64 numpy.
 
 `a_from_b` takes coordinates in frame b to coordinates in frame a, so that neighbouring names
 cancel: `world_from_camera = world_from_ego @ ego_from_camera`. Lengths are metres, angles
@@ -6,7 +6,7 @@ radians.
 """
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64, Int, Int64
 
 ROTATION_TOLERANCE = 1e-4
 """How far R^T R may stray from the identity (largest entry) before R is not a rotation."""
@@ -135,8 +135,29 @@ def inside_box(
     margin_m: float = 0.0,
 ) -> np.ndarray:
     """Which points lie in the box, grown by `margin_m` on every side; bool `*n`."""
-    points = transform_points(invert(world_from_box), points_world)
-    return np.all(np.abs(points) <= 0.5 * np.asarray(size_m) + margin_m, axis=-1)
+    return within_box(transform_points(invert(world_from_box), points_world), size_m, margin_m)
+
+
+def within_box(
+    points_box: Float[np.ndarray, "*n 3"],
+    size_m: Float[np.ndarray, "3"],
+    margin_m: float | Float[np.ndarray, "3"] = 0.0,
+) -> np.ndarray:
+    """`inside_box` of points in the frame of the box; the margin may differ from axis to axis."""
+    return np.all(np.abs(points_box) <= 0.5 * np.asarray(size_m) + margin_m, axis=-1)
+
+
+def nearest_places(
+    xy_m: Float[np.ndarray, "n 2"], to_m: Float[np.ndarray, "m 2"]
+) -> Int[np.ndarray, "n"]:
+    """For each place of the plane, the number of the nearest of some others."""
+    # |a - b|^2 without |a|^2, which is the same for every b
+    return np.argmin(np.sum(to_m**2, axis=1) - 2.0 * (xy_m @ to_m.T), axis=1)
+
+
+def plan_reach_m(size_m: Float[np.ndarray, "*n 3"]) -> Float64[np.ndarray, "*n"] | float:
+    """From the middle of a box to its corners in plan view [m]."""
+    return 0.5 * np.hypot(size_m[..., 0], size_m[..., 1])
 
 
 def yaw_rotation(yaw: Float[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n 3 3"]:

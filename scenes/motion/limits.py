@@ -18,12 +18,12 @@ import numpy as np
 
 from scenes.edits import Edit, EgoEdit
 from scenes.edits.ego import LaneChange, LateralOffset
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.motion.kinematics import Motion, exact_motion
 from scenes.motion.smoothing import steady
 from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,10 +190,10 @@ def check_limits(
                 raise InfeasibleError(place, error.wrong, error.fix, error.reason) from error
 
 
-_exact = remembered(16)(exact_motion)
+_exact = memoized(16)(exact_motion)
 
 
-@remembered(512)
+@memoized(512)
 def _driven(
     edit: EgoEdit, path: Trajectory, recorded: Motion, limits: VehicleLimits, suggest: bool
 ) -> Trajectory:

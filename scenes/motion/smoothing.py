@@ -14,7 +14,7 @@ from jaxtyping import Float64
 
 from scenes.motion.geometry import rigid
 from scenes.motion.trajectory import Trajectory
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 
 STEP_US = 5_000
 """Spacing of the smooth poses [µs]."""
@@ -31,7 +31,7 @@ YAW_NOISE_RAD, YAW_JERK = 0.003, 0.3
 DEGREE = 5
 
 
-@remembered(16)
+@memoized(16)
 def steady(path: Trajectory) -> Trajectory:
     """The motion in plan view (level, height 0), without noise, every `STEP_US`.
 

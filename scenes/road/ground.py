@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
 from scenes.clip import Clip
+from scenes.motion.geometry import nearest_places
 from scenes.motion.trajectory import Trajectory
 from scenes.road.static_points import measured_points
 from scenes.work.short_repr import short_repr
@@ -145,9 +146,10 @@ def path_coordinates(
     xy_m: Float[np.ndarray, "n 2"], path: Ground
 ) -> tuple[Float64[np.ndarray, "n"], Float64[np.ndarray, "n"]]:
     """Path length at the nearest station's foot, and distance to the left of it [m]."""
+    chunks = np.array_split(xy_m, _chunks(xy_m))
     nearest = np.concatenate(
         [np.zeros(0, dtype=np.int64)]
-        + [_nearest(chunk, path.station_xy_m) for chunk in np.array_split(xy_m, _chunks(xy_m))]
+        + [nearest_places(chunk, path.station_xy_m) for chunk in chunks]
     )
     offset = xy_m - path.station_xy_m[nearest]
     tangent = path.tangent[nearest]
@@ -158,14 +160,6 @@ def path_coordinates(
 
 def _chunks(xy_m: np.ndarray) -> int:
     return max(1, len(xy_m) // 20_000)
-
-
-def _nearest(
-    xy_m: Float[np.ndarray, "n 2"], to_m: Float[np.ndarray, "m 2"]
-) -> Int[np.ndarray, "n"]:
-    # |a - b|^2 without |a|^2, which is the same for every b
-    distance = np.sum(to_m**2, axis=1)[None, :] - 2.0 * (xy_m @ to_m.T)
-    return np.argmin(distance, axis=1)
 
 
 def _fitted(

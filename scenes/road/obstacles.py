@@ -16,12 +16,12 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from scenes.clip import Clip
-from scenes.motion.geometry import inside_box
+from scenes.motion.geometry import inside_box, plan_reach_m, within_box
 from scenes.road.grids import Raster, Slices
 from scenes.road.ground import UNSEEN_HALF_WIDTH_M
 from scenes.road.static_points import measured_points
 from scenes.safety.boxes import ego_boxes
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 
 LOW_M = 0.4
 """What is no higher than this above the bottom of a box is kerb, grass or noise of the road."""
@@ -115,11 +115,12 @@ class Obstacles:
         reach_m = 0.5 * float(np.linalg.norm(size_m)) + BESIDE_M
         firsts = np.searchsorted(points[:, 0], poses[:, 0, 3] - reach_m)
         lasts = np.searchsorted(points[:, 0], poses[:, 0, 3] + reach_m)
-        half, hits = 0.5 * size_m + [BESIDE_M, BESIDE_M, SPARE_M], set[int]()
+        margin_m, hits = np.array([BESIDE_M, BESIDE_M, SPARE_M]), set[int]()
+        low_m = LOW_M - (0.5 * float(size_m[2]) + SPARE_M)
         for number, pose, first, last in zip(suspect, poses, firsts, lasts, strict=True):
             local = (points[first:last] - pose[:3, 3]) @ pose[:3, :3]
-            within = np.all(np.abs(local) <= half, axis=1)
-            within &= local[:, 2] > LOW_M - half[2]  # both ends by the spare
+            within = within_box(local, size_m, margin_m)
+            within &= local[:, 2] > low_m  # both ends by the spare
             hits.update((first + np.flatnonzero(within)).tolist())
             if len(hits) >= LEAST_POINTS:
                 return _told(points[sorted(hits)], int(number), pose, size_m)
@@ -133,7 +134,7 @@ class Obstacles:
         self, poses: Float64[np.ndarray, "n 4 4"], size_m: Float64[np.ndarray, "3"]
     ) -> Float64[np.ndarray, "m 3"]:
         """The points that some of the boxes could hold."""
-        reach_m = 0.5 * float(np.hypot(size_m[0], size_m[1])) + 2 * BESIDE_M
+        reach_m = float(plan_reach_m(size_m)) + 2 * BESIDE_M
         low, high = poses[:, :3, 3].min(axis=0) - reach_m, poses[:, :3, 3].max(axis=0) + reach_m
         low[2] -= size_m[2]
         high[2] += size_m[2]
@@ -156,7 +157,7 @@ def _told(
     )  # fmt: skip
 
 
-@remembered(8)
+@memoized(8)
 def obstacles(clip: Clip) -> Obstacles:
     """The evidence of a clip, ready to be asked."""
     points = measured_points(clip, MOST_POINTS)

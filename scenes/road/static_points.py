@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from scenes.actor import Actor
 from scenes.clip import Clip, LidarStream
-from scenes.motion.geometry import inside_box, invert, transform_points
+from scenes.motion.geometry import invert, transform_points, within_box
 
 MAX_POINTS = 200_000
 """More are thinned evenly."""
@@ -83,7 +83,7 @@ def on_actors(
             continue
         maps = invert(actor.trajectory.at(when_us[near]))
         local = np.einsum("nij,nj->ni", maps[:, :3, :3], points_m[near]) + maps[:, :3, 3]
-        hit[near] |= np.all(np.abs(local) <= 0.5 * actor.size_m + PADDING_M, axis=1)
+        hit[near] |= within_box(local, actor.size_m, PADDING_M)
     return hit
 
 
@@ -100,5 +100,5 @@ def _on_anybody(
         for pose in poses:
             local = transform_points(invert(pose), points_m[near])
             over = local[:, 2] > CLEARANCE_M - 0.5 * actor.size_m[2]
-            hit[near] |= over & inside_box(pose, actor.size_m, points_m[near], PADDING_M)
+            hit[near] |= over & within_box(local, actor.size_m, PADDING_M)
     return hit

@@ -6,7 +6,7 @@ from jaxtyping import Float64
 from scenes.clip import Clip
 from scenes.motion.geometry import translation
 from scenes.motion.trajectory import Trajectory
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 
 
 def ego_box(clip: Clip) -> Float64[np.ndarray, "4 4"]:
@@ -15,13 +15,13 @@ def ego_box(clip: Clip) -> Float64[np.ndarray, "4 4"]:
     return translation(np.array([clip.ego_front_m - 0.5 * length, 0.0, 0.5 * height]))
 
 
-@remembered(512)
+@memoized(512)
 def ego_boxes(ego: Trajectory, clip: Clip) -> Trajectory:
     """World from the middle of the recording car's box, on some path of its origin."""
     return ego.mounted(ego_box(clip))
 
 
-@remembered(2048)
+@memoized(2048)
 def windowed(boxes: Trajectory, start_us: int, end_us: int) -> Trajectory:
     """A trajectory between two times, with a pose at each of them where it is known."""
     first, last = max(start_us, int(boxes.time_us[0])), min(end_us, int(boxes.time_us[-1]))

@@ -14,13 +14,14 @@ from jaxtyping import Bool, Float64, Int64
 
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
+from scenes.motion.geometry import plan_reach_m
 from scenes.motion.trajectory import Trajectory
 from scenes.road.obstacles import Evidence
 from scenes.safety.boxes import ego_boxes
 from scenes.safety.definitions import boxes_overlap
 from scenes.safety.encounters import fixtures, standing_pose
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 
 STEP_US = 20_000
 """Spacing of the times at which boxes are looked at [µs]."""
@@ -69,7 +70,7 @@ class Blocked:
 
 
 def blocked(
-    staging: Staging,
+    edited: EditedScene,
     clip: Clip,
     evidence: Evidence,
     may_overlap: Collection[int] = (),
@@ -79,15 +80,15 @@ def blocked(
     """The first who has no room; None when everybody has.
 
     Args:
-        staging: Who is where.
+        edited: Who is where.
         clip: The drive that it was made of.
         evidence: What is known of the place.
         may_overlap: Track ids of those whose boxes may overlap others: a collision is meant.
         allow_unmeasured: Whether ways may lead over ground of which nobody knows anything.
     """
-    window = np.arange(staging.start_us, staging.end_us, STEP_US)
-    at_us = np.append(window, staging.end_us)
-    users = _users(staging, clip, at_us)
+    window = np.arange(edited.start_us, edited.end_us, STEP_US)
+    at_us = np.append(window, edited.end_us)
+    users = _users(edited, clip, at_us)
     for user in users:
         if not user.edited.any():
             continue
@@ -108,14 +109,14 @@ def unmeasured_share(evidence: Evidence, xy_m: Float64[np.ndarray, "n 2"]) -> fl
     return float(np.average(~evidence.measured(xy_m), weights=weight))
 
 
-def _users(staging: Staging, clip: Clip, at_us: Int64[np.ndarray, "t"]) -> list[User]:
+def _users(edited: EditedScene, clip: Clip, at_us: Int64[np.ndarray, "t"]) -> list[User]:
     """The ego, then everybody who may be there."""
     recorded = {actor.id: actor for actor in clip.actors}
-    stand = fixtures(staging.actors, clip.actors)
+    stand = fixtures(edited.actors, clip.actors)
     before = ego_boxes(clip.ego, clip)
-    boxes = before if staging.ego is clip.ego else ego_boxes(staging.ego, clip)
+    boxes = before if edited.ego is clip.ego else ego_boxes(edited.ego, clip)
     users = [_user(None, clip.ego_size_m, boxes, before, at_us)]
-    for actor in staging.actors:
+    for actor in edited.actors:
         old = recorded.get(actor.id)
         if actor.id in stand:
             users.append(_standing(actor, at_us))
@@ -148,7 +149,7 @@ def _at(boxes: Trajectory, at_us: Int64[np.ndarray, "t"]) -> Float64[np.ndarray,
     return _poses(boxes, int(at_us[0]), int(at_us[-1]))
 
 
-@remembered(256)
+@memoized(256)
 def _poses(boxes: Trajectory, start_us: int, end_us: int) -> Float64[np.ndarray, "t 4 4"]:
     return boxes.at(np.append(np.arange(start_us, end_us, STEP_US), end_us))
 
@@ -204,7 +205,7 @@ def _in_somebody(
 def _far_apart(user: User, other: User, both: Bool[np.ndarray, "t"]) -> bool:
     """Whether the middles of two are never near enough for their boxes to touch; a quick look."""
     apart = user.world_from_box[both, :2, 3] - other.world_from_box[both, :2, 3]
-    reach_m = 0.5 * float(np.hypot(*user.size_m[:2]) + np.hypot(*other.size_m[:2]))
+    reach_m = float(plan_reach_m(user.size_m) + plan_reach_m(other.size_m))
     return bool(np.sum(apart**2, axis=1).min() > reach_m**2)
 
 

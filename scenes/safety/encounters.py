@@ -1,4 +1,4 @@
-"""How near the ego and each other road user of a staging come, by `scenes.safety.definitions`.
+"""How near the ego and each other road user come, by `scenes.safety.definitions`.
 
 Velocities come from all that is known of a body, not only from what lies in the window: a window
 that begins with a road user's first pose, or holds one moment, changes nobody's motion. What is
@@ -15,7 +15,7 @@ from jaxtyping import Float64
 
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.motion.trajectory import Trajectory
 from scenes.safety.boxes import ego_boxes
 from scenes.safety.definitions import (
@@ -27,7 +27,7 @@ from scenes.safety.definitions import (
 )
 from scenes.safety.min_distance import least_distance_m, least_encroachment_s, plan_path
 from scenes.safety.time_to_collision import time_to_collision_s
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 from scenes.work.short_repr import short_repr
 
 ONE_WAY = 0.5
@@ -36,12 +36,12 @@ ONE_WAY = 0.5
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Ego:
-    """The ego of a staging, as others meet it."""
+    """The ego of an edited scene, as others meet it."""
 
     boxes: Trajectory
     """World from the middle of its box, for as long as it is known."""
     start_us: int
-    """When the window of the staging begins, or the ego is first known in it [µs]."""
+    """When the window of the edited scene begins, or the ego is first known in it [µs]."""
     end_us: int
     """When the window ends, or the ego is last known in it [µs]."""
     size_m: Float64[np.ndarray, "3"]
@@ -54,16 +54,16 @@ class Ego:
     __repr__ = short_repr
 
     @staticmethod
-    def of(staging: Staging, clip: Clip, tags: str | None = None) -> "Ego":
-        """The ego of a staging of a clip; tags as a scenario has them."""
-        boxes = ego_boxes(staging.ego, clip)
+    def of(edited: EditedScene, clip: Clip, tags: str | None = None) -> "Ego":
+        """The ego of an edited scene of a clip; tags as a scenario has them."""
+        boxes = ego_boxes(edited.ego, clip)
         return Ego(
             boxes=boxes,
-            start_us=max(staging.start_us, int(boxes.time_us[0])),
-            end_us=min(staging.end_us, int(boxes.time_us[-1])),
+            start_us=max(edited.start_us, int(boxes.time_us[0])),
+            end_us=min(edited.end_us, int(boxes.time_us[-1])),
             size_m=clip.ego_size_m,
             tags=tuple((tags or "").split()),
-            fixtures=fixtures(staging.actors, clip.actors),
+            fixtures=fixtures(edited.actors, clip.actors),
         )
 
 
@@ -96,7 +96,7 @@ class Encounter:
         return self.contact_point_m is not None
 
 
-@remembered(512)
+@memoized(512)
 def encounter_at(ego: Ego, actor: Actor, time_us: int) -> Encounter | None:
     """How near they are at a time; None when the drive does not know one of them then."""
     path = _path(ego, actor)
@@ -146,7 +146,7 @@ def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-@remembered(512)
+@memoized(512)
 def _path(ego: Ego, actor: Actor) -> Trajectory:
     """Where a road user is taken to be; who stands, in one place."""
     known, recorded = actor.trajectory, actor.id in ego.fixtures
@@ -166,7 +166,7 @@ def _sets_off(path: Trajectory) -> bool:
     return way_m > 0.0 and float(np.linalg.norm(places[-1] - places[0])) > ONE_WAY * way_m
 
 
-@remembered(512)
+@memoized(512)
 def _over_window(ego: Ego, actor: Actor) -> tuple[float, float]:
     """Post-encroachment time [s] and least distance [m]."""
     own, other = (

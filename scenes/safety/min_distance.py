@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from scenes.motion.geometry import plan_reach_m
 from scenes.motion.trajectory import Trajectory
 from scenes.safety.definitions import Moving, distance_m, separation_m
 
@@ -55,7 +56,7 @@ class PlanPath:
     @property
     def reach_m(self) -> float:
         """From its centre to a corner [m]."""
-        return 0.5 * float(np.hypot(self.size_m[0], self.size_m[1]))
+        return float(plan_reach_m(self.size_m))
 
 
 def plan_path(

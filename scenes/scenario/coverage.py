@@ -15,12 +15,12 @@ from scenes.criticality import FAMILIES
 from scenes.criticality.request import (
     ANGLE_EDGES_DEG,
     CLOSING_EDGES_MPS,
-    Asked,
     Cell,
+    GoalRanges,
     cells,
     spans_of,
 )
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 
 if TYPE_CHECKING:
     from scenes.scenario.sampling import Drawn, Refused
@@ -47,8 +47,8 @@ class _Grid:
     possible: frozenset[Key]
 
 
-def _grid(asked: Asked, made: Sequence["Drawn"], refused: Sequence["Refused"]) -> _Grid:
-    edges = (asked.ttc_edges_s(), CLOSING_EDGES_MPS, ANGLE_EDGES_DEG)
+def _grid(requested: GoalRanges, made: Sequence["Drawn"], refused: Sequence["Refused"]) -> _Grid:
+    edges = (requested.ttc_edges_s(), CLOSING_EDGES_MPS, ANGLE_EDGES_DEG)
     had: Counter[Key] = Counter()
     why: dict[Key, str] = {}
     for one in made:
@@ -60,9 +60,9 @@ def _grid(asked: Asked, made: Sequence["Drawn"], refused: Sequence["Refused"]) -
         if one.cell is not None:
             why.setdefault(_key(one.cell.family, _middle(one.cell), edges), one.wrong)
     possible: set[Key] = set()
-    for family in asked.families:
+    for family in requested.families:
         try:
-            possible |= {_key(family, _middle(cell), edges) for cell in cells(asked, family)}
+            possible |= {_key(family, _middle(cell), edges) for cell in cells(requested, family)}
         except InfeasibleError:
             continue
     return _Grid(edges=edges, had=had, why=why, possible=frozenset(possible))
@@ -84,9 +84,9 @@ def _key(
     return family, ttc, closing, angle
 
 
-def report(asked: Asked, made: Sequence["Drawn"], refused: Sequence["Refused"]) -> str:
+def report(requested: GoalRanges, made: Sequence["Drawn"], refused: Sequence["Refused"]) -> str:
     """Which cells were filled, which were not, and why: text for people."""
-    grid = _grid(asked, made, refused)
+    grid = _grid(requested, made, refused)
     filled = len(grid.had.keys() & grid.possible)
     lines = [
         f"{len(made)} of {len(made) + len(refused)} scenarios had, {len(refused)} refused.",
@@ -94,8 +94,8 @@ def report(asked: Asked, made: Sequence["Drawn"], refused: Sequence["Refused"]) 
     ]
     for reason, count in Counter(one.reason for one in refused).most_common():
         lines.append(f"refused {count:6d}  {reason}")
-    for family in asked.families:
-        has = spans_of(FAMILIES[family], asked)
+    for family in requested.families:
+        has = spans_of(FAMILIES[family], requested)
         lines += ["", f"{family}: {FAMILIES[family].describe}; {has}"]
         for key in sorted({*grid.possible, *grid.had}):
             if key[0] == family:
@@ -112,14 +112,16 @@ def _words(key: Key, grid: _Grid) -> str:
     return ", ".join(parts)
 
 
-def heat_map(asked: Asked, made: Sequence["Drawn"], refused: Sequence["Refused"]) -> Image.Image:
+def heat_map(
+    requested: GoalRanges, made: Sequence["Drawn"], refused: Sequence["Refused"]
+) -> Image.Image:
     """The same as a picture.
 
     A row is a family and a range of angles, a column a closing speed; each range of times to
     collision is a block of columns.
     """
-    grid = _grid(asked, made, refused)
-    rows = sorted({(asked.families.index(k[0]), k[3]) for k in {*grid.possible, *grid.had}})
+    grid = _grid(requested, made, refused)
+    rows = sorted({(requested.families.index(k[0]), k[3]) for k in {*grid.possible, *grid.had}})
     columns, blocks = len(grid.edges[1]) - 1, max(1, len(grid.edges[0]) - 1)
     width = LABEL_PX + blocks * (columns * COLUMN_PX + GAP_PX)
     image = Image.new("RGB", (width, TOP_PX + (len(rows) + 2) * ROW_PX), EMPTY)
@@ -136,14 +138,14 @@ def heat_map(asked: Asked, made: Sequence["Drawn"], refused: Sequence["Refused"]
             pen.text((x, 26), f"{grid.edges[1][column]:g}", TEXT)
             for row, (family, angle) in enumerate(rows):
                 y = TOP_PX + row * ROW_PX
-                key = (asked.families[family], block, column, angle)
+                key = (requested.families[family], block, column, angle)
                 colour, count = _colour(key, grid, most)
                 pen.rectangle((x, y, x + COLUMN_PX - 1, y + ROW_PX - 1), colour, RULE)
                 if count:
                     pen.text((x + 4, y + 3), str(count), TEXT)
     for row, (family, angle) in enumerate(rows):
         low, high = grid.edges[2][angle], grid.edges[2][angle + 1]
-        words = f"{asked.families[family]}, {low:g} to {high:g}"
+        words = f"{requested.families[family]}, {low:g} to {high:g}"
         pen.text((8, TOP_PX + row * ROW_PX + 3), words, TEXT)
     foot = "green: had (how many); red: tried in vain (see coverage.txt); grey: not in the family"
     pen.text((8, TOP_PX + len(rows) * ROW_PX + 8), foot, TEXT)

@@ -2,7 +2,7 @@
 
 Each scenario gets a folder of its own: `scenario.toml`, `resolved.json` (see
 `scenes.scenario.report`) and `scenario.xosc` (OpenSCENARIO). `summary.json` beside them says how
-many were refused, and why; where near-collisions were asked for, `coverage.txt` and `coverage.png`
+many were refused, and why; where near-collisions were requested, `coverage.txt` and `coverage.png`
 say which were had.
 """
 
@@ -18,16 +18,18 @@ from typing import Any, NoReturn
 
 from scenes.clip import Clip
 from scenes.criticality.draw import nearest
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.static_scene import own_fields
+from scenes.errors import InfeasibleError
 from scenes.motion.limits import PASSENGER_CAR
 from scenes.scenario.coverage import heat_map, report
+from scenes.scenario.files import load_request
+from scenes.scenario.orders import order_of
 from scenes.scenario.resolve import check_clip
-from scenes.scenario.sampling import Drawer, Drawn, Refused, order_of
-from scenes.scenario.scenario import COUNT, SEED, Request
+from scenes.scenario.sampling import Drawer, Drawn, Refused
+from scenes.scenario.scenario import COUNT, SEED
 from scenes.storage.files import sha256, write_json
 from scenes.storage.folders import check_out, is_finished, writing
-from scenes.storage.manifests import Recipe, finished, folder_hash
+from scenes.storage.manifests import Provenance, finished, folder_hash
 from scenes.storage.validation import Within, check_option
 from scenes.work.phases import counted
 from scenes.work.workers import working
@@ -55,7 +57,7 @@ def perturb_clip(
     started = time.perf_counter()
     check_option("--workers", workers, Within(1, 1024))
     check_out(out, "scenarios")
-    clip, request = Clip.load(clip_folder, drive), Request.load(request_file)
+    clip, request = Clip.load(clip_folder, drive), load_request(request_file)
     if clip.lidars:  # its sweeps say where one can drive
         clip.check_contents(absent=True)
     if count is not None:
@@ -70,23 +72,23 @@ def perturb_clip(
     if scene_folder is not None:
         inputs["scene"] = folder_hash(scene_folder, "scene")
         fielded = own_fields(scene_folder, clip_folder)
-    recipe = Recipe(
+    provenance = Provenance(
         kind="scenarios",
         inputs=inputs,
         config={"count": request.count, "seed": request.seed, "limits": asdict(PASSENGER_CAR)},
     )
-    if is_finished(out, recipe):
+    if is_finished(out, provenance):
         summary = finished(out, "scenarios").parsed(SUMMARY, dict[str, Any])
     else:
         drawer = Drawer(
             request=request, clip=clip, where=str(request_file), fielded=fielded,
             clip_hash=inputs["clip"],
         )  # fmt: skip
-        summary = _write_all(drawer, out, recipe, workers)
+        summary = _write_all(drawer, out, provenance, workers)
     return {"out": str(out), **summary, "seconds": time.perf_counter() - started}
 
 
-def _write_all(drawer: Drawer, out: Path, recipe: Recipe, workers: int) -> dict[str, Any]:
+def _write_all(drawer: Drawer, out: Path, provenance: Provenance, workers: int) -> dict[str, Any]:
     request, refused, early = drawer.request, list[Refused](), list[Drawn]()
     with _drawn(drawer, workers) as results:
         for result in results:  # before anything is written: if there is none, nothing will be
@@ -97,7 +99,7 @@ def _write_all(drawer: Drawer, out: Path, recipe: Recipe, workers: int) -> dict[
         if not early:
             _refuse_all(drawer, refused)
         made = list[Drawn]()
-        with writing(out, recipe) as folder:
+        with writing(out, provenance) as folder:
             for result in chain(early, results):
                 if isinstance(result, Refused):
                     refused.append(result)
@@ -113,9 +115,11 @@ def _write_all(drawer: Drawer, out: Path, recipe: Recipe, workers: int) -> dict[
             }
             if request.criticality is not None:
                 summary["ttc_error_s_max"] = max(one.ttc_error_s for one in made)
-                asked = order_of(request).asked
-                (folder / COVERAGE[0]).write_text(report(asked, made, refused), encoding="utf-8")
-                heat_map(asked, made, refused).save(folder / COVERAGE[1])
+                requested = order_of(request).requested
+                (folder / COVERAGE[0]).write_text(
+                    report(requested, made, refused), encoding="utf-8"
+                )
+                heat_map(requested, made, refused).save(folder / COVERAGE[1])
             write_json(folder / SUMMARY, summary)
     return summary
 

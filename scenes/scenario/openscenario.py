@@ -4,6 +4,7 @@ Positions are in the clip's world (x, y, z up, metres; h, p, r radians). An enti
 point is the middle of the bottom of its box. There is no road network: trajectories are explicit.
 Time 0 is the beginning of the window. Whoever is known from its beginning is there from the start;
 others are added when they are first known. Whoever is not known to its end is deleted then.
+Edits of the camera's look have no counterpart here, and are left out.
 """
 
 import math
@@ -15,12 +16,12 @@ from jaxtyping import Float64
 
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.motion.limits import VehicleLimits, limits_of
 from scenes.motion.trajectory import Trajectory
 from scenes.safety.boxes import ego_boxes, windowed
 from scenes.semantics import Semantic
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 
 DATE = "2000-01-01T00:00:00"
 """The standard wants a date; equal scenarios give equal bytes, so it says nothing."""
@@ -39,18 +40,18 @@ AXLES = (0.3, -0.3)
 """Where axles are taken to be, as shares of the length; the drive does not know."""
 
 
-def as_openscenario(name: str, staging: Staging, clip: Clip) -> str:
-    """The file's text; equal stagings give equal bytes.
+def as_openscenario(name: str, edited: EditedScene, clip: Clip) -> str:
+    """The file's text; equal edited scenes give equal bytes.
 
     Args:
         name: What to call it.
-        staging: Who is where; only its window is written.
+        edited: Who is where; only its window is written.
         clip: Knows the ego's size.
     """
-    window = (staging.start_us, staging.end_us)
-    ego = windowed(ego_boxes(staging.ego, clip), *window)
+    window = (edited.start_us, edited.end_us)
+    ego = windowed(ego_boxes(edited.ego, clip), *window)
     cast = [_written(EGO, Semantic.CAR, clip.ego_size_m, ego, window)]
-    cast += [_written_actor(actor, *window) for actor in staging.actors if _is_there(actor, window)]
+    cast += [_written_actor(actor, *window) for actor in edited.actors if _is_there(actor, window)]
     seconds = (window[1] - window[0]) * 1e-6
     return "\n".join([
         '<?xml version="1.0" encoding="UTF-8"?>',
@@ -83,7 +84,7 @@ class _Written:
     """What it does; nothing for others who stand all the time."""
 
 
-@remembered(2048)
+@memoized(2048)
 def _written_actor(actor: Actor, start_us: int, end_us: int) -> _Written:
     path = windowed(actor.trajectory, start_us, end_us)
     return _written(f"actor_{actor.id}", actor.kind, actor.size_m, path, (start_us, end_us))

@@ -4,15 +4,14 @@ from dataclasses import replace
 from typing import get_args
 
 from scenes.clip import Clip
-from scenes.edits import ActorEdit, Edit, EgoEdit, apply_edit
+from scenes.edits import ActorEdit, Edit, EgoEdit, LookEdit, apply_edit
 from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
 from scenes.edits.actors import RemoveTraffic, RetimeActor
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.following import FollowActor
-from scenes.edits.infeasible import InfeasibleError, one_moment
 from scenes.edits.parked_vehicles import for_good
 from scenes.edits.static_scene import standing
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError, one_moment
 from scenes.motion.limits import check_limits
 from scenes.road.ground import Ground, fit_ground
 from scenes.road.obstacles import Evidence, obstacles
@@ -35,7 +34,7 @@ def resolve(
     fielded: frozenset[int] = frozenset(),
     evidence: Evidence | None = None,
     room: bool = True,
-) -> Staging:
+) -> EditedScene:
     """What a scenario makes of a clip, once it is known that everybody could have done it.
 
     Args:
@@ -63,30 +62,29 @@ def resolve(
     check_limits(clip.ego, scenario.edits, where=where, suggest=suggest)
     if ground is None and any(isinstance(edit, ActorEdit) for edit in scenario.edits):
         ground = fit_ground(clip)
-    staging = Staging(
+    edited = EditedScene(
         ego=clip.ego,
         actors=clip.actors,
-        look=scenario.look,
         start_us=start_us,
         end_us=end_us,
         ground=ground,
     )
     for index, edit in enumerate(scenario.edits):
         try:
-            staging = _edited(edit, staging, clip, fielded)
+            edited = _after_edit(edit, edited, clip, fielded)
         except InfeasibleError as error:  # of the edit, which does not know its place
             place = f"{where}: edits[{index}]"
             raise InfeasibleError(place, error.wrong, error.fix, error.reason) from error
-    if room and _somebody_new(staging, clip):
+    if room and _somebody_new(edited, clip):
         evidence = obstacles(clip) if evidence is None else evidence
-        _check_room(scenario, staging, clip, where, evidence, fielded, suggest=suggest)
-    return staging
+        _check_room(scenario, edited, clip, where, evidence, fielded, suggest=suggest)
+    return edited
 
 
-def _somebody_new(staging: Staging, clip: Clip) -> bool:
+def _somebody_new(edited: EditedScene, clip: Clip) -> bool:
     """Whether anybody is there otherwise than recorded; to take somebody away needs no room."""
     recorded = {id(actor) for actor in clip.actors}
-    return staging.ego is not clip.ego or any(id(one) not in recorded for one in staging.actors)
+    return edited.ego is not clip.ego or any(id(one) not in recorded for one in edited.actors)
 
 
 def check_clip(made_for: str | None, clip_hash: str | None, where: str) -> None:
@@ -110,7 +108,7 @@ def check_clip(made_for: str | None, clip_hash: str | None, where: str) -> None:
 
 def _check_room(
     scenario: Scenario,
-    staging: Staging,
+    edited: EditedScene,
     clip: Clip,
     where: str,
     evidence: Evidence,
@@ -120,7 +118,7 @@ def _check_room(
 ) -> None:
     """Refuse what nobody has room for, with the nearest edit for which there is some."""
     found = blocked(
-        staging, clip, evidence, scenario.may_overlap, allow_unmeasured=scenario.allow_unmeasured
+        edited, clip, evidence, scenario.may_overlap, allow_unmeasured=scenario.allow_unmeasured
     )
     if found is None:
         return
@@ -128,7 +126,7 @@ def _check_room(
     def works(other: Scenario) -> bool:
         try:
             resolve(
-                other, clip, where, ground=staging.ground, suggest=False, fielded=fielded,
+                other, clip, where, ground=edited.ground, suggest=False, fielded=fielded,
                 evidence=evidence,
             )  # fmt: skip
         except InfeasibleError:
@@ -143,17 +141,19 @@ def _check_room(
     raise InfeasibleError(where, found.wrong, fix, found.reason)
 
 
-def _edited(edit: Edit, staging: Staging, clip: Clip, fielded: frozenset[int]) -> Staging:
-    """The staging after one edit of a scenario."""
+def _after_edit(
+    edit: Edit, edited: EditedScene, clip: Clip, fielded: frozenset[int]
+) -> EditedScene:
+    """The edited scene after one edit of a scenario."""
     static = standing(clip.actors)  # of the recording: whom an edit stops keeps its own field
-    if isinstance(edit, RemoveTraffic | EgoEdit):
-        return apply_edit(edit, staging, static)
+    if isinstance(edit, RemoveTraffic | EgoEdit | LookEdit):
+        return apply_edit(edit, edited, static)
     # until it is edited, who stands is in its place for good, whenever its track ends
-    untouched = fixtures(staging.actors, clip.actors) & fielded & {edit.actor}
-    actors = for_good(staging.actors, untouched, clip.ego.time_us)
-    before = replace(staging, actors=actors) if untouched else staging
+    untouched = fixtures(edited.actors, clip.actors) & fielded & {edit.actor}
+    actors = for_good(edited.actors, untouched, clip.ego.time_us)
+    before = replace(edited, actors=actors) if untouched else edited
     after = apply_edit(edit, before, static - fielded)
-    return staging if after is before else after
+    return edited if after is before else after
 
 
 def _window(scenario: Scenario, clip: Clip, where: str) -> tuple[int, int]:

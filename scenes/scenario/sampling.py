@@ -4,33 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
-from jaxtyping import Float64
-
 from scenes.clip import Clip
-from scenes.criticality import FAMILIES
-from scenes.criticality.draw import Encounter, Order, encounter, measured_ttc_s
+from scenes.criticality.draw import NearCollision, measured_ttc_s, near_collision
 from scenes.criticality.drive import Drive
-from scenes.criticality.request import Asked, Cell, Criticality, cell_of, choices
+from scenes.criticality.request import Cell
 from scenes.edits import ActorEdit
 from scenes.edits.assets import find_asset
-from scenes.edits.edited_scene import Staging
-from scenes.edits.infeasible import InfeasibleError
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.static_scene import refuse_static, standing
+from scenes.errors import InfeasibleError
 from scenes.road.ground import Ground
 from scenes.road.obstacles import Evidence, obstacles
-from scenes.scenario.files import as_tables
+from scenes.scenario.files import as_tables, scenario_toml
 from scenes.scenario.openscenario import as_openscenario
+from scenes.scenario.orders import cell_at, drivable_polygon_m, ends, order_of
 from scenes.scenario.report import ego_overlaps, resolved
 from scenes.scenario.resolve import resolve
-from scenes.scenario.scenario import Between, Draft, OneOf, Open, Request, Scenario, sample
-from scenes.storage.validation import Plain
+from scenes.scenario.scenario import Request, Scenario, sample
 from scenes.work.short_repr import short_repr
 
-RANGES = ("min_ttc_s", "closing_mps", "angle_deg")
-"""What asks are spread over."""
 TTC_CONFIRMED_S = 0.03
-"""How far the least time to collision of what is rendered may be from what was asked [s]."""
+"""How far the least time to collision of what is rendered may be from what was requested [s]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,11 +38,11 @@ class Drawn:
     overlaps: bool = False
     """Whether the ego's box overlaps somebody's, which was meant."""
     ttc_error_s: float = 0.0
-    """How far its least time to collision is from what was asked [s]."""
+    """How far its least time to collision is from what was requested [s]."""
     cell: Cell | None = None
     """Which stratum it is from."""
     missed: str | None = None
-    """Why it is not in the stratum it was wished for; None where it is, or need not be."""
+    """Why the values of its stratum could not be met; None where they were, or need not be."""
     had: tuple[float, float, float] | None = None
     """Least time to collision [s], closing speed [m/s] and angle [degrees] that came out."""
 
@@ -71,7 +65,7 @@ class Drawer:
     """Draws from a request; every number on its own.
 
     Raises:
-        InfeasibleError: No scenario of the request can be had, whatever is drawn.
+        InfeasibleError: No scenario of the request is possible, whatever is drawn.
     """
 
     request: Request
@@ -93,10 +87,10 @@ class Drawer:
             fix = "no end_us; start_us and criticality.duration_s say when windows end"
             raise InfeasibleError(f"{self.where}: end_us", wrong, fix, "two ends")
         held = self.request.criticality.values
-        for player in _ends(held.get("actor")):
+        for player in ends(held.get("actor")):
             where = f"{self.where}: criticality.actor"
             refuse_static(int(player), standing(self.clip.actors), self.clip.actors, where)
-        for name in _ends(held.get("asset")):  # or it would be missed when its turn comes
+        for name in ends(held.get("asset")):  # or it would be missed when its turn comes
             find_asset(str(name))
 
     @cached_property
@@ -123,7 +117,7 @@ class Drawer:
         except InfeasibleError as error:
             cell = None
             if self.request.criticality is not None:
-                cell = _cell(self.request, index)
+                cell = cell_at(self.request, index)
             return Refused(index=index, reason=error.reason, wrong=error.wrong, cell=cell)
 
     def first(self) -> Drawn:
@@ -137,49 +131,52 @@ class Drawer:
     def _drawn(self, index: int, *, suggest: bool) -> Drawn:
         scenario = replace(sample(self.request, index), clip=self.clip_hash)
         if self.request.criticality is None:
-            staging = self._resolved(scenario, suggest=suggest)
-            overlaps = ego_overlaps(staging, self.clip)
-            files = _files(as_tables(scenario), scenario, staging, self.clip, overlaps)
+            edited = self._resolved(scenario, suggest=suggest)
+            overlaps = ego_overlaps(edited, self.clip)
+            files = _files(as_tables(scenario), scenario, edited, self.clip, overlaps)
             return Drawn(index=index, files=files, overlaps=bool(overlaps))
-        drive = self._edited(scenario)
-        met = encounter(drive, order_of(self.request, index), self.request.seed, index)
+        drive = self._edited_drive(scenario)
+        met = near_collision(drive, order_of(self.request, index), self.request.seed, index)
         scenario = replace(
             scenario, start_us=met.staged.start_us, end_us=met.staged.end_us,
             edits=(*scenario.edits, *met.staged.edits), tags=_tags(scenario, met),
             may_overlap=_meant(scenario, met), allow_unmeasured=drive.allow_unmeasured,
         )  # fmt: skip
-        staging = self._resolved(scenario)
-        had_s = measured_ttc_s(staging, drive, met.staged.actor)
-        error_s = abs(had_s - met.ask.min_ttc_s)
+        edited = self._resolved(scenario)
+        had_s = measured_ttc_s(edited, drive, met.staged.actor)
+        error_s = abs(had_s - met.goal.min_ttc_s)
         if error_s > TTC_CONFIRMED_S:
-            wrong = f"the least time to collision is {had_s:.2f} s, not {met.ask.min_ttc_s:.2f}"
-            raise InfeasibleError(met.ask.family, wrong, "another min_ttc_s", "not confirmed")
+            wrong = f"the least time to collision is {had_s:.2f} s, not {met.goal.min_ttc_s:.2f}"
+            raise InfeasibleError(met.goal.family, wrong, "another min_ttc_s", "not confirmed")
         solved = met.staged.solved
         requested = _requested(scenario, met, had_s)
-        overlaps = ego_overlaps(staging, self.clip)
+        overlaps = ego_overlaps(edited, self.clip)
         return Drawn(
-            index=index, files=_files(requested, scenario, staging, self.clip, overlaps),
+            index=index, files=_files(requested, scenario, edited, self.clip, overlaps),
             overlaps=bool(overlaps), ttc_error_s=error_s, cell=met.cell, missed=met.missed,
             had=(had_s, solved.closing_mps, solved.angle_deg),
         )  # fmt: skip
 
-    def _resolved(self, scenario: Scenario, *, suggest: bool = False, room: bool = True) -> Staging:
+    def _resolved(
+        self, scenario: Scenario, *, suggest: bool = False, room: bool = True
+    ) -> EditedScene:
         return resolve(
             scenario, self.clip, self.where, ground=self.ground, suggest=suggest,
             fielded=self.fielded, room=room,
         )  # fmt: skip
 
-    def _edited(self, scenario: Scenario) -> Drive:
+    def _edited_drive(self, scenario: Scenario) -> Drive:
         """The drive after the request's own edits."""
         if not scenario.edits:
             return self.drive
         whole = replace(scenario, start_us=None, end_us=None)
-        staging = self._resolved(whole, room=False)  # looked at with what is solved for
-        clip = replace(self.clip, ego=staging.ego, actors=staging.actors)
-        return self._drive(clip)
+        edited = self._resolved(whole, room=False)  # looked at with what is solved for
+        if edited.ego is self.clip.ego and edited.actors is self.clip.actors:
+            return self.drive  # nothing but the look is edited
+        return self._drive(replace(self.clip, ego=edited.ego, actors=edited.actors))
 
     def _drive(self, clip: Clip) -> Drive:
-        polygon_m = _polygon(self.request)
+        polygon_m = drivable_polygon_m(self.request)
         return Drive(
             clip=clip, polygon_m=polygon_m, evidence=self.evidence,
             allow_unmeasured=self.request.allow_unmeasured or polygon_m is not None,
@@ -189,39 +186,39 @@ class Drawer:
 def _files(
     requested: dict[str, object],
     scenario: Scenario,
-    staging: Staging,
+    edited: EditedScene,
     clip: Clip,
     overlaps: list[dict[str, int]],
 ) -> dict[str, str]:
     return {
-        "scenario.toml": scenario.toml(),
-        "resolved.json": resolved(requested, staging, clip, overlaps),
-        "scenario.xosc": as_openscenario(scenario.name, staging, clip),
+        "scenario.toml": scenario_toml(scenario),
+        "resolved.json": resolved(requested, edited, clip, overlaps),
+        "scenario.xosc": as_openscenario(scenario.name, edited, clip),
     }
 
 
-def _tags(scenario: Scenario, met: Encounter) -> str:
+def _tags(scenario: Scenario, met: NearCollision) -> str:
     return " ".join(filter(None, (scenario.tags, met.tags)))
 
 
-def _meant(scenario: Scenario, met: Encounter) -> tuple[int, ...]:
-    """Who may overlap others: also the one with whom a collision was asked for."""
-    asked = (met.staged.actor,) if met.ask.min_ttc_s == 0.0 else ()
-    return tuple(sorted({*scenario.may_overlap, *asked}))
+def _meant(scenario: Scenario, met: NearCollision) -> tuple[int, ...]:
+    """Ids of those who may overlap others, with those of a requested collision."""
+    requested = (met.staged.actor,) if met.goal.min_ttc_s == 0.0 else ()
+    return tuple(sorted({*scenario.may_overlap, *requested}))
 
 
-def _requested(scenario: Scenario, met: Encounter, had_s: float) -> dict[str, object]:
-    """What was asked, and what came out."""
-    ask, solved = met.ask, met.staged.solved
+def _requested(scenario: Scenario, met: NearCollision, had_s: float) -> dict[str, object]:
+    """What was requested, and what came out."""
+    goal, solved = met.goal, met.staged.solved
     return {
         "name": scenario.name,
         "seed": scenario.seed,
-        "family": ask.family,
+        "family": goal.family,
         "actor": met.staged.actor,
-        "min_ttc_s": ask.min_ttc_s,
-        "closing_mps": ask.closing_mps,
-        "angle_deg": ask.angle_deg,
-        "duration_s": ask.duration_s,
+        "min_ttc_s": goal.min_ttc_s,
+        "closing_mps": goal.closing_mps,
+        "angle_deg": goal.angle_deg,
+        "duration_s": goal.duration_s,
         "critical_us": met.staged.critical_us,
         "worst_us": met.staged.worst_us,
         "had": {
@@ -232,84 +229,3 @@ def _requested(scenario: Scenario, met: Encounter, had_s: float) -> dict[str, ob
         "drivable_unknown_share": met.staged.unknown_share,
         "unmeasured_share": met.staged.unmeasured_share,
     }
-
-
-def _polygon(request: Request) -> Float64[np.ndarray, "k 2"] | None:
-    """Where one can drive, if the request says so [m, world]."""
-    held = request.criticality.values if request.criticality is not None else {}
-    x_m, y_m = (held.get(name, ()) for name in ("drivable_x_m", "drivable_y_m"))
-    return np.array([x_m, y_m], dtype=np.float64).T if x_m else None
-
-
-def order_of(request: Request, index: int | None = None) -> Order:
-    """What a request's near-collisions are drawn from.
-
-    Args:
-        request: What is asked.
-        index: Number of one of them, for whom open values other than families and ranges are
-            drawn. When left out, the first one's, but the whole range where a range has a list.
-
-    Raises:
-        ValueError: It asks for none.
-    """
-    if request.criticality is None:
-        raise ValueError("the request asks for no near-collision")
-    held = request.criticality.values
-    family = held.get("family", OneOf(values=tuple(FAMILIES)))
-    families = family.values if isinstance(family, OneOf) else (family,)
-    share = choices(request.seed, index or 0)
-    others = {name: value for name, value in held.items() if name not in ("family", *RANGES)}
-    wanted = Draft(of=Criticality, values=others).draw(share)
-    spans = {name: _span(held.get(name), None if index is None else share()) for name in RANGES}
-    if "min_ttc_s" not in held:
-        spans["min_ttc_s"] = (wanted.min_ttc_s, wanted.min_ttc_s)
-    return Order(
-        wanted=wanted,
-        asked=Asked(
-            families=tuple(str(name) for name in families),
-            ttc_s=spans["min_ttc_s"] or (0.0, 0.0),
-            closing_mps=spans["closing_mps"],
-            angle_deg=spans["angle_deg"],
-            mirrored=wanted.oncoming == "right",
-        ),
-        start_us=request.start_us,
-    )
-
-
-def _cell(request: Request, index: int) -> Cell | None:
-    try:
-        return cell_of(order_of(request, index).asked, request.seed, index)
-    except InfeasibleError:
-        return None
-
-
-def _ends(value: Open | None) -> tuple[Plain, ...]:
-    """All values that one field may come to have, or the ends of their range."""
-    match value:
-        case None | tuple():
-            return ()
-        case Between():
-            return (value.low, value.high)
-        case OneOf():
-            return value.values
-        case _:
-            return (value,)
-
-
-def _span(value: Open | None, share: float | None) -> tuple[float, float] | None:
-    """The range of a value: of a list the one that a share picks, or from least to most."""
-    match value:
-        case OneOf() if share is not None:
-            picked = float(value.draw(share, float))
-            return (picked, picked)
-        case OneOf():
-            numbers = [float(item) for item in value.values]
-            return (min(numbers), max(numbers))
-        case None:
-            return None
-        case Between():
-            return (float(value.low), float(value.high))
-        case float() | int():
-            return (float(value), float(value))
-        case _:
-            raise TypeError(f"{value!r} is no range")

@@ -1,6 +1,6 @@
 """What is to be done to a drive: a scenario says it exactly, a request may leave it open.
 
-Both are TOML. A user writes a request:
+Both are TOML (`scenes.scenario.files` reads and writes them). A user writes a request:
 
     name = "left"
     seed = 7                                  # 0 if left out
@@ -8,10 +8,11 @@ Both are TOML. A user writes a request:
     start_us = 0                              # first time to render; the whole drive if left out
     end_us = 4_000_000                        # last time to render
 
-    [look]
-    exposure_ev = { min = -1.0, max = 1.0 }   # uniform between the two, both included
-
     [[edits]]                                 # as many as you like, done in this order
+    kind = "exposure"
+    stops = { min = -1.0, max = 1.0 }         # uniform between the two, both included
+
+    [[edits]]
     kind = "lane-change"
     offset_m = { min = 2.5, max = 3.5 }
     start_us = 500_000
@@ -26,7 +27,6 @@ A request may also ask for near-collisions, in a table `[criticality]`: see
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Generic, TypeVar
 
 import numpy as np
@@ -35,7 +35,6 @@ from scenes.criticality.request import Criticality
 from scenes.edits import Edit
 from scenes.edits.actors import ID
 from scenes.edits.ego import TIME
-from scenes.scenario.look import Look
 from scenes.storage.validation import EXACT, NAME_CHARACTERS, Numbers, Plain, Within, check, rules
 
 SEED = Within(0, EXACT)
@@ -56,8 +55,6 @@ class Scenario:
     """First time to render [µs]; None is the drive's first."""
     end_us: Annotated[int | None, TIME] = None
     """Last time to render, included [µs]; None is the drive's last."""
-    look: Look = Look()
-    """How it looks."""
     edits: tuple[Edit, ...] = ()
     """What is changed, in order."""
     tags: str | None = None
@@ -72,23 +69,6 @@ class Scenario:
     def __post_init__(self) -> None:
         check(self)
         _check_window(self.start_us, self.end_us)
-
-    def toml(self) -> str:
-        """The scenario as a file; equal scenarios give equal bytes."""
-        from scenes.scenario.files import as_toml
-
-        return as_toml(self)
-
-    @staticmethod
-    def load(path: Path) -> "Scenario":
-        """Read a scenario.
-
-        Raises:
-            OtherlaneError: It is not one; names the file, the key, and what belongs there.
-        """
-        from scenes.scenario.files import load_scenario
-
-        return load_scenario(path)
 
 
 def _check_window(start_us: int | None, end_us: int | None) -> None:
@@ -137,10 +117,10 @@ What = TypeVar("What")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft(Generic[What]):
-    """An edit or a look whose values may still be open."""
+    """An edit or a near-collision whose values may still be open."""
 
     of: type[What]
-    """Which edit, or `Look`."""
+    """Which edit, or `Criticality`."""
     values: Mapping[str, Open] = field(default_factory=dict)
     """Name of each field -> its value; fields left out take their default."""
 
@@ -177,7 +157,7 @@ def _ends(value: Open) -> tuple[Plain | Numbers, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """A scenario whose edits and look may be open, and how many to draw from it."""
+    """A scenario whose edits may be open, and how many to draw from it."""
 
     name: str = "scenario"
     """One line of text."""
@@ -189,8 +169,6 @@ class Request:
     """As `Scenario.start_us` [µs]."""
     end_us: Annotated[int | None, TIME] = None
     """As `Scenario.end_us` [µs]."""
-    look: Draft[Look] = Draft(of=Look)
-    """How it looks."""
     edits: tuple[Draft[Edit], ...] = ()
     """What is changed, in order."""
     tags: str | None = None
@@ -207,23 +185,6 @@ class Request:
     def __post_init__(self) -> None:
         check(self)
         _check_window(self.start_us, self.end_us)
-
-    def toml(self) -> str:
-        """The request as a file; equal requests give equal bytes."""
-        from scenes.scenario.files import as_toml
-
-        return as_toml(self)
-
-    @staticmethod
-    def load(path: Path) -> "Request":
-        """Read a request.
-
-        Raises:
-            OtherlaneError: It is not one; names the file, the key, and what belongs there.
-        """
-        from scenes.scenario.files import load_request
-
-        return load_request(path)
 
 
 def sample(request: Request, index: int) -> Scenario:
@@ -244,7 +205,6 @@ def sample(request: Request, index: int) -> Scenario:
         seed=int(share() * SEED.high),
         start_us=request.start_us,
         end_us=request.end_us,
-        look=request.look.draw(share),
         edits=tuple(draft.draw(share) for draft in request.edits),
         tags=request.tags,
         clip=request.clip,

@@ -40,7 +40,7 @@ from scenes.storage.manifests import (
     LOG,
     MANIFEST,
     SCHEMA,
-    Recipe,
+    Provenance,
     finished,
     is_systems,
     one,
@@ -119,7 +119,7 @@ def _is_ours(folder: Path) -> bool:
     return INSIDE in names and MANIFEST not in names and names - {INSIDE} <= told(folder / INSIDE)
 
 
-def is_finished(out: Path, recipe: Recipe) -> bool:
+def is_finished(out: Path, provenance: Provenance) -> bool:
     """Whether `out` is already this very work.
 
     Raises:
@@ -128,14 +128,14 @@ def is_finished(out: Path, recipe: Recipe) -> bool:
     """
     real = real_place(out)
     if not (real / MANIFEST).is_file():
-        check_out(out, recipe.kind)
+        check_out(out, provenance.kind)
         return False
     try:
-        held = finished(real, recipe.kind)
+        held = finished(real, provenance.kind)
     except OtherlaneError as error:
         raise OtherlaneError(out, error.wrong, f"{ELSEWHERE}, or remove it") from error
     for part in ("inputs", "config"):
-        was, now = getattr(held, part), _plain(getattr(recipe, part))
+        was, now = getattr(held, part), _plain(getattr(provenance, part))
         assert isinstance(now, dict)
         if was == now:
             continue
@@ -156,7 +156,7 @@ def _plain(value: object) -> Json:
 @contextmanager
 def writing(
     out: Path,
-    recipe: Recipe,
+    provenance: Provenance,
     *,
     resumable: Callable[[Path], bool] | None = None,
     about: Mapping[str, object] | None = None,
@@ -166,7 +166,7 @@ def writing(
 
     Args:
         out: Where the folder is to be.
-        recipe: What it is made from.
+        provenance: What it is made from.
         resumable: Says of what an earlier run left whether one can go on with it; it is removed
             where not. What is written then stays when this run fails. Where None, it does not.
         about: Read at the end: what else the manifest should say.
@@ -181,7 +181,7 @@ def writing(
         remove_asides(partial)
         try:
             yield partial
-            _finish(partial, real_place(out), recipe, about or {}, {LOG, *unlisted})
+            _finish(partial, real_place(out), provenance, about or {}, {LOG, *unlisted})
         except BaseException:
             if resumable is None:
                 with suppress(OSError):  # the first error is the one to tell
@@ -204,7 +204,11 @@ def clear(partial: Path) -> None:
 
 
 def _finish(
-    partial: Path, out: Path, recipe: Recipe, about: Mapping[str, object], unlisted: set[str]
+    partial: Path,
+    out: Path,
+    provenance: Provenance,
+    about: Mapping[str, object],
+    unlisted: set[str],
 ) -> None:
     """Write the manifest and give the folder its name."""
     remove_asides(partial)
@@ -216,10 +220,10 @@ def _finish(
     files = {name: path for name, path in found if is_plain(path) and name not in left_out}
     manifest = {
         "schema": SCHEMA,
-        "kind": recipe.kind,
+        "kind": provenance.kind,
         "otherlane": package_version(),
-        "inputs": _plain(recipe.inputs),
-        "config": _plain(recipe.config),
+        "inputs": _plain(provenance.inputs),
+        "config": _plain(provenance.config),
         "about": _plain(about),
         "files": {name: sha256(path) for name, path in files.items()},
     }

@@ -30,8 +30,8 @@ BESIDE = (MANIFEST, LOG, DRIVE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recipe:
-    """What a folder is made from; equal recipes make equal folders."""
+class Provenance:
+    """What a folder is made from; equal ones make equal folders."""
 
     kind: str
     """What the folder holds: clip, scene, scenarios, frames, ..."""

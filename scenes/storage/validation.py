@@ -1,4 +1,4 @@
-"""What the fields of an edit or a look may hold, said once, in their annotations.
+"""What the fields of an edit may hold, said once, in their annotations.
 
 A field `offset_m: Annotated[float, Within(-50, 50)]` is checked by `check` when Python code makes
 the value, and by `Rule.read` when a file does; both bounds are inclusive.

@@ -13,7 +13,7 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def remembered(most: int) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+def memoized(most: int) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
     """Keep the newest results of a function of positional arguments.
 
     Callers must not change what it returns.

@@ -5,7 +5,13 @@ from collections.abc import Iterable
 
 ALIKE, SURE = 0.6, 0.8
 """Words less alike than `ALIKE` are no misspellings of each other, words as alike as `SURE` are."""
-ELSEWHERE = {"exposure": "exposure_ev in [look]", "brightness": "exposure_ev in [look]"}
+_EXPOSURE = 'an edit, [[edits]] with kind = "exposure" and stops = ...'
+_BALANCE = 'an edit, [[edits]] with kind = "white-balance", red = ... and blue = ...'
+ELSEWHERE = {
+    "look": f'{_EXPOSURE}, or kind = "white-balance"',
+    **dict.fromkeys(("exposure", "exposure-ev", "brightness"), _EXPOSURE),
+    **dict.fromkeys(("white-balance", "color-temperature", "colour-temperature"), _BALANCE),
+}
 """Words for what has another name here, and that name."""
 NOT_YET = (
     "weather", "rain", "snow", "fog", "wet", "wind", "cloud", "clouds", "haze", "puddle", "puddles",
@@ -15,7 +21,7 @@ NOT_YET = (
     "road", "lane-marks", "markings", "sign", "signs", "traffic-light", "traffic-lights",
     "relight", "style", "camera", "sensor", "lens", "noise", "blur",
 )  # fmt: skip
-"""Things that people ask for and that no edit, look or key changes yet."""
+"""Things that people ask for and that no edit or key changes yet."""
 FILLERS = frozenset({"actor", "actors", "ego", "car", "change", "set", "edit", "of", "add", "new"})
 """Parts of a word that do not say what it is about."""
 
@@ -24,6 +30,12 @@ def nearest(word: str, known: Iterable[str], alike: float = ALIKE) -> str | None
     """The known word that one was meant for, or None where none is as alike as that."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=alike)
     return found[0] if found else None
+
+
+def guess(word: str, known: Iterable[str]) -> str:
+    """The known word that one was meant for, or all of them where none is alike."""
+    known = list(known)
+    return nearest(word, known) or f"one of {', '.join(known)}"
 
 
 def advice(word: str, known: Iterable[str], what: str, quote: str = "") -> str:

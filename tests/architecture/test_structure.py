@@ -20,7 +20,7 @@ GONE = (
 GONE_MODULES = (
     "crowd", "staged", "sighted", "underneath", "gloss", "sunlit", "sightlines", "surroundings",
     "relight", "swept", "hidden", "border", "emptied", "refine", "crossing", "evidence", "split",
-    "parts", "placing", "support", "batch", "solid", "shots", "standers", "staging", "resolved",
+    "parts", "placing", "support", "batch", "solid", "shots", "standers", "edited", "resolved",
     "drawing", "perturb", "fields", "measured", "remember", "closest", "sweep", "families", "heavy",
     "seen", "gathering", "taking",
 )  # fmt: skip

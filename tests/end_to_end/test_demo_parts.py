@@ -11,6 +11,7 @@ from render.cli import VERBS
 from render.exporters import find_exporter
 from render.folders.selection import parse_frames
 from scenes.clip import Clip
+from scenes.scenario.files import load_request
 from scenes.scenario.resolve import resolve
 from scenes.scenario.scenario import Request, sample
 from scenes.worlds.record.sample import sample_path
@@ -21,17 +22,17 @@ EXAMPLE = Path(__file__).parents[2] / "examples/requests/lane_change_left.toml"
 def request_of_the_demo(folder: Path) -> Request:
     path = folder / "demo.toml"
     path.write_text(render.console.demo.REQUEST, encoding="utf-8")
-    return Request.load(path)
+    return load_request(path)
 
 
 def test_it_asks_for_what_the_example_asks_for(tmp_path: Path) -> None:
-    assert request_of_the_demo(tmp_path) == Request.load(EXAMPLE)
+    assert request_of_the_demo(tmp_path) == load_request(EXAMPLE)
 
 
 def test_a_car_can_drive_it_on_the_sample_drive(tmp_path: Path) -> None:
     clip, request = Clip.load(sample_path()), request_of_the_demo(tmp_path)
-    staging = resolve(sample(request, 0), clip)
-    apart_m = staging.ego.world_from_body[-1, :3, 3] - clip.ego.world_from_body[-1, :3, 3]
+    edited = resolve(sample(request, 0), clip)
+    apart_m = edited.ego.world_from_body[-1, :3, 3] - clip.ego.world_from_body[-1, :3, 3]
     np.testing.assert_allclose(np.linalg.norm(apart_m), 3.0, atol=1e-3)
     assert request.count == 1
 

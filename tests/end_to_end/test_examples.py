@@ -15,7 +15,7 @@ from render.folders.frames import read_records
 from render.pictures.preview import beside_the_drive_m
 from scenes.clip import Clip
 from scenes.edits.actor_looks import InsertActor
-from scenes.scenario.scenario import Request, Scenario
+from scenes.scenario.files import load_request, load_scenario, scenario_toml
 from scenes.worlds.record.sample import sample_path
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -149,7 +149,7 @@ def test_a_sweep_has_what_it_asks_for(tmp_path: Path, capsys: pytest.CaptureFixt
     for line, wanted in zip(lines, asked_s, strict=True):
         assert line.startswith(f"asked {float(wanted):.2f} s, has {float(wanted):.2f} s")
     for folder in sorted(tmp_path.iterdir()):
-        scenario = Scenario.load(next(folder.glob("scenarios/*/scenario.toml")))
+        scenario = load_scenario(next(folder.glob("scenarios/*/scenario.toml")))
         assert any(edit.kind == "insert-actor" for edit in scenario.edits)
     assert script("cut_in_sweep")([str(tmp_path), "--request", str(NO_TRAFFIC)]) == 2
     assert "asks for no near-collision" in capsys.readouterr().err
@@ -158,12 +158,12 @@ def test_a_sweep_has_what_it_asks_for(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_near_misses_are_rendered_and_whole(
     changed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hundred = Request.load(EXAMPLES / "requests" / "near_misses.toml")
+    hundred = load_request(EXAMPLES / "requests" / "near_misses.toml")
     assert hundred.count == 100
     assert hundred.criticality is not None
     values = {**hundred.criticality.values, "duration_s": 3.0}
     short = replace(hundred, criticality=replace(hundred.criticality, values=values))
-    (tmp_path / "short.toml").write_text(short.toml(), encoding="utf-8")
+    (tmp_path / "short.toml").write_text(scenario_toml(short), encoding="utf-8")
     small = ["--count", "2", "--clips", "1", "--size", "64x20", "--workers", "1"]
     scene = ["--scene", str(changed / "scene"), "--budget", "2s"]
     request = ["--request", str(tmp_path / "short.toml")]
@@ -175,7 +175,7 @@ def test_near_misses_are_rendered_and_whole(
     folder = next((tmp_path / "frames").iterdir())
     assert len(read_records(folder)) >= 5
     ids = {item["track_id"] for record in read_records(folder) for item in record["objects"]}
-    scenario = Scenario.load(tmp_path / "scenarios" / folder.name / "scenario.toml")
+    scenario = load_scenario(tmp_path / "scenarios" / folder.name / "scenario.toml")
     put = {edit.actor for edit in scenario.edits if isinstance(edit, InsertActor)}
     assert put
     assert put <= ids

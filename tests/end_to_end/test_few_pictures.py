@@ -17,7 +17,7 @@ from scenes.criticality import FAMILIES
 from tests import kitti_maker as maker
 from tests.scene_maker import tiny_config
 
-LOOK = 'name = "look"\n[look]\nexposure_ev = 0.5\n'
+LOOK = 'name = "look"\n[[edits]]\nkind = "exposure"\nstops = 0.5\n'
 INSERTED = """\
 name = "put"
 allow_unmeasured = true

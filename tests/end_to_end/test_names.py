@@ -12,7 +12,7 @@ from tests.kitti_maker import make_tracking
 from tests.scene_maker import tiny_config
 
 LATIN = os.fsdecode(b"caf\xe9 \xff")
-REQUEST = 'name = "look"\n[look]\nexposure_ev = 0.5\n'
+REQUEST = 'name = "look"\n[[edits]]\nkind = "exposure"\nstops = 0.5\n'
 
 
 def test_every_verb_works_where_names_are_not_utf8(

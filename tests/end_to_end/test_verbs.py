@@ -19,8 +19,9 @@ from tests.kitti_maker import make_tracking
 
 REQUEST = """\
 name = "left"
-[look]
-exposure_ev = 0.5
+[[edits]]
+kind = "exposure"
+stops = 0.5
 [[edits]]
 kind = "lane-change"
 offset_m = 2.5

@@ -29,7 +29,7 @@ LOGGED = ("reconstruct",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class PlannedFault:
     """One fault of one verb."""
 
     verb: Verb
@@ -43,13 +43,16 @@ class Plan:
         return f"{self.verb.name}: {name} {times} at operation {self.fault.k}"
 
 
-Planner = Callable[[Stage, Verb, int, random.Random], list[Plan]]
+Planner = Callable[[Stage, Verb, int, random.Random], list[PlannedFault]]
 """Chooses so many faults of a verb."""
 
 
-def writing_faults(stage: Stage, verb: Verb, times: int, rng: random.Random) -> list[Plan]:
+def writing_faults(stage: Stage, verb: Verb, times: int, rng: random.Random) -> list[PlannedFault]:
     """Faults of what a verb writes, spread over errors and operations."""
-    plans, kinds = list[Plan](), [(error, once) for error in FAILS for once in (True, False)]
+    plans, kinds = (
+        list[PlannedFault](),
+        [(error, once) for error in FAILS for once in (True, False)],
+    )
     counts: dict[int, int] = {}
     rng.shuffle(kinds)
     for number in range(times):
@@ -61,29 +64,29 @@ def writing_faults(stage: Stage, verb: Verb, times: int, rng: random.Random) -> 
             ).count
         k = rng.randint(1, max(counts[mask], 1))
         fault = Fault(kinds=mask, under=stage.outs, k=k, once=once, error=error)
-        plans.append(Plan(verb=verb, fault=fault))
+        plans.append(PlannedFault(verb=verb, fault=fault))
     return plans
 
 
-def reading_faults(stage: Stage, verb: Verb, times: int, rng: random.Random) -> list[Plan]:
+def reading_faults(stage: Stage, verb: Verb, times: int, rng: random.Random) -> list[PlannedFault]:
     """Faults of what a verb reads: its inputs alone, not what it has just written."""
     kinds = [
         Fault(kinds=mask, under=stage.root / name, error=error)
         for name in verb.reads
         for error, mask in READING.items()
     ]
-    plans, counts = list[Plan](), dict[Fault, int]()
+    plans, counts = list[PlannedFault](), dict[Fault, int]()
     rng.shuffle(kinds)
     for number in range(times):
         fault = kinds[number % len(kinds)]
         if fault not in counts:
             counts[fault] = stage.run(verb, stage.fresh(), fault=fault).count
         k, once = rng.randint(1, max(counts[fault], 1)), number // len(kinds) % 2 == 0
-        plans.append(Plan(verb=verb, fault=replace(fault, k=k, once=once)))
+        plans.append(PlannedFault(verb=verb, fault=replace(fault, k=k, once=once)))
     return plans
 
 
-def strike(stage: Stage, plan: Plan, tally: Tally) -> None:
+def strike(stage: Stage, plan: PlannedFault, tally: Tally) -> None:
     """Let it fail, then run it again."""
     undisturbed, out = stage.reference(plan.verb), stage.fresh()
     logged = len(log_of(stage.root / "scene")) if plan.verb.name in LOGGED else None

@@ -22,8 +22,9 @@ ACTOR = "7"
 """The car of `peopled_drive`."""
 LEFT = """\
 name = "left"
-[look]
-exposure_ev = 0.5
+[[edits]]
+kind = "exposure"
+stops = 0.5
 [[edits]]
 kind = "lane-change"
 offset_m = { min = 0.5, max = 0.9 }

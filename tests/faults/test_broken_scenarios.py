@@ -7,7 +7,7 @@ import pytest
 
 from render.cli import main
 from scenes.errors import OtherlaneError
-from scenes.scenario.scenario import Scenario
+from scenes.scenario.files import load_scenario
 from tests.clip_maker import make_clip, ride
 
 GOOD = """
@@ -78,9 +78,17 @@ IN_BOTH: dict[str, tuple[str | bytes, str, str, str]] = {
     "name that is a number": (with_('"left"', "5"), "name", "not text", "one line"),
     "window that ends before it starts": ("start_us = 5\nend_us = 4", "end_us", "before start_us",
                                           "5 or later"),
-    "look that is a number": ("look = 1", "look", "not a table", "key = value"),
-    "unknown look": ("[look]\nexposure = 1", "look.exposure", "not a known", "exposure_ev"),
-    "look like the sun": ("[look]\nexposure_ev = 20", "look.exposure_ev", "out of range", "16"),
+    "look of another release": ("[look]\nexposure_ev = 1.0", "look", "not a known key",
+                                'kind = "exposure" and stops'),
+    "look that is a number": ("look = 1", "look", "not a known key", 'kind = "exposure"'),
+    "unknown look": ('[[edits]]\nkind = "exposure"\nexposure_ev = 1', "edits[0].exposure_ev",
+                     "not a known key", "stops"),
+    "look like the sun": ('[[edits]]\nkind = "exposure"\nstops = 20', "edits[0].stops",
+                          "out of range", "16"),
+    "looks that add up": ('[[edits]]\nkind = "exposure"\nstops = 9\n' * 2, "edits[1]",
+                          "18 stops in all", "-16 to 16"),
+    "no balance": ('[[edits]]\nkind = "white-balance"\nred = 0.1', "edits[0].red",
+                   "out of range", "0.25 to 4"),
     "outside the drive": (with_(START, "start_us = 60_000_000"), "edits[0].start_us", "outside",
                           "0 to 6000000"),
     "window outside the drive": ("end_us = 7_000_000", "end_us", "outside", "0 to 6000000"),
@@ -151,7 +159,10 @@ def test_a_broken_request_is_named_and_leaves_nothing(
     assert len(wrong) + len(remedy) < 1000, "a message is read by a person"
 
 
-NEEDS_THE_DRIVE = {"outside the drive", "window outside the drive", "too fast a manoeuvre"}
+NEEDS_THE_DRIVE = {
+    *("outside the drive", "window outside the drive"),
+    *("too fast a manoeuvre", "looks that add up"),
+}
 
 
 @pytest.mark.parametrize("fault", [name for name in IN_BOTH if name not in NEEDS_THE_DRIVE])
@@ -160,7 +171,7 @@ def test_a_broken_scenario_is_named(fault: str, tmp_path: Path) -> None:
     path = tmp_path / "scenario.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(OtherlaneError) as error:
-        Scenario.load(path)
+        load_scenario(path)
     assert error.value.where.startswith(f"{path}: {where}" if where else str(path))
     assert what in error.value.wrong
     assert fix in error.value.fix
@@ -176,7 +187,7 @@ def test_a_scenario_does_not_count(tmp_path: Path) -> None:
     path = tmp_path / "scenario.toml"
     path.write_text("count = 2", encoding="utf-8")
     with pytest.raises(OtherlaneError, match="is a request"):
-        Scenario.load(path)
+        load_scenario(path)
 
 
 @pytest.mark.parametrize("name", ["missing.toml", "."])

@@ -19,11 +19,11 @@ from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.storage.files import read_signed
 from scenes.storage.folders import INSIDE, is_finished, writing
-from scenes.storage.manifests import MANIFEST, Recipe, finished
+from scenes.storage.manifests import MANIFEST, Provenance, finished
 from tests.kitti_maker import make_tracking
 
 ROOT = Path(__file__).parents[2]
-RECIPE = Recipe(kind="clip", inputs={"drive": "abc"}, config={})
+RECIPE = Provenance(kind="clip", inputs={"drive": "abc"}, config={})
 
 
 @pytest.fixture
@@ -224,8 +224,9 @@ import sys, time
 from pathlib import Path
 from typing import Any
 from scenes.storage.folders import writing
-from scenes.storage.manifests import Recipe
-with writing(Path(sys.argv[1]), Recipe(kind="clip", inputs={"drive": "abc"}, config={})) as partial:
+from scenes.storage.manifests import Provenance
+made_from = Provenance(kind="clip", inputs={"drive": "abc"}, config={})
+with writing(Path(sys.argv[1]), made_from) as partial:
     print("holding", flush=True)
     sys.stdin.readline()
     (partial / "b").write_text("2")

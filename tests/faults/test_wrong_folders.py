@@ -6,7 +6,7 @@ import pytest
 
 from render.cli import main
 from scenes.storage.folders import writing
-from scenes.storage.manifests import Recipe
+from scenes.storage.manifests import Provenance
 
 REQUEST = Path(__file__).parents[2] / "examples" / "requests" / "lane_change_left.toml"
 VERBS: dict[str, list[str]] = {
@@ -35,7 +35,7 @@ def file(place: Path) -> Path:
 
 def stranger(place: Path) -> Path:
     folder = place / "stranger"
-    with writing(folder, Recipe(kind="something else", inputs={}, config={})) as partial:
+    with writing(folder, Provenance(kind="something else", inputs={}, config={})) as partial:
         (partial / "data").write_text("7")
     return folder
 

@@ -8,11 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scenes.criticality.draw import Order, encounter
+from scenes.criticality.draw import Order, near_collision
 from scenes.criticality.request import Criticality
 from scenes.edits.actor_motion import FollowPath
-from scenes.edits.infeasible import InfeasibleError
-from scenes.scenario.sampling import Drawer, order_of
+from scenes.errors import InfeasibleError
+from scenes.scenario.orders import order_of
+from scenes.scenario.sampling import Drawer
 from scenes.scenario.scenario import Between, Draft, Request
 from tests.clip_maker import make_clip, measured, noisy, ride
 
@@ -24,8 +25,8 @@ SEED, COUNT = 4, 26
 def encounters() -> list[dict[str, Any]]:
     """Encounters of all families in a noisy drive along a gentle bend."""
     clip = make_clip(noisy(ride(speed_mps=12.0, bend_per_m=0.002, seconds=8.0), 0.005))
-    asked: dict[str, Any] = {"min_ttc_s": Between(low=0.6, high=2.5)}
-    request = Request(criticality=Draft(of=Criticality, values=asked), name="golden")
+    requested: dict[str, Any] = {"min_ttc_s": Between(low=0.6, high=2.5)}
+    request = Request(criticality=Draft(of=Criticality, values=requested), name="golden")
     drawer = Drawer(request=request, clip=measured(clip), where="golden")
     return [_solved(drawer, order_of(request), index) for index in range(COUNT)]
 
@@ -33,12 +34,12 @@ def encounters() -> list[dict[str, Any]]:
 def _solved(drawer: Drawer, order: Order, index: int) -> dict[str, Any]:
     """The numbers of one encounter, or why there is none."""
     try:
-        met = encounter(drawer.drive, order, SEED, index)
+        met = near_collision(drawer.drive, order, SEED, index)
     except InfeasibleError as error:
         return {"refused": error.reason}
     solved = met.staged.solved
     return {
-        "family": met.ask.family,
+        "family": met.goal.family,
         "window_us": [met.staged.start_us, met.staged.end_us],
         "edits": [edit.kind for edit in met.staged.edits],
         "had": [solved.min_ttc_s, solved.closing_mps, solved.angle_deg],

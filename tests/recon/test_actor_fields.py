@@ -33,7 +33,7 @@ from scenes.errors import OtherlaneError
 from scenes.semantics import Semantic
 from scenes.sensors.camera import camera_rays
 from scenes.storage.folders import writing
-from scenes.storage.manifests import Recipe
+from scenes.storage.manifests import Provenance
 from tests.actor_fields_maker import ACTORS, RED, crowd_config, meets, peopled_drive, stepped
 from tests.scene_maker import FRAMES, driving_car, tiny_config
 from tests.viewing import render_view
@@ -248,7 +248,7 @@ def test_an_asset_is_a_folder_like_any_other(scene: Scene, tmp_path: Path) -> No
     """Whole, verified, made once; and it takes nobody's place."""
     home = tmp_path / "scene"
     about = {"renderer": RADIANCE_FIELD}
-    with writing(home, Recipe(kind="scene", inputs={}, config={}), about=about) as into:
+    with writing(home, Provenance(kind="scene", inputs={}, config={}), about=about) as into:
         write_scene(into, home, scene.clip, scene.config, scene.model, {}, scene.light)
     out = tmp_path / "car"
     told = extract_actor(home, 7, out)

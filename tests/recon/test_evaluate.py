@@ -14,8 +14,10 @@ from recon.evaluation.evaluate import (
     summary,
     write_pictures,
 )
+from recon.field.photometry import srgb
 from recon.kernels.backend import choose_backend
 from recon.scene import Scene, load_scene
+from scenes.sensors.camera_look import NEUTRAL, CameraLook
 
 KEYS = {"psnr_db", "psnr_affine_db", "ssim", "flip", "depth_abs_rel", "frames"}
 KEYS |= {"psnr_db_median", "psnr_affine_db_median"}
@@ -40,8 +42,23 @@ def test_chunks_do_not_show(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> No
 def test_an_exposure_is_stops(scene: Scene) -> None:
     linear = torch.tensor([[0.1, 0.1, 0.1]])
     brighter = scene.display(2.0 * linear, 0, 150_000)
-    torch.testing.assert_close(scene.display(linear, 0, 150_000, exposure_ev=1.0), brighter)
+    torch.testing.assert_close(
+        scene.display(linear, 0, 150_000, CameraLook(exposure_ev=1.0)), brighter
+    )
     assert scene.display(1e6 * linear, 0, 0).max() == 1.0
+
+
+def test_the_neutral_look_is_what_the_camera_showed_to_the_bit(scene: Scene) -> None:
+    linear = torch.rand(500, 3, generator=torch.Generator().manual_seed(1))
+    shown = srgb(linear * scene.model.photometry.gain_at(0, 150_000)).clamp(0.0, 1.0)
+    assert torch.equal(scene.display(linear, 0, 150_000, NEUTRAL), shown)
+
+
+def test_a_white_balance_multiplies_linear_red_and_blue(scene: Scene) -> None:
+    linear = torch.tensor([[0.1, 0.1, 0.1]])
+    tinted = scene.display(torch.tensor([[0.15, 0.1, 0.05]]), 0, 150_000)
+    look = CameraLook(white_balance=(1.5, 1.0, 0.5))
+    torch.testing.assert_close(scene.display(linear, 0, 150_000, look), tinted)
 
 
 def test_scores_have_the_promised_keys(scene: Scene) -> None:

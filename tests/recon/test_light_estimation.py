@@ -27,7 +27,7 @@ from recon.lighting.light_files import read_light, write_light
 from recon.lighting.light_probes import shown_surface, sun_share
 from recon.rendering.march import MarchOutput
 from scenes.storage.folders import writing
-from scenes.storage.manifests import Recipe, finished
+from scenes.storage.manifests import Provenance, finished
 from tests.light_maker import TO_SUN, Plain, drive, even, plain
 
 BRIGHT = ROAD_ALBEDO * torch.tensor([2.4, 2.2, 1.9])
@@ -315,7 +315,7 @@ def test_only_surfaces_that_pictures_showed_are_known() -> None:
 
 def test_light_of_a_scene_is_written_and_read_to_the_bit(tmp_path: Path) -> None:
     light = estimate_daylight(plain(BRIGHT, SKY, TO_SUN))
-    with writing(tmp_path / "scene", Recipe(kind="scene", inputs={}, config={})) as folder:
+    with writing(tmp_path / "scene", Provenance(kind="scene", inputs={}, config={})) as folder:
         write_light(folder, light)
     again = read_light(finished(tmp_path / "scene"))
     for name in Daylight.__dataclass_fields__:

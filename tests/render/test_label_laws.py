@@ -15,9 +15,9 @@ from render.views.frame import Frame
 from scenes.actor import Actor
 from scenes.motion.geometry import box_corners, rigid, rotation_exp, transform_points
 from scenes.motion.trajectory import Trajectory
-from scenes.scenario.look import Look
 from scenes.semantics import Semantic
 from scenes.sensors.camera import Camera, camera_rays, project_world
+from scenes.sensors.camera_look import CameraLook
 from tests.conftest import ROOT
 from tests.render.analytic import (
     EGO_FROM_CAMERA,
@@ -194,12 +194,20 @@ def _float(values: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(values).float()
 
 
-@pytest.mark.parametrize("exposure_ev", [-2.0, 1.5])
-def test_a_look_changes_colours_only(exposure_ev: float) -> None:
+@pytest.mark.parametrize(
+    "look",
+    [
+        CameraLook(exposure_ev=-2.0),
+        CameraLook(exposure_ev=1.5),
+        CameraLook(white_balance=(2.0, 1.0, 0.5)),
+    ],
+    ids=["darker", "brighter", "redder"],
+)
+def test_a_look_changes_colours_only(look: CameraLook) -> None:
     scene = street(SMALL)
     pose = scene.clip.world_from_camera(0, 0)
     neutral = render_view(scene, SMALL, pose, time_us=0)
-    other = render_view(scene, SMALL, pose, time_us=0, look=Look(exposure_ev=exposure_ev))
+    other = render_view(scene, SMALL, pose, time_us=0, camera_look=look)
     for label in PIXEL_LABELS:
         if label.name != "rgb":
             a, b = neutral.pixels[label.name], other.pixels[label.name]

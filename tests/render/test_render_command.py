@@ -21,10 +21,9 @@ from render.labels import table
 from render.labels.entry import Done, PixelLabel
 from render.labels.moment import Moment
 from render.labels.pixel_labels import PIXEL_LABELS
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.storage.folders import writing
-from scenes.storage.manifests import Recipe, finished
+from scenes.storage.manifests import Provenance, finished
 from tests.render.analytic import CAMERA, LICENCE, street
 from tests.viewing import render_view
 
@@ -39,8 +38,9 @@ CONFIG = ReconstructionConfig(
 SLIDE = """\
 name = "left"
 end_us = 200_000
-[look]
-exposure_ev = -1.0
+[[edits]]
+kind = "exposure"
+stops = -1.0
 [[edits]]
 kind = "lateral-offset"
 offset_m = 2.0
@@ -51,7 +51,9 @@ duration_us = 3_000_000
 
 EDITED = """\
 seed = 9
-look.exposure_ev = 0.5
+[[edits]]
+kind = "exposure"
+stops = 0.5
 [[edits]]
 kind = "move-actor"
 actor = 12
@@ -75,7 +77,7 @@ ABOUT, NO_LIGHT = {"renderer": RADIANCE_FIELD}, Daylight.unknown()
 def scene_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scene") / "scene"
     clip = street().clip
-    with writing(folder, Recipe(kind="scene", inputs={}, config={}), about=ABOUT) as partial:
+    with writing(folder, Provenance(kind="scene", inputs={}, config={}), about=ABOUT) as partial:
         write_scene(partial, folder, clip, CONFIG, new_model(clip, CONFIG), {}, NO_LIGHT)
     return folder
 
@@ -110,7 +112,7 @@ def test_renders_the_recorded_drive(scene_folder: Path, tmp_path: Path) -> None:
 def test_a_scenario_of_another_drive_is_refused_unless_it_is_meant(tmp_path: Path) -> None:
     folder, clip = tmp_path / "scene", street().clip
     with writing(
-        folder, Recipe(kind="scene", inputs={"clip": "a" * 64}, config={}), about=ABOUT
+        folder, Provenance(kind="scene", inputs={"clip": "a" * 64}, config={}), about=ABOUT
     ) as partial:
         write_scene(partial, folder, clip, CONFIG, new_model(clip, CONFIG), {}, NO_LIGHT)
     scenario = tmp_path / "left.toml"
@@ -152,7 +154,7 @@ def test_renders_a_scenario(scene_folder: Path, tmp_path: Path) -> None:
     dataset = read_dataset(out)
     assert dataset["licence"] == LICENCE
     assert dataset["config"]["scenario"]["name"] == "left"
-    assert len(dataset["edits"]) == 1
+    assert dataset["edits"] == ["exposure -1 stops", "a slide of 2 m to the left over 3 s"]
     assert finished(out, "frames").inputs.keys() == {"scene", "scenario"}
 
 
@@ -225,7 +227,7 @@ def _bent(scene_folder: Path, out: Path, lens: dict) -> Path:
     scene = load_scene(scene_folder)
     (stream,) = scene.clip.cameras
     cameras = (replace(stream, camera=replace(stream.camera, **lens)),)
-    with writing(out, Recipe(kind="scene", inputs={}, config={}), about=ABOUT) as partial:
+    with writing(out, Provenance(kind="scene", inputs={}, config={}), about=ABOUT) as partial:
         clip = replace(scene.clip, cameras=cameras)
         write_scene(partial, out, clip, CONFIG, new_model(clip, CONFIG), {}, NO_LIGHT)
     return out
@@ -326,7 +328,8 @@ def test_a_folder_says_all_that_makes_its_frames_again(scene_folder: Path, tmp_p
     said = read_dataset(first)
     assert said["inputs"].keys() == {"scene", "scenario"}
     assert all(record["inputs"] == said["inputs"] for record in read_records(first))
-    assert said["config"]["scenario"]["edits"][0]["kind"] == "move-actor"
+    kinds = [edit["kind"] for edit in said["config"]["scenario"]["edits"]]
+    assert kinds == ["exposure", "move-actor", "scale-actor", "lateral-offset"]
     key = read_records(first)[1]["key"]
     render(scene_folder, out=again, scenario=first / "scenario.toml", frames="1", preview=False)
     for name in frame_files(key):

@@ -6,10 +6,9 @@ import numpy as np
 
 from render.labels.cuboids import boxes_in_view
 from render.labels.safety import SAFETY_LABELS
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.motion.trajectory import Trajectory
 from scenes.safety.encounters import Ego, encounter_at, standing_pose
-from scenes.scenario.look import Look
 from tests.render.analytic import CAMERA, EGO_FROM_CAMERA, box_actor, street
 from tests.viewing import render_view
 
@@ -22,8 +21,8 @@ def test_labels_are_the_definitions_and_agree_with_each_other() -> None:
     scene = street(actors=(ahead, touching))
     clip = scene.clip
     end_us = int(clip.ego.time_us[-1])
-    staging = Staging(ego=clip.ego, actors=clip.actors, look=Look(), start_us=0, end_us=end_us)
-    ego = Ego.of(staging, clip, "cut-in near-collision")
+    edited = EditedScene(ego=clip.ego, actors=clip.actors, start_us=0, end_us=end_us)
+    ego = Ego.of(edited, clip, "cut-in near-collision")
     camera = clip.cameras[0].camera
     collided = set()
     for time_us in TIMES_US:

@@ -15,8 +15,7 @@ from scenes.edits.assets import (
     library,
     load_asset,
 )
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.semantics import Semantic
 from scenes.worlds.models.procedural import KINDS, procedural
 

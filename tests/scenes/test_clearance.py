@@ -17,8 +17,7 @@ from scenes.criticality.request import Criticality
 from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actor_motion import FollowPath
 from scenes.edits.ego import LaneChange
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.motion.geometry import rigid, yaw_rotation
 from scenes.road.obstacles import (
     BESIDE_M,
@@ -29,6 +28,7 @@ from scenes.road.obstacles import (
     Obstacles,
     obstacles,
 )
+from scenes.scenario.files import scenario_toml
 from scenes.scenario.resolve import check_clip, resolve
 from scenes.scenario.sampling import Drawer, Drawn
 from scenes.scenario.scenario import Draft, Request, Scenario
@@ -201,9 +201,9 @@ def test_a_hand_written_scenario_is_judged_as_a_requested_one() -> None:
 
 def test_a_scenario_of_another_drive_is_refused(tmp_path: Path) -> None:
     request = tmp_path / "request.toml"
-    request.write_text(Request(edits=(Draft(of=LaneChange, values={
-        "offset_m": 1.0, "start_us": 500_000, "duration_us": 3_000_000,
-    }),)).toml(), encoding="utf-8")  # fmt: skip
+    values = {"offset_m": 1.0, "start_us": 500_000, "duration_us": 3_000_000}
+    wanted = Request(edits=(Draft(of=LaneChange, values=values),))
+    request.write_text(scenario_toml(wanted), encoding="utf-8")
     folders = [make_clip(ride(speed_mps=v)).save(tmp_path / f"{v}") for v in (10.0, 12.0)]
     perturb(folders[0], request=request, out=tmp_path / "out")
     made = tmp_path / "out" / "0000" / "scenario.toml"

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from scenes.edits import EDIT_KINDS, Edit, EgoEdit, apply_edit
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import LaneChange, LateralOffset
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import invert, rigid, rotation_exp
 from scenes.motion.trajectory import Trajectory
-from scenes.scenario.look import Look
+from scenes.sensors.camera_look import CameraLook
 from tests.clip_maker import make_clip, noisy, parked_car, ride
 
 LEFT = LaneChange(offset_m=3.0, start_us=500_000, duration_us=3_000_000)
@@ -212,21 +212,9 @@ def test_the_union_is_closed_and_its_tags_differ() -> None:
     assert {"lateral-offset", "lane-change"} <= EDIT_KINDS.keys()
 
 
-def test_an_ego_edit_of_a_staging_leaves_the_rest() -> None:
+def test_an_ego_edit_of_a_scene_leaves_the_rest() -> None:
     clip = make_clip(actors=(parked_car(30.0, 4.0),))
-    staging = Staging(
-        ego=clip.ego, actors=clip.actors, look=Look(exposure_ev=1.0), start_us=0, end_us=1
+    edited = EditedScene(
+        ego=clip.ego, actors=clip.actors, camera=CameraLook(exposure_ev=1.0), start_us=0, end_us=1
     )
-    assert apply_edit(LEFT, staging) == replace(staging, ego=LEFT.apply(clip.ego))
-
-
-@given(st.lists(st.floats(0.0, 1e6), min_size=1))
-def test_the_neutral_look_changes_no_bit(radiance: list[float]) -> None:
-    linear = np.array(radiance, dtype=np.float32)
-    assert (linear * np.float32(Look().gain)).tobytes() == linear.tobytes()
-
-
-def test_a_stop_more_is_twice_the_light() -> None:
-    assert Look(exposure_ev=1.0).gain == 2.0
-    with pytest.raises(ValueError, match="exposure_ev"):
-        Look(exposure_ev=float("inf"))
+    assert apply_edit(LEFT, edited) == replace(edited, ego=LEFT.apply(clip.ego))

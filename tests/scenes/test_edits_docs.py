@@ -7,8 +7,9 @@ from pathlib import Path
 from scenes.clip import Clip
 from scenes.edits import EDIT_KINDS
 from scenes.road.ground import fit_ground
+from scenes.scenario.files import load_scenario
 from scenes.scenario.resolve import resolve
-from scenes.scenario.scenario import Scenario
+from scenes.sensors.camera_look import NEUTRAL
 from scenes.worlds.record.sample import sample_path
 
 PAGE = Path(__file__).parents[2] / "docs" / "editing.md"
@@ -26,6 +27,6 @@ def test_every_example_works_on_the_sample_drive(tmp_path: Path) -> None:
     for index, block in enumerate(BLOCKS):
         path = tmp_path / f"{index}.toml"
         path.write_text(block, encoding="utf-8")
-        scenario = Scenario.load(path)
-        staging = resolve(scenario, clip, ground=ground)
-        assert (staging.ego, staging.actors) != (clip.ego, clip.actors)
+        scenario = load_scenario(path)
+        edited = resolve(scenario, clip, ground=ground)
+        assert (edited.ego, edited.actors, edited.camera) != (clip.ego, clip.actors, NEUTRAL)

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from scenes.edits.ego import LaneChange
 from scenes.edits.ego_paths import EgoDetour, EgoPath, EgoSpeed
 from scenes.edits.ego_u_turn import EgoUTurn
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import rigid, rotation_exp
 from scenes.motion.kinematics import exact_motion
 from scenes.motion.limits import check_limits

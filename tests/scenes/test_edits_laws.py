@@ -15,18 +15,19 @@ from scenes.edits import EDIT_KINDS, Edit, apply_edit
 from scenes.edits.actor_looks import InsertActor, ScaleActor
 from scenes.edits.actor_motion import FollowPath
 from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeActor
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.edits.ego import LaneChange, LateralOffset
 from scenes.edits.ego_paths import EgoDetour, EgoPath
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.edits.exposure import Exposure, WhiteBalance
+from scenes.errors import InfeasibleError, OtherlaneError
+from scenes.scenario.files import load_request, load_scenario, scenario_toml
 from scenes.scenario.resolve import resolve
-from scenes.scenario.scenario import Request, Scenario, sample
+from scenes.scenario.scenario import Scenario, sample
 from tests.clip_maker import make_clip
-from tests.edit_maker import DRIVING, ONE_OF_EACH, PARKED, WALKING, actor_of, make_staging
+from tests.edit_maker import DRIVING, ONE_OF_EACH, PARKED, WALKING, actor_of, make_edited_scene
 
 each = pytest.mark.parametrize("edit", ONE_OF_EACH, ids=lambda edit: edit.kind)
-STAGING = make_staging()
+SCENE = make_edited_scene()
 
 NOTHING: tuple[Edit, ...] = (
     LateralOffset(offset_m=0.0, start_us=0, duration_us=1),
@@ -36,17 +37,19 @@ NOTHING: tuple[Edit, ...] = (
     MoveActor(actor=DRIVING),
     RetimeActor(actor=DRIVING),
     ScaleActor(actor=DRIVING, factor=1.0),
+    Exposure(stops=0.0),
+    WhiteBalance(),
 )
 """Identity edits."""
 
 
-def held(staging: Staging) -> list[bytes]:
-    """All numbers of a staging, to the bit."""
-    paths = [staging.ego, *(actor.trajectory for actor in staging.actors)]
+def held(edited: EditedScene) -> list[bytes]:
+    """All numbers of an edited scene, to the bit."""
+    paths = [edited.ego, *(actor.trajectory for actor in edited.actors)]
     return [
         *(path.time_us.tobytes() + path.world_from_body.tobytes() for path in paths),
-        *(actor.size_m.tobytes() + bytes([actor.kind]) for actor in staging.actors),
-        repr((dict(staging.assets), staging.start_us, staging.end_us, staging.look)).encode(),
+        *(actor.size_m.tobytes() + bytes([actor.kind]) for actor in edited.actors),
+        repr((dict(edited.assets), edited.start_us, edited.end_us, edited.camera)).encode(),
     ]
 
 
@@ -63,24 +66,23 @@ def test_there_is_one_of_each_kind() -> None:
 
 @each
 def test_an_edit_changes_something_and_not_what_it_was_given(edit: Edit) -> None:
-    before = held(STAGING)
-    after = held(apply_edit(edit, STAGING))
+    before = held(SCENE)
+    after = held(apply_edit(edit, SCENE))
     assert after != before
-    assert held(STAGING) == before
-    assert held(apply_edit(edit, STAGING)) == after
-    assert held(apply_edit(pickle.loads(pickle.dumps(edit)), STAGING)) == after  # noqa: S301
+    assert held(SCENE) == before
+    assert held(apply_edit(edit, SCENE)) == after
+    assert held(apply_edit(pickle.loads(pickle.dumps(edit)), SCENE)) == after  # noqa: S301
 
 
 @each
 def test_the_past_of_its_start_is_untouched_to_the_bit(edit: Edit) -> None:
-    edited = apply_edit(edit, STAGING)
-    before = STAGING.ego.time_us < edit.start_us
+    edited = apply_edit(edit, SCENE)
+    before = SCENE.ego.time_us < edit.start_us
     assert (
-        edited.ego.world_from_body[before].tobytes()
-        == STAGING.ego.world_from_body[before].tobytes()
+        edited.ego.world_from_body[before].tobytes() == SCENE.ego.world_from_body[before].tobytes()
     )
     for actor in edited.actors:
-        old = next((old for old in STAGING.actors if old.id == actor.id), None)
+        old = next((old for old in SCENE.actors if old.id == actor.id), None)
         if old is None:
             assert actor.trajectory.time_us[0] >= edit.start_us
         else:
@@ -89,7 +91,7 @@ def test_the_past_of_its_start_is_untouched_to_the_bit(edit: Edit) -> None:
 
 @pytest.mark.parametrize("edit", NOTHING, ids=lambda edit: edit.kind)
 def test_the_identity_edit_is_bitwise_identity(edit: Edit) -> None:
-    assert held(apply_edit(edit, STAGING)) == held(STAGING)
+    assert held(apply_edit(edit, SCENE)) == held(SCENE)
 
 
 @each
@@ -100,7 +102,7 @@ def test_edits_of_different_road_users_commute(edit: Edit) -> None:
         other = LateralOffset(offset_m=0.5, start_us=0, duration_us=1_000_000)
         if isinstance(edit, InsertActor):
             return
-    one, two = (apply_edit(b, apply_edit(a, STAGING)) for a, b in ((edit, other), (other, edit)))
+    one, two = (apply_edit(b, apply_edit(a, SCENE)) for a, b in ((edit, other), (other, edit)))
     assert held(one) == held(two)
 
 
@@ -108,11 +110,11 @@ def test_edits_of_different_road_users_commute(edit: Edit) -> None:
 def test_survives_its_file_to_the_bit(edit: Edit, tmp_path: Path) -> None:
     scenario = Scenario(edits=(edit, edit))
     path = tmp_path / "scenario.toml"
-    path.write_text(scenario.toml(), encoding="utf-8")
-    assert Scenario.load(path) == scenario
-    drawn = sample(Request.load(path), 5)
+    path.write_text(scenario_toml(scenario), encoding="utf-8")
+    assert load_scenario(path) == scenario
+    drawn = sample(load_request(path), 5)
     assert drawn.edits == scenario.edits
-    assert Request.load(path).toml() == replace(Request.load(path)).toml()
+    assert scenario_toml(load_request(path)) == scenario_toml(replace(load_request(path)))
 
 
 @each
@@ -127,13 +129,13 @@ shifts = st.floats(-20.0, 20.0)
 
 @given(shifts, shifts, st.floats(-180.0, 180.0))
 def test_moves_add_up(first_m: float, then_m: float, yaw_deg: float) -> None:
-    level = replace(STAGING, ground=None)
+    level = replace(SCENE, ground=None)
     turned = MoveActor(actor=DRIVING, yaw_deg=yaw_deg)
     parts = [MoveActor(actor=DRIVING, forward_m=m) for m in (first_m, then_m)]
     whole = MoveActor(actor=DRIVING, forward_m=first_m + then_m)
-    staging = apply_edit(turned, level)
-    twice = apply_edit(parts[1], apply_edit(parts[0], staging))
-    once = apply_edit(whole, staging)
+    edited = apply_edit(turned, level)
+    twice = apply_edit(parts[1], apply_edit(parts[0], edited))
+    once = apply_edit(whole, edited)
     assert_allclose(
         actor_of(twice).trajectory.world_from_body,
         actor_of(once).trajectory.world_from_body,
@@ -143,9 +145,9 @@ def test_moves_add_up(first_m: float, then_m: float, yaw_deg: float) -> None:
 
 @given(st.floats(0.2, 5.0))
 def test_what_is_scaled_back_is_what_it_was(factor: float) -> None:
-    there = apply_edit(ScaleActor(actor=DRIVING, factor=factor), STAGING)
+    there = apply_edit(ScaleActor(actor=DRIVING, factor=factor), SCENE)
     back = actor_of(apply_edit(ScaleActor(actor=DRIVING, factor=1.0 / factor), there))
-    was = actor_of(STAGING)
+    was = actor_of(SCENE)
     assert_allclose(back.size_m, was.size_m, rtol=1e-12)
     assert_allclose(back.trajectory.world_from_body, was.trajectory.world_from_body, atol=1e-12)
 
@@ -154,15 +156,15 @@ def test_what_is_scaled_back_is_what_it_was(factor: float) -> None:
 def test_shifts_in_time_add_up(first_us: int, then_us: int) -> None:
     parts = [RetimeActor(actor=WALKING, shift_us=by) for by in (first_us, then_us)]
     whole = RetimeActor(actor=WALKING, shift_us=first_us + then_us)
-    twice = apply_edit(parts[1], apply_edit(parts[0], STAGING))
-    assert held(twice) == held(apply_edit(whole, STAGING))
+    twice = apply_edit(parts[1], apply_edit(parts[0], SCENE))
+    assert held(twice) == held(apply_edit(whole, SCENE))
 
 
 def test_what_is_inserted_and_removed_was_never_there() -> None:
     for asset in ("car", "van", "truck", "bus", "cyclist", "person"):
-        put = apply_edit(InsertActor(actor=50, asset=asset, start_us=0, ahead_m=9.0), STAGING)
+        put = apply_edit(InsertActor(actor=50, asset=asset, start_us=0, ahead_m=9.0), SCENE)
         assert put.assets == {50: asset}
-        assert held(apply_edit(RemoveActor(actor=50), put)) == held(STAGING)
+        assert held(apply_edit(RemoveActor(actor=50), put)) == held(SCENE)
 
 
 KNOTS = {"time_us": (0, 10, 20), "x_m": (0.0, 1.0, 2.0), "y_m": (0.0, 0.0, 0.0)}
@@ -204,7 +206,7 @@ def test_a_file_with_broken_knots_says_where(line: str, said: str, tmp_path: Pat
     path.write_text(
         '[[edits]]\nkind = "ego-path"\ntime_us = [0, 10, 20]\ny_m = [0.0, 0.0, 0.0]\n' + line
     )
-    for load in (Scenario.load, Request.load):
+    for load in (load_scenario, load_request):
         with pytest.raises(OtherlaneError) as refused:
             load(path)
         assert said in str(refused.value)
@@ -212,12 +214,12 @@ def test_a_file_with_broken_knots_says_where(line: str, said: str, tmp_path: Pat
 
 
 def test_inserted_poses_are_as_dense_as_straight_lines_need() -> None:
-    edited = apply_edit(InsertActor(actor=90, asset="bus", start_us=7), STAGING)
+    edited = apply_edit(InsertActor(actor=90, asset="bus", start_us=7), SCENE)
     assert np.diff(actor_of(edited, 90).trajectory.time_us).max() <= 50_000
 
 
 def test_a_refusal_says_which_edit_of_which_file() -> None:
-    clip = make_clip(actors=STAGING.actors)
+    clip = make_clip(actors=SCENE.actors)
     scenario = Scenario(edits=(ONE_OF_EACH[0], RemoveActor(actor=4)))
     with pytest.raises(InfeasibleError, match="no actor 4") as refused:
         resolve(scenario, clip, "night.toml")

@@ -12,20 +12,19 @@ from scenes.edits.actor_looks import InsertActor, ScaleActor, SwapActor
 from scenes.edits.actor_motion import FollowPath, RerouteActor, SpeedProfile
 from scenes.edits.actors import MoveActor, RemoveActor, RemoveTraffic, RetimeActor
 from scenes.edits.following import FollowActor
-from scenes.edits.infeasible import InfeasibleError
 from scenes.edits.static_scene import OWN_FIELDS, own_fields
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.safety.encounters import standing_pose
 from scenes.scenario.folder import perturb_clip
 from scenes.scenario.resolve import resolve
 from scenes.scenario.scenario import Scenario
 from scenes.storage.folders import writing
-from scenes.storage.manifests import Recipe, folder_hash
+from scenes.storage.manifests import Provenance, folder_hash
 from tests.clip_maker import make_clip
-from tests.edit_maker import DRIVING, PARKED, WALKING, actor_of, make_staging
+from tests.edit_maker import DRIVING, PARKED, WALKING, actor_of, make_edited_scene
 
-STAGING = make_staging()
-CLIP = make_clip(STAGING.ego, STAGING.actors)
+SCENE = make_edited_scene()
+CLIP = make_clip(SCENE.ego, SCENE.actors)
 STOPS = FollowPath(
     actor=WALKING, time_us=(1_000_000, 4_000_000), x_m=(40.0, 40.0), y_m=(-4.6, -4.6)
 )
@@ -51,7 +50,7 @@ def edits_of(number: int) -> tuple[Edit, ...]:
 def test_an_edit_of_who_stands_is_refused_in_its_place(edit: Edit) -> None:
     wrong = f"actor {PARKED} stands still and is part of the static scene"
     with pytest.raises(InfeasibleError, match=wrong) as refused:
-        apply_edit(edit, STAGING)
+        apply_edit(edit, SCENE)
     assert refused.value.where == edit.kind
     assert f"{DRIVING}, {WALKING}" in refused.value.fix
     with pytest.raises(InfeasibleError, match=wrong) as refused:
@@ -64,18 +63,18 @@ def test_an_edit_of_who_stands_is_refused_in_its_place(edit: Edit) -> None:
 @pytest.mark.parametrize("edit", edits_of(900), ids=lambda edit: edit.kind)
 def test_who_was_inserted_is_edited_though_it_stands(edit: Edit) -> None:
     put = InsertActor(actor=900, asset="car", start_us=0, ahead_m=30.0)
-    before = apply_edit(put, STAGING)
+    before = apply_edit(put, SCENE)
     assert not actor_of(before, 900).is_moving
     after = apply_edit(edit, before)
     assert (
-        resolve(Scenario(edits=(put, edit)), CLIP, ground=STAGING.ground, room=False).actors
+        resolve(Scenario(edits=(put, edit)), CLIP, ground=SCENE.ground, room=False).actors
         == after.actors
     )
     assert [actor.id for actor in after.actors][:3] == [PARKED, DRIVING, WALKING]
 
 
 def test_whom_an_edit_stops_is_edited_further_and_removed() -> None:
-    assert not actor_of(apply_edit(STOPS, STAGING), WALKING).is_moving
+    assert not actor_of(apply_edit(STOPS, SCENE), WALKING).is_moving
     for edit in (ScaleActor(actor=WALKING, factor=0.5), RemoveActor(actor=WALKING)):
         resolve(Scenario(edits=(STOPS, edit)), CLIP)
     emptied = resolve(Scenario(edits=(STOPS, RemoveTraffic())), CLIP)
@@ -84,21 +83,21 @@ def test_whom_an_edit_stops_is_edited_further_and_removed() -> None:
 
 def test_traffic_is_who_moves_and_who_was_inserted() -> None:
     put = InsertActor(actor=900, asset="car", start_us=0, ahead_m=30.0)
-    staging = apply_edit(put, STAGING)
+    edited = apply_edit(put, SCENE)
     for kept in ((), (DRIVING,), (PARKED, 900)):
-        left = apply_edit(RemoveTraffic(keep=kept), staging)
+        left = apply_edit(RemoveTraffic(keep=kept), edited)
         assert {actor.id for actor in left.actors} == {PARKED, *kept}
         assert (
             resolve(Scenario(edits=(put, RemoveTraffic(keep=kept))), CLIP, room=False).assets
             == left.assets
         )
-    parked = replace(STAGING, actors=STAGING.actors[:1])
+    parked = replace(SCENE, actors=SCENE.actors[:1])
     assert apply_edit(RemoveTraffic(), parked) is parked
 
 
 @pytest.mark.parametrize("edit", edits_of(PARKED), ids=lambda edit: edit.kind)
 def test_who_stands_is_edited_where_the_scene_has_a_field_of_it(edit: Edit) -> None:
-    ground = STAGING.ground
+    ground = SCENE.ground
     known = resolve(
         Scenario(edits=(edit,)), CLIP, ground=ground, fielded=frozenset({PARKED}), room=False
     )
@@ -131,8 +130,8 @@ def test_who_stands_is_there_for_good_once_it_is_edited() -> None:
 
 def test_scenarios_are_drawn_for_a_scene(tmp_path: Path) -> None:
     folder, scene = CLIP.save(tmp_path / "clip"), tmp_path / "scene"
-    recipe = Recipe(kind="scene", inputs={"clip": folder_hash(folder, "clip")}, config={})
-    with writing(scene, recipe, about={OWN_FIELDS: [PARKED]}) as partial:
+    provenance = Provenance(kind="scene", inputs={"clip": folder_hash(folder, "clip")}, config={})
+    with writing(scene, provenance, about={OWN_FIELDS: [PARKED]}) as partial:
         (partial / "field").write_bytes(b"weights")
     assert own_fields(scene, folder) == {PARKED}
     request = tmp_path / "request.toml"
@@ -143,7 +142,7 @@ def test_scenarios_are_drawn_for_a_scene(tmp_path: Path) -> None:
     said = json.loads((tmp_path / "out" / "0000" / "resolved.json").read_text(encoding="utf-8"))
     assert [actor["id"] for actor in said["actors"]] == [DRIVING, WALKING]
     older = tmp_path / "older"
-    with writing(older, recipe) as partial:
+    with writing(older, provenance) as partial:
         (partial / "field").write_bytes(b"weights")
     assert own_fields(older, folder) == frozenset()
     other = replace(CLIP, name="other").save(tmp_path / "other")

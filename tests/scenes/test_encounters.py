@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from scenes.actor import Actor
 from scenes.criticality.drive import ego_boxes, windowed
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.motion.geometry import rigid, yaw_rotation
 from scenes.motion.trajectory import Trajectory
 from scenes.safety.definitions import distance_m, moving, post_encroachment_s
@@ -24,7 +24,6 @@ from scenes.safety.min_distance import (
     least_encroachment_s,
     plan_path,
 )
-from scenes.scenario.look import Look
 from scenes.semantics import Semantic
 from tests.clip_maker import make_clip, noisy, parked_car, ride
 
@@ -52,10 +51,8 @@ def meeting(
 ) -> Encounter | None:
     """How an ego, whose origin has this path, and another meet at a time."""
     clip = make_clip(ego, (actor,) if recorded else ())
-    staging = Staging(
-        ego=ego, actors=(actor,), look=Look(), start_us=window_us[0], end_us=window_us[1]
-    )
-    return encounter_at(Ego.of(staging, clip), actor, time_us)
+    edited = EditedScene(ego=ego, actors=(actor,), start_us=window_us[0], end_us=window_us[1])
+    return encounter_at(Ego.of(edited, clip), actor, time_us)
 
 
 def oncoming(time_us: np.ndarray, at_0_m: float = 60.0, speed_mps: float = 15.0) -> Actor:

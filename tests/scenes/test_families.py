@@ -1,4 +1,4 @@
-"""Near-collisions on request: every family meets what is asked, by other code than its own."""
+"""Near-collisions on request: every family meets what is requested, by other code than its own."""
 
 import json
 import tempfile
@@ -15,13 +15,14 @@ from scenes.commands import perturb
 from scenes.criticality import FAMILIES
 from scenes.criticality.request import Criticality, cell_of, cells
 from scenes.edits.actor_looks import InsertActor
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.motion.geometry import translation
 from scenes.safety.encounters import Ego, encounter_at
 from scenes.scenario.coverage import report
+from scenes.scenario.files import load_request, load_scenario, scenario_toml
+from scenes.scenario.orders import order_of
 from scenes.scenario.resolve import resolve
-from scenes.scenario.sampling import Drawer, Drawn, Refused, order_of
+from scenes.scenario.sampling import Drawer, Drawn, Refused
 from scenes.scenario.scenario import Between, Draft, OneOf, Request, Scenario
 from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
 from tests.clip_maker import make_clip, measured, noisy, parked_car, ride
@@ -30,9 +31,12 @@ FAR_M = np.array([40.0, 9.0, 0.7])
 """Where a recorded car begins, in the ego's frame at the start."""
 
 
-def request(count: int = 1, seed: int = 0, **asked: Any) -> Request:
+def request(count: int = 1, seed: int = 0, **requested: Any) -> Request:
     return Request(
-        count=count, seed=seed, criticality=Draft(of=Criticality, values=asked), name="asked"
+        count=count,
+        seed=seed,
+        criticality=Draft(of=Criticality, values=requested),
+        name="requested",
     )
 
 
@@ -43,8 +47,8 @@ def drawer() -> Drawer:
     return Drawer(request=request(), clip=measured(clip), where="test")
 
 
-def drawn(drawer: Drawer, index: int, **asked: Any) -> Drawn | Refused:
-    other = Drawer(request=request(**asked), clip=drawer.clip, where="test")
+def drawn(drawer: Drawer, index: int, **requested: Any) -> Drawn | Refused:
+    other = Drawer(request=request(**requested), clip=drawer.clip, where="test")
     object.__setattr__(other, "drive", drawer.drive)  # one road and ground for all tests
     return other.draw(index)
 
@@ -61,11 +65,11 @@ def test_every_family_meets_what_is_asked(drawer: Drawer, family: str, ttc_s: fl
     assert abs(min_ttc_s(told, number, every_us=60_000) - ttc_s) <= 0.05
     assert overlaps(told, number) == (False, False)
     # The window shows how it comes to the worst moment, and how it ends well.
-    (start_us, end_us), asked = told["window_us"], told["requested"]
+    (start_us, end_us), requested = told["window_us"], told["requested"]
     assert end_us - start_us == 3_000_000
-    assert start_us <= asked["critical_us"] <= asked["worst_us"] + 20_000
-    assert asked["worst_us"] - start_us >= 1_000_000
-    assert end_us - asked["worst_us"] >= 1_000_000
+    assert start_us <= requested["critical_us"] <= requested["worst_us"] + 20_000
+    assert requested["worst_us"] - start_us >= 1_000_000
+    assert end_us - requested["worst_us"] >= 1_000_000
     last = {**told, "window_us": [end_us - 20_000, end_us]}
     assert min_ttc_s(last, number) > ttc_s + 0.05
     added = [one for one in told["actors"] if one["id"] >= number]
@@ -78,9 +82,9 @@ def test_labels_tell_the_worst_moment_of_who_only_just_sets_off(drawer: Drawer) 
         assert isinstance(made, Drawn), made
         told = json.loads(made.files["resolved.json"])["requested"]
         scenario = scenario_of(made)
-        staging = resolve(scenario, drawer.clip, ground=drawer.drive.ground)
-        (actor,) = (actor for actor in staging.actors if actor.id == told["actor"])
-        met = encounter_at(Ego.of(staging, drawer.clip), actor, told["worst_us"])
+        edited = resolve(scenario, drawer.clip, ground=drawer.drive.ground)
+        (actor,) = (actor for actor in edited.actors if actor.id == told["actor"])
+        met = encounter_at(Ego.of(edited, drawer.clip), actor, told["worst_us"])
         assert met is not None
         assert met.ttc_s is not None
         assert abs(met.ttc_s - 1.2) <= 0.05
@@ -92,17 +96,17 @@ def scenario_of(made: Drawn) -> Scenario:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "scenario.toml"
         file.write_text(made.files["scenario.toml"], encoding="utf-8")
-        return Scenario.load(file)
+        return load_scenario(file)
 
 
 @pytest.mark.parametrize(("duration_s", "start_us"), [(2.4, None), (4.0, None), (3.0, 1_000_000)])
 def test_windows_last_as_long_as_they_should_and_begin_when(
     drawer: Drawer, duration_s: float, start_us: int | None
 ) -> None:
-    asked = replace(
+    requested = replace(
         request(family="wrong-way", min_ttc_s=1.0, duration_s=duration_s), start_us=start_us
     )
-    made = Drawer(request=asked, clip=drawer.clip, where="test").draw(0)
+    made = Drawer(request=requested, clip=drawer.clip, where="test").draw(0)
     assert isinstance(made, Drawn), made
     told = json.loads(made.files["resolved.json"])
     begins_us, ends_us = told["window_us"]
@@ -139,13 +143,13 @@ def test_what_comes_out_is_plain_edits_that_survive_a_file(drawer: Drawer, tmp_p
     assert isinstance(made, Drawn)
     file = tmp_path / "scenario.toml"
     file.write_text(made.files["scenario.toml"], encoding="utf-8")
-    scenario = Scenario.load(file)
-    assert scenario.toml() == made.files["scenario.toml"]
+    scenario = load_scenario(file)
+    assert scenario_toml(scenario) == made.files["scenario.toml"]
     assert {edit.kind for edit in scenario.edits} == {"insert-actor", "follow-path", "ego-speed"}
     assert scenario.tags == "cut-in near-collision"
     told = json.loads(made.files["resolved.json"])
-    staging = resolve(scenario, drawer.clip, ground=drawer.drive.ground)
-    actor = staging.actors[-1]
+    edited = resolve(scenario, drawer.clip, ground=drawer.drive.ground)
+    actor = edited.actors[-1]
     assert actor.id == told["requested"]["actor"]
     assert actor.trajectory.world_from_body.tolist() == told["actors"][-1]["world_from_body"]
 
@@ -187,8 +191,8 @@ def test_an_ego_that_acts_stays_where_one_can_drive(drawer: Drawer) -> None:
             "drivable_x_m": ahead_m,
             "drivable_y_m": (right_m, right_m, 40.0, 40.0),
         }
-        asked = request(family="into-occupied-gap", **lane)
-        found = Drawer(request=asked, clip=drawer.clip, where="test").draw(0)
+        requested = request(family="into-occupied-gap", **lane)
+        found = Drawer(request=requested, clip=drawer.clip, where="test").draw(0)
         assert isinstance(found, Drawn) == kept
         if isinstance(found, Refused):
             assert "the ego would be off the road" in found.wrong
@@ -221,8 +225,8 @@ def test_a_recorded_road_user_can_take_the_part(drawer: Drawer) -> None:
     path = ride(speed_mps=9.0, seconds=8.0, step_us=200_000).mounted(translation(FAR_M))
     recorded = replace(known, size_m=np.array([4.1, 1.7, 1.4]), trajectory=path)
     clip = make_clip(drawer.clip.ego, actors=(known, replace(recorded, id=8)))
-    asked = request(family="cut-in", min_ttc_s=1.2, actor=8)
-    made = Drawer(request=asked, clip=clip, where="test").draw(0)
+    requested = request(family="cut-in", min_ttc_s=1.2, actor=8)
+    made = Drawer(request=requested, clip=clip, where="test").draw(0)
     assert isinstance(made, Drawn), made
     told = json.loads(made.files["resolved.json"])
     assert told["requested"]["actor"] == 8
@@ -244,8 +248,8 @@ def test_who_is_not_there_or_of_another_kind_takes_no_part(
     path = ride(speed_mps=9.0, seconds=8.0, step_us=200_000).mounted(translation(FAR_M))
     rides = replace(parked_car(30.0, 9.0, number=5), trajectory=path)
     clip = make_clip(drawer.clip.ego, actors=(rides,))
-    asked = request(family=family, min_ttc_s=1.2, actor=actor)
-    made = Drawer(request=asked, clip=clip, where="test").draw(0)
+    requested = request(family=family, min_ttc_s=1.2, actor=actor)
+    made = Drawer(request=requested, clip=clip, where="test").draw(0)
     assert isinstance(made, Refused)
     assert made.reason == reason
 
@@ -253,14 +257,14 @@ def test_who_is_not_there_or_of_another_kind_takes_no_part(
 def test_who_stands_takes_no_part_but_an_inserted_one_does(drawer: Drawer) -> None:
     parked = parked_car(30.0, 9.0, number=5, seconds=8.0)
     clip = make_clip(drawer.clip.ego, actors=(parked,))
-    asked = request(family="cut-in", min_ttc_s=1.2, actor=5)
+    requested = request(family="cut-in", min_ttc_s=1.2, actor=5)
     with pytest.raises(InfeasibleError, match="part of the static scene") as refused:
-        Drawer(request=asked, clip=clip, where="near.toml")
+        Drawer(request=requested, clip=clip, where="near.toml")
     assert refused.value.where == "near.toml: criticality.actor"
     values = {"actor": 900, "asset": "van", "start_us": 0, "ahead_m": 150.0, "left_m": 20.0}
     put = Draft(of=InsertActor, values=values)
-    asked = replace(request(family="cut-in", min_ttc_s=1.2, actor=900), edits=(put,))
-    made = Drawer(request=asked, clip=clip, where="near.toml").draw(0)
+    requested = replace(request(family="cut-in", min_ttc_s=1.2, actor=900), edits=(put,))
+    made = Drawer(request=requested, clip=clip, where="near.toml").draw(0)
     assert isinstance(made, Drawn), made
     assert json.loads(made.files["resolved.json"])["requested"]["actor"] == 900
 
@@ -276,29 +280,29 @@ def test_an_end_of_ones_own_is_refused(drawer: Drawer, tmp_path: Path) -> None:
 
 
 def test_asks_are_stratified_and_do_not_depend_on_how_many_are_drawn() -> None:
-    asked = order_of(request(min_ttc_s=Between(low=1.0, high=3.0), closing_mps=9.0)).asked
-    turns = [cell_of(asked, 3, index) for index in range(2 * len(FAMILIES))]
+    requested = order_of(request(min_ttc_s=Between(low=1.0, high=3.0), closing_mps=9.0)).requested
+    turns = [cell_of(requested, 3, index) for index in range(2 * len(FAMILIES))]
     assert {cell.family for cell in turns[: len(FAMILIES)]} == set(FAMILIES)
-    assert turns == [cell_of(asked, 3, index) for index in range(2 * len(FAMILIES))]
-    count = len(cells(asked, "cut-in"))
-    every = [cell_of(asked, 3, index) for index in range(count * len(FAMILIES))]
-    assert {c for c in every if c.family == "cut-in"} == set(cells(asked, "cut-in"))
+    assert turns == [cell_of(requested, 3, index) for index in range(2 * len(FAMILIES))]
+    count = len(cells(requested, "cut-in"))
+    every = [cell_of(requested, 3, index) for index in range(count * len(FAMILIES))]
+    assert {c for c in every if c.family == "cut-in"} == set(cells(requested, "cut-in"))
 
 
 def test_coverage_says_what_was_had_and_what_was_not() -> None:
-    asked = order_of(request(family=OneOf(values=("cut-in",)))).asked
-    cell = cell_of(asked, 0, 0)
+    requested = order_of(request(family=OneOf(values=("cut-in",)))).requested
+    cell = cell_of(requested, 0, 0)
     made = Drawn(index=0, files={}, cell=cell, had=(1.0, 3.0, 0.0))
     refused = Refused(index=1, reason="limit", wrong="nobody can", cell=cell)
-    text = report(asked, [made], [refused])
+    text = report(requested, [made], [refused])
     assert "1 of 2 scenarios had, 1 refused" in text
     assert "closing 0-5 m/s, angle -30 to 30: 1" in text
 
 
 @pytest.mark.parametrize(("side", "angles"), [("left", "-165 to -115"), ("right", "115 to 165")])
 def test_coverage_tells_the_angles_of_the_side_that_is_asked(side: str, angles: str) -> None:
-    asked = order_of(request(family="left-turn-across", oncoming=side)).asked
-    assert f"angle {angles} degrees" in report(asked, [], [])
+    requested = order_of(request(family="left-turn-across", oncoming=side)).requested
+    assert f"angle {angles} degrees" in report(requested, [], [])
 
 
 @pytest.mark.parametrize(
@@ -320,7 +324,7 @@ def test_a_broken_table_is_named(line: str, place: str, fix: str, tmp_path: Path
     file = tmp_path / "request.toml"
     file.write_text(f"[criticality]\n{line}\n", encoding="utf-8")
     with pytest.raises(OtherlaneError) as error:
-        Drawer(request=Request.load(file), clip=make_clip(ride()), where="test")
+        Drawer(request=load_request(file), clip=make_clip(ride()), where="test")
     assert place in error.value.where
     assert fix in error.value.fix
 
@@ -335,16 +339,16 @@ asset = ["car", "truck"]
 min_ttc_s = [0.9, 1.7]
 duration_s = { min = 2.5, max = 3.5 }
 """
-    asked = _loaded(text)
-    orders = [order_of(asked, index) for index in range(40)]
+    requested = _loaded(text)
+    orders = [order_of(requested, index) for index in range(40)]
     assert {order.wanted.asset for order in orders} == {"car", "truck"}
-    assert {order.asked.ttc_s for order in orders} == {(0.9, 0.9), (1.7, 1.7)}
+    assert {order.requested.ttc_s for order in orders} == {(0.9, 0.9), (1.7, 1.7)}
     lengths = [order.wanted.duration_s for order in orders]
     assert 2.5 <= min(lengths) < 2.7
     assert 3.3 < max(lengths) <= 3.5
-    assert orders == [order_of(asked, index) for index in range(40)]
-    assert order_of(asked).asked.ttc_s == (0.9, 1.7)  # what coverage is counted over
-    other = Drawer(request=asked, clip=drawer.clip, where="test")
+    assert orders == [order_of(requested, index) for index in range(40)]
+    assert order_of(requested).requested.ttc_s == (0.9, 1.7)  # what coverage is counted over
+    other = Drawer(request=requested, clip=drawer.clip, where="test")
     object.__setattr__(other, "drive", drawer.drive)
     taken = []
     for index in range(6):
@@ -352,7 +356,7 @@ duration_s = { min = 2.5, max = 3.5 }
         assert isinstance(made, Drawn), made
         told = json.loads(made.files["resolved.json"])
         wanted = orders[index]
-        assert told["requested"]["min_ttc_s"] == wanted.asked.ttc_s[0]
+        assert told["requested"]["min_ttc_s"] == wanted.requested.ttc_s[0]
         assert told["requested"]["duration_s"] == wanted.wanted.duration_s
         scenario = tomllib.loads(made.files["scenario.toml"])
         (put,) = (edit for edit in scenario["edits"] if edit["kind"] == "insert-actor")
@@ -365,7 +369,7 @@ def _loaded(text: str) -> Request:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "request.toml"
         file.write_text(text, encoding="utf-8")
-        asked = Request.load(file)
-        file.write_text(asked.toml(), encoding="utf-8")
-        assert Request.load(file) == asked
-    return asked
+        requested = load_request(file)
+        file.write_text(scenario_toml(requested), encoding="utf-8")
+        assert load_request(file) == requested
+    return requested

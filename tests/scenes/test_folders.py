@@ -7,13 +7,13 @@ import pytest
 
 from scenes.errors import OtherlaneError
 from scenes.storage.folders import is_finished, partial_folder, writing
-from scenes.storage.manifests import MANIFEST, Recipe, finished, folder_hash
+from scenes.storage.manifests import MANIFEST, Provenance, finished, folder_hash
 
-RECIPE = Recipe(kind="clip", inputs={"drive": "abc"}, config={"seed": 1, "sizes": (1, 2)})
+RECIPE = Provenance(kind="clip", inputs={"drive": "abc"}, config={"seed": 1, "sizes": (1, 2)})
 
 
-def make(out: Path, recipe: Recipe = RECIPE, text: str = "hello") -> Path:
-    with writing(out, recipe) as partial:
+def make(out: Path, provenance: Provenance = RECIPE, text: str = "hello") -> Path:
+    with writing(out, provenance) as partial:
         (partial / "deep").mkdir()
         (partial / "deep" / "file.txt").write_text(text)
     return out
@@ -82,8 +82,8 @@ def test_killed_in_the_middle_there_is_nothing_at_out(tmp_path: Path) -> None:
 import os, signal
 from pathlib import Path
 from scenes.storage.folders import writing
-from scenes.storage.manifests import Recipe
-with writing(Path({str(out)!r}), Recipe(kind="clip", inputs={{}}, config={{}})) as partial:
+from scenes.storage.manifests import Provenance
+with writing(Path({str(out)!r}), Provenance(kind="clip", inputs={{}}, config={{}})) as partial:
     (partial / "half.txt").write_text("hal")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -108,14 +108,14 @@ def test_the_same_work_is_not_done_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "named"),
     [
-        (Recipe(kind="clip", inputs={"drive": "xyz"}, config=RECIPE.config), "another drive"),
-        (Recipe(kind="clip", inputs=RECIPE.inputs, config={"seed": 2}), "another seed"),
-        (Recipe(kind="clip", inputs={}, config=RECIPE.config), "another drive"),
-        (Recipe(kind="scene", inputs=RECIPE.inputs, config=RECIPE.config), "not a scene"),
+        (Provenance(kind="clip", inputs={"drive": "xyz"}, config=RECIPE.config), "another drive"),
+        (Provenance(kind="clip", inputs=RECIPE.inputs, config={"seed": 2}), "another seed"),
+        (Provenance(kind="clip", inputs={}, config=RECIPE.config), "another drive"),
+        (Provenance(kind="scene", inputs=RECIPE.inputs, config=RECIPE.config), "not a scene"),
     ],
 )
 def test_other_work_is_refused_and_the_difference_named(
-    tmp_path: Path, other: Recipe, named: str
+    tmp_path: Path, other: Provenance, named: str
 ) -> None:
     out = make(tmp_path / "out")
     with pytest.raises(OtherlaneError, match=named) as caught:

@@ -17,7 +17,7 @@ from scenes.semantics import Semantic
 from scenes.worlds.models.people import pedestrian
 from scenes.worlds.models.procedural import procedural
 from scenes.worlds.models.world import street
-from scenes.worlds.truth.perturbed_actors import edited
+from scenes.worlds.truth.perturbed_actors import edited_world
 from tests.clip_maker import ride
 
 SECONDS = 4.0
@@ -76,7 +76,7 @@ def test_the_truth_of_an_inserted_person_swings_by_the_way_as_well() -> None:
             actor=900, asset="person", start_us=0, ahead_m=20.0, left_m=-4.0, yaw_deg=90.0,
             speed_mps=speed_mps,
         )  # fmt: skip
-        body = next(one for one in edited(world, (edit,)).bodies if one.actor.id == 900)
+        body = next(one for one in edited_world(world, (edit,)).bodies if one.actor.id == 900)
         moments = np.array([700_000, 1_200_000])
         for limb in body.limbs:
             moved = limb.box_from_limb(moments) - np.eye(4)

@@ -5,7 +5,7 @@ import pytest
 
 from scenes.edits import EgoEdit
 from scenes.edits.ego import LaneChange
-from scenes.edits.infeasible import InfeasibleError
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import rotation_exp, translation
 from scenes.motion.limits import check_limits
 from scenes.motion.trajectory import Trajectory

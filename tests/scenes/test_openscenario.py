@@ -14,8 +14,7 @@ import pytest
 from scenes.actor import Actor
 from scenes.criticality.drive import windowed
 from scenes.criticality.request import Criticality
-from scenes.edits.edited_scene import Staging
-from scenes.scenario.look import Look
+from scenes.edits.edited_scene import EditedScene
 from scenes.scenario.openscenario import as_openscenario
 from scenes.scenario.sampling import Drawer, Drawn
 from scenes.scenario.scenario import Draft, Request
@@ -116,20 +115,20 @@ def problems(text: str) -> list[str]:
     return found + [f"nobody is called {ref}" for ref in refs - names]
 
 
-def staging_of_every_kind() -> tuple[Staging, str]:
+def staging_of_every_kind() -> tuple[EditedScene, str]:
     clip, known = make_clip(ride()), parked_car(20.0, 3.0)
     cast = tuple(
         Actor(id=number, kind=kind, size_m=known.size_m, trajectory=known.trajectory)
         for number, kind in enumerate(sorted(ACTOR_KINDS))
     )
-    staging = Staging(ego=clip.ego, actors=cast, look=Look(), start_us=0, end_us=3_000_000)
-    return staging, as_openscenario('a "name" & <more>', staging, clip)
+    edited = EditedScene(ego=clip.ego, actors=cast, start_us=0, end_us=3_000_000)
+    return edited, as_openscenario('a "name" & <more>', edited, clip)
 
 
 def test_every_kind_of_road_user_has_the_prescribed_form() -> None:
-    staging, text = staging_of_every_kind()
+    edited, text = staging_of_every_kind()
     assert problems(text) == []
-    assert text.count("<ScenarioObject ") == len(staging.actors) + 1
+    assert text.count("<ScenarioObject ") == len(edited.actors) + 1
 
 
 def present_s(root: ET.Element, ref: str) -> tuple[float, float]:
@@ -169,10 +168,8 @@ def test_nobody_is_there_when_nobody_knows_them(
     path = known.trajectory if stands else ride(speed_mps=8.0)
     part = windowed(path, first_us, last_us)
     actor = Actor(id=3, kind=known.kind, size_m=known.size_m, trajectory=part)
-    staging = Staging(
-        ego=clip.ego, actors=(actor,), look=Look(), start_us=1_000_000, end_us=5_000_000
-    )
-    text = as_openscenario("part", staging, clip)
+    edited = EditedScene(ego=clip.ego, actors=(actor,), start_us=1_000_000, end_us=5_000_000)
+    text = as_openscenario("part", edited, clip)
     assert problems(text) == []
     root = ET.fromstring(text)  # noqa: S314  # our own
     assert present_s(root, "ego") == (0.0, np.inf)

@@ -10,13 +10,13 @@ from scenes.clip import Clip
 from scenes.commands import perturb
 from scenes.criticality.drive import ego_box
 from scenes.edits.ego import LaneChange, LateralOffset
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.edits.exposure import Exposure
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.motion.geometry import invert
 from scenes.motion.limits import check_limits
-from scenes.scenario.look import Look
+from scenes.scenario.files import load_request, load_scenario
 from scenes.scenario.resolve import resolve
-from scenes.scenario.scenario import Request, Scenario
+from scenes.scenario.scenario import Scenario
 from scenes.storage.manifests import finished
 from tests.clip_maker import EGO_FRONT_M, EGO_SIZE_M, make_clip, noisy, parked_car, ride
 
@@ -51,7 +51,7 @@ def test_the_example_becomes_one_scenario(drive: Path, tmp_path: Path) -> None:
         "0000/scenario.toml", "0000/resolved.json", "0000/scenario.xosc",
         "summary.json", "manifest.json",
     }  # fmt: skip
-    assert Scenario.load(out / "0000" / "scenario.toml").edits == (CHANGE,)
+    assert load_scenario(out / "0000" / "scenario.toml").edits == (CHANGE,)
     assert not finished(out, "scenarios").damaged()
 
 
@@ -103,7 +103,7 @@ def test_an_overlap_is_refused_unless_it_is_meant_and_then_told(tmp_path: Path) 
     assert overlap["actor"] == 2
     # Front bumper at its rear bumper: 58 m = 14.2 m/s · t + 3.6 m, sampled every 20 ms.
     assert_allclose(overlap["time_us"], (58.0 - 3.6) / 14.2 * 1e6, atol=25_000)
-    assert Scenario.load(tmp_path / "out" / "0000" / "scenario.toml").may_overlap == (2,)
+    assert load_scenario(tmp_path / "out" / "0000" / "scenario.toml").may_overlap == (2,)
 
 
 def test_the_recorded_drive_overlaps_nothing(drive: Path, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_many_scenarios_are_drawn_and_refusals_counted(tmp_path: Path) -> None:
     assert len(files) == said["accepted"]
     clip = Clip.load(slow)
     for path in files:
-        check_limits(clip.ego, Scenario.load(path).edits)
+        check_limits(clip.ego, load_scenario(path).edits)
 
 
 def test_the_same_work_gives_the_same_bytes(drive: Path, tmp_path: Path) -> None:
@@ -184,21 +184,21 @@ def test_a_request_nobody_can_drive_leaves_nothing(drive: Path, tmp_path: Path) 
 def test_the_request_says_how_many_unless_the_command_line_does(
     drive: Path, tmp_path: Path
 ) -> None:
-    assert Request.load(RANGES).count == 20
+    assert load_request(RANGES).count == 20
     assert perturb(drive, request=RANGES, out=tmp_path / "20")["requested"] == 20
     assert perturb(drive, request=RANGES, out=tmp_path / "2", count=2)["requested"] == 2
 
 
-def test_a_staging_has_everything_that_is_rendered() -> None:
+def test_an_edited_scene_has_everything_that_is_rendered() -> None:
     clip = make_clip(actors=(parked_car(40.0, 3.0),))
-    staging = resolve(
-        Scenario(edits=(CHANGE,), look=Look(exposure_ev=1.0), start_us=100_000, end_us=2_000_000),
+    edited = resolve(
+        Scenario(edits=(CHANGE, Exposure(stops=1.0)), start_us=100_000, end_us=2_000_000),
         clip,
     )
-    assert staging.ego == CHANGE.apply(clip.ego)
-    assert staging.actors == clip.actors
-    assert staging.look.gain == 2.0
-    assert (staging.start_us, staging.end_us) == (100_000, 2_000_000)
+    assert edited.ego == CHANGE.apply(clip.ego)
+    assert edited.actors == clip.actors
+    assert edited.camera.gains == (2.0, 2.0, 2.0)
+    assert (edited.start_us, edited.end_us) == (100_000, 2_000_000)
     whole = resolve(Scenario(), clip)
     assert whole.ego is clip.ego
     assert (whole.start_us, whole.end_us) == (0, 6_000_000)

@@ -2,14 +2,14 @@ import numpy as np
 
 from scenes.edits.ego import LaneChange
 from scenes.motion.trajectory import Trajectory
-from scenes.work.memoize import remembered
+from scenes.work.memoize import memoized
 from tests.clip_maker import ride
 
 
 def test_arrays_are_told_apart_by_identity_and_edits_by_value() -> None:
     asked: list[float] = []
 
-    @remembered(2)
+    @memoized(2)
     def length_m(path: Trajectory, edit: LaneChange) -> float:
         asked.append(edit.offset_m)
         return float(edit.apply(path).travelled_m()[-1])
@@ -29,7 +29,7 @@ def test_arrays_are_told_apart_by_identity_and_edits_by_value() -> None:
 
 
 def test_what_is_remembered_outlives_its_argument() -> None:
-    @remembered(8)
+    @memoized(8)
     def first_x_m(path: Trajectory) -> float:
         return float(path.world_from_body[0, 0, 3])
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from scenes.edits.edited_scene import Staging
+from scenes.edits.edited_scene import EditedScene
 from scenes.motion.limits import limits_of
 from scenes.safety.definitions import (
     Moving,
@@ -23,7 +23,6 @@ from scenes.safety.definitions import (
 )
 from scenes.safety.encounters import Ego, encounter_at
 from scenes.safety.time_to_collision import least_time_to_collision_s, time_to_collision_s
-from scenes.scenario.look import Look
 from scenes.scenario.report import resolved
 from scenes.semantics import Semantic
 from tests.brute_force import ahead, corners, overlapping
@@ -223,10 +222,10 @@ def test_adding_an_actor_never_removes_a_collision(
     told, overlaps = [], []
     for actors in ((one,), (one, *more)):
         clip = make_clip(actors=actors)
-        staging = Staging(ego=clip.ego, actors=actors, look=Look(), start_us=0, end_us=6_000_000)
-        ego = Ego.of(staging, clip)
+        edited = EditedScene(ego=clip.ego, actors=actors, start_us=0, end_us=6_000_000)
+        ego = Ego.of(edited, clip)
         told.append([encounter_at(ego, one, at) for at in range(0, 6_000_001, 1_500_000)])
-        overlaps.append(json.loads(resolved({}, staging, clip))["overlaps"])
+        overlaps.append(json.loads(resolved({}, edited, clip))["overlaps"])
     assert told[0] == told[1]
     assert all(overlap in overlaps[1] for overlap in overlaps[0])
 

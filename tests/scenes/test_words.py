@@ -6,14 +6,14 @@ import pytest
 
 from scenes.edits import EDIT_KINDS
 from scenes.errors import OtherlaneError
-from scenes.scenario.scenario import Request
+from scenes.scenario.files import load_request
 
 
 def refused(text: str, tmp_path: Path) -> OtherlaneError:
     file = tmp_path / "request.toml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(OtherlaneError) as error:
-        Request.load(file)
+        load_request(file)
     return error.value
 
 
@@ -51,4 +51,12 @@ def test_what_is_like_nothing_gets_the_whole_list_and_no_guess(word: str, tmp_pa
 
 
 def test_brightness_has_another_name(tmp_path: Path) -> None:
-    assert "exposure_ev" in refused("[look]\nbrightness = 1.0\n", tmp_path).fix
+    assert 'kind = "exposure"' in refused("brightness = 1.0\n", tmp_path).fix
+    assert 'kind = "exposure"' in refused('[[edits]]\nkind = "brightness"\n', tmp_path).fix
+
+
+def test_the_table_of_looks_that_there_was_names_the_edits_that_replace_it(tmp_path: Path) -> None:
+    error = refused("[look]\nexposure_ev = 1.0\n", tmp_path)
+    assert error.where.endswith(": look")
+    assert 'kind = "exposure" and stops' in error.fix
+    assert 'kind = "white-balance"' in error.fix

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from scenes.errors import OtherlaneError
+from scenes.motion.directions import cosine_directions
 from scenes.motion.geometry import transform_points
 from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
 from scenes.sensors.camera import Camera, camera_rays, project_world
-from scenes.worlds.light.irradiance_cache import cosine_directions, frames_about
+from scenes.worlds.light.irradiance_cache import frames_about
 from scenes.worlds.light.light import Light
 from scenes.worlds.models.mesh import Surface, boxes
 from scenes.worlds.models.world import street

@@ -8,11 +8,10 @@ import pytest
 from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actors import RemoveTraffic
 from scenes.edits.assets import LIBRARY_SEED, find_asset
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.motion.geometry import rigid_problem
 from scenes.motion.trajectory import Trajectory
-from scenes.scenario.scenario import Scenario
+from scenes.scenario.files import load_scenario
 from scenes.worlds.models.procedural import procedural
 from scenes.worlds.models.world import World, street
 from scenes.worlds.record.recording import Recording
@@ -204,7 +203,7 @@ def test_edits_are_a_scenario_and_the_picture_without_them_is_kept(
     straight, _, inserted = views
     assert straight.edits == ()
     assert straight.linear_before is None
-    scenario = Scenario.load(folder / "actor-inserted_+12_0.toml")
+    scenario = load_scenario(folder / "actor-inserted_+12_0.toml")
     assert scenario.edits == inserted.edits == AXES["actor-inserted"].apply(
         TINY.world(), 12.0
     ).edits  # fmt: skip

@@ -8,6 +8,7 @@ to it. World coordinates, metres.
 import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
+from scenes.motion.directions import cosine_directions
 from scenes.motion.geometry import transform_points
 from scenes.worlds.light.lamps import lamp_irradiance
 from scenes.worlds.light.sky import sky_radiance, sun_irradiance
@@ -24,15 +25,6 @@ CLUMP_M = 0.35
 
 _MEAN = {Surface.ROAD: 0.14, Surface.PAVEMENT: 0.29, Surface.GRASS: 0.10}
 """Mean albedo of surfaces whose colour is not in the mesh."""
-
-
-def cosine_directions(count: int) -> Float64[np.ndarray, "count 3"]:
-    """Directions about z, as dense as the cosine to it (a Fibonacci spiral on the disc)."""
-    index = np.arange(count) + 0.5
-    radius, turn = np.sqrt(index / count), index * np.pi * (3.0 - np.sqrt(5.0))
-    return np.stack(
-        [radius * np.cos(turn), radius * np.sin(turn), np.sqrt(1.0 - radius**2)], axis=1
-    )
 
 
 def frames_about(normal: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3 3"]:

@@ -1,9 +1,9 @@
 """Seeded places: each recipe is a pure function of its seed that returns a complete world."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 
 from scenes.errors import OtherlaneError
+from scenes.work.suggestions import nearest
 from scenes.worlds.models.world import World, street
 from scenes.worlds.recipes.junctions import crossing
 from scenes.worlds.recipes.open_road import motorway, roadworks, slip_road
@@ -35,7 +35,7 @@ def make_world(recipe: str, seed: int, seconds: float = 4.0) -> World:
         OtherlaneError: There is no such recipe, or it does not last that long.
     """
     if recipe not in RECIPES:
-        near = get_close_matches(recipe, RECIPES, 1, 0.0)[0]
+        near = nearest(recipe, RECIPES, alike=0.0)
         raise OtherlaneError(recipe, "is no recipe", f"{near}, or one of {', '.join(RECIPES)}")
     if recipe == "street":
         if seconds > 4.0:

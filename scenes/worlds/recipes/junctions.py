@@ -16,7 +16,7 @@ from scenes.worlds.recipes.centre_line import CentreLine, straight
 from scenes.worlds.recipes.plan import (
     ASPHALT,
     STONES,
-    Plan,
+    GroundPlan,
     grid,
     ground,
     lawn,
@@ -69,7 +69,7 @@ def painted(mesh: Mesh, which: Callable[[np.ndarray], np.ndarray], rests: Sequen
 
 
 def junction_ground(
-    plan: Plan, span_m: tuple[float, float], y_m: tuple[float, float], bands: Sequence
+    plan: GroundPlan, span_m: tuple[float, float], y_m: tuple[float, float], bands: Sequence
 ) -> Mesh:
     """Fine near the roads, coarse beyond."""
     corners = grid((span_m[0], y_m[0]), (span_m[1], y_m[1]), (0.7, 0.5))
@@ -82,7 +82,7 @@ def junction_ground(
     return join([fine, rough])
 
 
-def kept(mesh_rows: Sequence[Mesh], plan: Plan, clear_m: float) -> list[Mesh]:
+def kept(mesh_rows: Sequence[Mesh], plan: GroundPlan, clear_m: float) -> list[Mesh]:
     """Those that stand nowhere closer to a carriageway than `clear_m`."""
     kept = []
     for mesh in mesh_rows:
@@ -192,7 +192,7 @@ def side_rest(at_m: float) -> Rest:
     return lambda p: np.stack([p[:, 1] - MIDDLE_M + SIDE_OFFSET_M, at_m - p[:, 0]], axis=1)
 
 
-def _crossing_plan(at: float) -> Plan:
+def _crossing_plan(at: float) -> GroundPlan:
     """Two straight roads with rounded corners between them."""
 
     def plan(point: np.ndarray) -> np.ndarray:
@@ -202,7 +202,7 @@ def _crossing_plan(at: float) -> Plan:
     return plan
 
 
-def _crossing_ground(plan: Plan, span: tuple[float, float], at: float) -> Mesh:
+def _crossing_ground(plan: GroundPlan, span: tuple[float, float], at: float) -> Mesh:
     """The ground, painted by the side road where that is not the main road's."""
 
     def which(p: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from scenes.worlds.models.mesh import Mesh, join
 from scenes.worlds.models.roads import Mark
 from scenes.worlds.models.world import Body, World
 from scenes.worlds.recipes.centre_line import CentreLine, from_curvature
-from scenes.worlds.recipes.plan import ASPHALT, Plan, lawn, strip_distance
+from scenes.worlds.recipes.plan import ASPHALT, GroundPlan, lawn, strip_distance
 from scenes.worlds.recipes.road import Road, details, lane_lines, line_mark, outline
 from scenes.worlds.recipes.roadside import hedge_row, horizon, sign, strip_ground, tree_row, tufts
 from scenes.worlds.recipes.sun import daylight
@@ -170,7 +170,7 @@ def motorway(seed: int, seconds: float = 4.0) -> World:
     return open_world("motorway", seed, seconds, speed, line, roads, scenery, bodies)
 
 
-def _slip_plan(start_m: float, drift_m: float, long_m: float) -> Plan:
+def _slip_plan(start_m: float, drift_m: float, long_m: float) -> GroundPlan:
     """Two carriageways, of which the right edge of the nearer one is pushed out by a slip road."""
     edge = Mark(low_m=(start_m, 0.0), high_m=(start_m + long_m, 1.0), drift_m=drift_m)
 

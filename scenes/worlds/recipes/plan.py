@@ -14,7 +14,7 @@ from jaxtyping import Float64
 from scenes.semantics import Semantic
 from scenes.worlds.models.mesh import Mesh, Surface, join, quads, triangles
 
-Plan = Callable[[np.ndarray], np.ndarray]
+GroundPlan = Callable[[np.ndarray], np.ndarray]
 """[n, 2] points -> [n] signed distances to the edge of the carriageway."""
 KERB_M = 0.12
 
@@ -80,7 +80,7 @@ def grid(
     return np.stack([np.stack(t, axis=2) for t in ((a, b, c), (a, c, d))], 2).reshape(-1, 3, 2)
 
 
-def ground(corners: Float64[np.ndarray, "n 3 2"], plan: Plan, bands: Sequence[Band]) -> Mesh:
+def ground(corners: Float64[np.ndarray, "n 3 2"], plan: GroundPlan, bands: Sequence[Band]) -> Mesh:
     """All bands over the given triangles, steps between them included; painted where they are."""
     parts, rest = [], corners
     for band, beyond in zip(bands, [*bands[1:], None], strict=True):

@@ -15,7 +15,7 @@ from scenes.worlds.models.furniture import lamp_post, sign_faces
 from scenes.worlds.models.mesh import Mesh, Surface, join, patch, triangles, tube
 from scenes.worlds.models.plants import hedge, hills, tree
 from scenes.worlds.recipes.centre_line import CentreLine
-from scenes.worlds.recipes.plan import KERB_M, Band, Plan, grid, ground
+from scenes.worlds.recipes.plan import KERB_M, Band, GroundPlan, grid, ground
 
 LAMP_WARM = np.array([135.0, 104.0, 62.0])
 """Irradiance of a street lamp at a metre."""
@@ -27,7 +27,7 @@ def strip_ground(
     line: CentreLine,
     span_m: tuple[float, float],
     reach_m: tuple[float, float],
-    plan: Plan,
+    plan: GroundPlan,
     bands: Sequence[Band],
 ) -> Mesh:
     """Ground on both sides of one road; `reach_m` is how far it goes to the right and left."""

@@ -28,7 +28,7 @@ from scenes.worlds.recipes.junctions import (
     walkers,
 )
 from scenes.worlds.recipes.plan import (
-    Plan,
+    GroundPlan,
     smooth_union,
 )
 from scenes.worlds.recipes.road import (
@@ -94,7 +94,7 @@ def _polar(p: np.ndarray, at: float) -> np.ndarray:
     return np.hypot(p[:, 0] - at, p[:, 1] - MIDDLE_M)
 
 
-def _round_plan(at: float) -> Plan:
+def _round_plan(at: float) -> GroundPlan:
     """Ring and arms, wide where they meet."""
 
     def plan(p: np.ndarray) -> np.ndarray:
@@ -105,7 +105,7 @@ def _round_plan(at: float) -> Plan:
     return plan
 
 
-def _round_ground(plan: Plan, span: tuple[float, float], at: float) -> Mesh:
+def _round_ground(plan: GroundPlan, span: tuple[float, float], at: float) -> Mesh:
     """The ground, painted by the ring or by the nearest arm."""
 
     def to_ring(p: np.ndarray) -> np.ndarray:
@@ -218,7 +218,7 @@ def _round_scenery(
     seed: int,
     main: CentreLine,
     side: CentreLine,
-    plan: Plan,
+    plan: GroundPlan,
     span: tuple[float, float],
     at: float,
 ) -> list[Mesh]:

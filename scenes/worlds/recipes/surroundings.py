@@ -10,7 +10,7 @@ from scenes.semantics import Semantic
 from scenes.worlds.models.mesh import Mesh
 from scenes.worlds.models.plants import tree
 from scenes.worlds.recipes.centre_line import from_curvature
-from scenes.worlds.recipes.plan import Plan
+from scenes.worlds.recipes.plan import GroundPlan
 from scenes.worlds.recipes.roadside import house_row
 
 
@@ -28,7 +28,7 @@ def _free(mesh: Mesh, taken: Sequence[np.ndarray]) -> bool:
 
 def houses_between(
     seed: int,
-    plan: Plan,
+    plan: GroundPlan,
     middle_m: tuple[float, float],
     radius_m: float,
     turns_deg: Sequence[float],
@@ -51,7 +51,7 @@ def houses_between(
 
 def trees_around(
     seed: int,
-    plan: Plan,
+    plan: GroundPlan,
     middle_m: tuple[float, float],
     rings: Sequence[tuple[float, int, bool]],
     standing: Sequence[Mesh],

@@ -18,7 +18,7 @@ from scenes.clip import Clip, ImageStream, LidarStream
 from scenes.formats.clip_files import write_clip
 from scenes.storage.files import write_whole
 from scenes.storage.folders import is_finished, writing
-from scenes.storage.manifests import Recipe
+from scenes.storage.manifests import Provenance
 from scenes.work.phases import counted
 from scenes.worlds.record.capture import PART, lit_world, take
 from scenes.worlds.record.recording import (
@@ -56,9 +56,9 @@ def record(recording: Recording, out: Path, workers: int = 1) -> Clip:
     """
     config = asdict(recording)
     del config["recipe"]
-    recipe = Recipe(kind="clip", inputs={"world": recording.recipe}, config=config)
-    if not is_finished(out, recipe):
-        with writing(out, recipe, resumable=partial(_is_mine, recording)) as folder:
+    provenance = Provenance(kind="clip", inputs={"world": recording.recipe}, config=config)
+    if not is_finished(out, provenance):
+        with writing(out, provenance, resumable=partial(_is_mine, recording)) as folder:
             clip = _clip(recording, folder)
             _prepare(recording, folder)
             _work(recording, folder, workers)

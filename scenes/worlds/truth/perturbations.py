@@ -15,7 +15,7 @@ from scenes.motion.trajectory import Trajectory
 from scenes.worlds.light.lighting import EGO, Lamp
 from scenes.worlds.models.mesh import Mesh, Surface
 from scenes.worlds.models.world import World
-from scenes.worlds.truth.perturbed_actors import Edits, edited, inserted, moved, removed
+from scenes.worlds.truth.perturbed_actors import Edits, edited_world, inserted, moved, removed
 from scenes.worlds.truth.perturbed_paths import detour, raised, shifted, turned, u_turn
 
 NIGHT_SKY = (0.020, 0.026, 0.042)
@@ -70,7 +70,7 @@ class Axis:
         """
         made = self.change(world, amount)
         edits = () if isinstance(made, World) else made
-        whole = made if isinstance(made, World) else edited(world, made)
+        whole = made if isinstance(made, World) else edited_world(world, made)
         return PerturbedWorld(axis=self.name, amount=amount, world=whole, edits=edits)
 
 

@@ -1,8 +1,8 @@
 """Road users that are elsewhere, gone or new; everybody else, and the place, keep their bytes.
 
 What is changed is said by the edits that a user would ask for (`scenes.edits`), and a world is
-changed by them as a staging is, so that a reconstruction can be asked for the very same. Whom an
-axis changes must move: road users that stand still are part of the static scene of a
+changed by them as a drive is, so that a reconstruction can be asked for the very same. Whom an axis
+changes must move: road users that stand still are part of the static scene of a
 reconstruction, which no edit takes apart. It is the one that is longest and nearest in view.
 World coordinates, metres.
 """
@@ -18,12 +18,11 @@ from scenes.edits import ActorEdit, apply_edit
 from scenes.edits.actor_looks import InsertActor
 from scenes.edits.actors import MoveActor, RemoveActor
 from scenes.edits.assets import LIBRARY, LIBRARY_SEED, find_asset
-from scenes.edits.edited_scene import Staging
-from scenes.edits.infeasible import InfeasibleError
+from scenes.edits.edited_scene import EditedScene
+from scenes.errors import InfeasibleError
 from scenes.motion.geometry import invert, translation
 from scenes.motion.trajectory import Trajectory
 from scenes.safety.definitions import boxes_overlap
-from scenes.scenario.look import Look
 from scenes.worlds.models.procedural import procedural
 from scenes.worlds.models.world import Body, World
 
@@ -47,7 +46,7 @@ INSERTED = ("car", "van", "truck", "bus")
 Edits = tuple[ActorEdit, ...]
 
 
-def edited(world: World, edits: Edits) -> World:
+def edited_world(world: World, edits: Edits) -> World:
     """The world after edits; an asset is the procedural road user that it was learnt from.
 
     The ground is where everybody stands already: whoever moves keeps the height of its own track.
@@ -55,25 +54,25 @@ def edited(world: World, edits: Edits) -> World:
     Raises:
         InfeasibleError: An edit cannot be done.
     """
-    staging = _staging(world)
+    edited = _as_recorded(world)
     for edit in edits:
-        staging = apply_edit(edit, staging)
+        edited = apply_edit(edit, edited)
     known = {body.actor.id: body for body in world.bodies}
     bodies = tuple(
-        _made(actor, staging.assets[actor.id])
-        if actor.id in staging.assets
+        _made(actor, edited.assets[actor.id])
+        if actor.id in edited.assets
         else replace(known[actor.id], actor=actor)
-        for actor in staging.actors
+        for actor in edited.actors
     )
     gone = known.keys() - {body.actor.id for body in bodies}
     lamps = tuple(lamp for lamp in world.lighting.lamps if lamp.carrier not in gone)
     return replace(world, bodies=bodies, lighting=replace(world.lighting, lamps=lamps))
 
 
-def _staging(world: World) -> Staging:
+def _as_recorded(world: World) -> EditedScene:
     first, last = world.ego.time_us[[0, -1]].tolist()
     actors = tuple(body.actor for body in world.bodies)
-    return Staging(ego=world.ego, actors=actors, look=Look(), start_us=first, end_us=last)
+    return EditedScene(ego=world.ego, actors=actors, start_us=first, end_us=last)
 
 
 def _made(actor: Actor, asset: str) -> Body:
@@ -171,7 +170,7 @@ def _nobody(where: str) -> InfeasibleError:
 
 def _has_room(world: World, edit: MoveActor | InsertActor) -> bool:
     """Whether whom the edit names meets neither the ego nor anybody else at any time."""
-    actors = edit.apply(_staging(world)).actors
+    actors = edit.apply(_as_recorded(world)).actors
     (mine,) = (actor for actor in actors if actor.id == edit.actor)
     return _is_free(world, mine.trajectory, mine.size_m, edit.actor)
 

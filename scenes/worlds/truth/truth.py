@@ -7,17 +7,16 @@ again, so it can be killed, and asked for more axes later. `read_truth` reads wh
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from difflib import get_close_matches
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float16, Int32
 
-from scenes.edits.infeasible import InfeasibleError
-from scenes.errors import OtherlaneError
+from scenes.errors import InfeasibleError, OtherlaneError
 from scenes.storage.files import write_json
 from scenes.work.phases import counted
+from scenes.work.suggestions import guess
 from scenes.worlds.light.light import Light
 from scenes.worlds.models.world import World
 from scenes.worlds.record.recording import FRAME_US, Recording, ego_from_lidar
@@ -62,8 +61,7 @@ def wanted(axes: Sequence[str] | None, views: int) -> tuple[Want, ...]:
     for text in AXES if axes is None else axes:
         name, _, amounts = text.partition("=")
         if name not in AXES:
-            near = get_close_matches(name, AXES, 1) or sorted(AXES)
-            raise OtherlaneError(name, "is not an axis", " or ".join(near))
+            raise OtherlaneError(name, "is not an axis", guess(name, sorted(AXES)))
         try:
             chosen = [float(amount) for amount in amounts.split(",")] if amounts else None
         except ValueError as error:

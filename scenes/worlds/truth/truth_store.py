@@ -19,6 +19,7 @@ import numpy as np
 
 from scenes.edits import ActorEdit
 from scenes.errors import OtherlaneError
+from scenes.scenario.files import load_scenario, scenario_toml
 from scenes.scenario.scenario import Scenario
 from scenes.semantics import Semantic
 from scenes.sensors.camera import Camera
@@ -60,7 +61,7 @@ def write_whole_view(folder: Path, name: str, view: TruthView) -> None:
     arrays |= {f"line/{i}": line.points_m for i, line in enumerate(lines)}
     if view.edits:
         arrays |= {field: getattr(view, field) for field in _BEFORE}
-        text = Scenario(name=name, edits=view.edits).toml()
+        text = scenario_toml(Scenario(name=name, edits=view.edits))
         (folder / f"{name}.toml").write_text(text, encoding="utf-8")
     aside = folder / f".{name}.npz"
     with aside.open("wb") as file:
@@ -131,7 +132,7 @@ def _before(scenario: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """What a view holds whose world edits made; nothing for others."""
     if not set(_BEFORE) <= arrays.keys():
         return {}
-    edits = tuple(edit for edit in Scenario.load(scenario).edits if isinstance(edit, ActorEdit))
+    edits = tuple(edit for edit in load_scenario(scenario).edits if isinstance(edit, ActorEdit))
     return {"edits": edits, **{field: arrays[field] for field in _BEFORE}}
 
 

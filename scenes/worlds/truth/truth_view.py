@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from scenes.motion.directions import sphere_directions
 from scenes.motion.geometry import inside_box, invert
 from scenes.motion.trajectory import Trajectory
 from scenes.sensors.camera import Camera, camera_rays, project_world
@@ -99,18 +100,10 @@ def is_clear(stage: Stage, time_us: int) -> bool:
         pose = part_pose(body, 0, when)[0]
         if inside_box(pose, body.actor.size_m, place[None], margin_m=BESIDE_M)[0]:
             return False
-    around = _all_around(400)
+    around = sphere_directions(400)
     origins = np.broadcast_to(place, around.shape).copy()
     hits = stage.tracer.cast(origins, around, np.full(len(around), time_us, np.int64))
     return bool(hits.range_m.min() > CLEAR_M)
-
-
-def _all_around(count: int) -> Float64[np.ndarray, "count 3"]:
-    """Directions that are equally dense everywhere (a Fibonacci spiral on the sphere)."""
-    index = np.arange(count) + 0.5
-    up, turn = 1.0 - 2.0 * index / count, index * np.pi * (3.0 - np.sqrt(5.0))
-    flat = np.sqrt(1.0 - up * up)
-    return np.stack([flat * np.cos(turn), flat * np.sin(turn), up], axis=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
