@@ -12,9 +12,12 @@ import recon.training.step_native
 from benchmarks.machine import Cost
 from recon.training.state import Training
 
-PARTS = ("draw", "engine", "adam", "exposure", "networks", "occupancy")
-"""Rays are drawn; rays, losses and gradients in one call; the table moves; exposures get their
-gradients; Adam on networks and exposures; cells are looked at again."""
+ENGINE = ("engine", "looks")
+"""What the engine does, on all its threads: rays, losses, gradients and tables that move, in one
+call; densities in cells of the occupancy that are looked at again."""
+PARTS = (*ENGINE, "draw", "exposure", "networks", "occupancy")
+"""And outside of it: rays are drawn; exposures get their gradients; Adam on networks and exposures;
+what the cells then remember."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -67,20 +70,23 @@ def watched(training: Training) -> Iterator[Watch]:
     places = (
         (recon.training.loop, "draw_batch", "draw"),
         (recon.training.loop, "_refresh", "occupancy"),
-        (recon.training.step_native, "_move", "adam"),
         (recon.training.step_native, "_expose", "exposure"),
     )
     before = [getattr(module, name) for module, name, _ in places]
     for (module, name, part), work in zip(places, before, strict=True):
         setattr(module, name, watch.around(part, work))
     training.networks.step = watch.around("networks", training.networks.step)
+    looks = native.density
+    native.density = watch.around("looks", looks)
     native.placed = lambda sampling, growth, instances: Placed(
         placed(sampling, growth, instances), watch
     )
     try:
         yield watch
     finally:
-        native.placed = placed
+        native.placed, native.density = placed, looks
+        for spent in (watch.wall_s, watch.cpu_s):
+            spent["occupancy"] -= spent["looks"]  # which it holds
         del training.networks.step
         for (module, name, _), work in zip(places, before, strict=True):
             setattr(module, name, work)

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from scenes.motion.trajectory import Trajectory
 from scenes.semantics import ACTOR_KINDS, Semantic
+from scenes.work.memoize import memoized
 from scenes.work.short_repr import short_repr
 
 MOVING_MPS = 0.7
@@ -68,16 +69,22 @@ class Actor:
         It left its first place by more than `MOVING_M`, and over some second (or over its whole
         track, if that is shorter) it was faster than `MOVING_MPS`.
         """
-        times = self.trajectory.time_us
-        if len(times) == 1:
-            return False
-        place = self.trajectory.world_from_body[:, :3, 3]
-        if np.linalg.norm(place - place[0], axis=1).max() <= MOVING_M:
-            return False
-        window = min(MOVING_WINDOW_US, int(times[-1] - times[0]))
-        ends = np.searchsorted(times, times + window)
-        starts = np.flatnonzero(ends < len(times))
-        ends = ends[starts]
-        seconds = (times[ends] - times[starts]) * 1e-6
-        moved_m = np.linalg.norm(place[ends] - place[starts], axis=1)
-        return bool(np.any(moved_m / seconds > MOVING_MPS))
+        return _moves(self.trajectory)
+
+
+@memoized(512)
+def _moves(path: Trajectory) -> bool:
+    """See `Actor.is_moving`."""
+    times = path.time_us
+    if len(times) == 1:
+        return False
+    place = path.world_from_body[:, :3, 3]
+    if np.linalg.norm(place - place[0], axis=1).max() <= MOVING_M:
+        return False
+    window = min(MOVING_WINDOW_US, int(times[-1] - times[0]))
+    ends = np.searchsorted(times, times + window)
+    starts = np.flatnonzero(ends < len(times))
+    ends = ends[starts]
+    seconds = (times[ends] - times[starts]) * 1e-6
+    moved_m = np.linalg.norm(place[ends] - place[starts], axis=1)
+    return bool(np.any(moved_m / seconds > MOVING_MPS))

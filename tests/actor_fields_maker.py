@@ -127,21 +127,15 @@ def stepped(
         torch_step(training, batch, settings, plan)
         return training
 
-    def keep(training: Training, *_: object) -> None:
-        native = training.native
-        assert native is not None
-        for part, field in zip(native.actors, actor_grids(training.model), strict=True):
-            field.table.grad = torch.empty_like(field.table)
-            for weight in (*field.density_layers, *field.colour_layers):
-                weight.grad = torch.empty_like(weight)
-            part.read_gradients(
-                field.table.grad,
-                [weight.grad for weight in field.density_layers],
-                [weight.grad for weight in field.colour_layers],
-            )
-
-    patch.setattr(recon.training.step_native, "_move", keep)
+    patch.setattr(recon.training.step_native, "tables_to_move", lambda _: [])
     recon.training.step_native.native_step(training, batch, settings, plan)
+    assert training.native is not None
+    for part, field in zip(training.native.actors, actor_grids(training.model), strict=True):
+        field.table.grad = torch.empty_like(field.table)
+        layers = [*field.density_layers], [*field.colour_layers]
+        part.read_gradients(
+            field.table.grad, *([torch.empty_like(weight) for weight in of] for of in layers)
+        )
     return training
 
 

@@ -172,7 +172,8 @@ class ActorFields(nn.Module):
         maps = torch.where(where.there[..., None, None], maps, ABSENT.to(maps))
         if mirrored:
             maps = torch.cat([maps, mirror(maps)])
-        latents = in_time(self.key_us, self.latent, where.time_us)
+        limbed = any(self.limbed(k) for k in range(len(self)))
+        latents = in_time(self.key_us, self.latent, where.time_us) if limbed else self.latent
         return [
             Instance(
                 field=self.field_of(number),
@@ -260,12 +261,12 @@ def box_correction(moved: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4 4"]:
     zero, one = torch.zeros_like(cosine), torch.ones_like(cosine)
     x, y, z = moved[..., :3].unbind(-1)
     rows = [
-        [cosine, sine, zero, -cosine * x - sine * y],
-        [-sine, cosine, zero, sine * x - cosine * y],
-        [zero, zero, one, -z],
-        [zero, zero, zero, one],
-    ]
-    return torch.stack([torch.stack(row, -1) for row in rows], -2)
+        cosine, sine, zero, -cosine * x - sine * y,
+        -sine, cosine, zero, sine * x - cosine * y,
+        zero, zero, one, -z,
+        zero, zero, zero, one,
+    ]  # fmt: skip
+    return torch.stack(rows, -1).unflatten(-1, (4, 4))
 
 
 def in_time(

@@ -23,7 +23,7 @@ def count_sightings(training: Training, data: Data, config: ReconstructionConfig
     if training.model.actor_fields is None or data.where is None:
         return
     for pixels in data.pixels:
-        stride = max(1, len(pixels.of_actors) // MOST_RAYS)
+        stride = max(1, -(-len(pixels.of_actors) // MOST_RAYS))
         for chosen in pixels.of_actors[::stride].split(AT_ONCE):
             _count(training, pixels, chosen, config)
 

@@ -138,11 +138,11 @@ def _nearest_m(
     frames, far = len(pixels.line_time_us), torch.tensor(torch.inf)
     nearest = far.repeat(frames, height, width)
     if depth.time_us is not None and len(depth):
-        line = pixels.camera.lines // 2
+        line, ends_m = pixels.camera.lines // 2, depth.ends_m()
         middle = pixels.line_time_us[:, line]
         for frame in range(frames):
             seen = (depth.time_us - middle[frame]).abs() <= KNOWN_SLACK_US
-            ends = depth.ends_m()[seen] - pixels.line_origin_m[frame, line]
+            ends = ends_m[seen] - pixels.line_origin_m[frame, line]
             local = ends @ pixels.line_rotation[frame, line]
             place = torch.from_numpy(pixels.camera.project(local.double().numpy()))
             inside = (place >= 0.0).all(1) & (place < torch.tensor([width, height])).all(1)

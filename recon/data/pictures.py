@@ -9,6 +9,7 @@ from torch import Tensor
 
 from recon.rendering.rays import Rays
 from scenes.sensors.camera import Camera
+from scenes.work.memoize import memoized
 from scenes.work.short_repr import short_repr
 
 
@@ -54,13 +55,7 @@ class Pixels:
 
     def trains(self, frame: int) -> Bool[Tensor, "pixels"]:
         """Which pixels of one of the pictures may train."""
-        pixels = len(self.directions)
-        first, last = torch.searchsorted(
-            self.usable, torch.tensor([frame * pixels, (frame + 1) * pixels]).to(self.usable)
-        ).tolist()
-        found = torch.zeros(pixels, dtype=torch.bool, device=self.usable.device)
-        found[self.usable[first:last] - frame * pixels] = True
-        return found
+        return _trains(self, frame)
 
     def time_us(self, usable: Int64[Tensor, "n"]) -> Int64[Tensor, "n"]:
         """When pixels named as in `usable` were exposed [µs]."""
@@ -72,3 +67,14 @@ class Pixels:
         """The line (`Camera.lines`) that each pixel is read with."""
         width = self.camera.width
         return pixel.div(width, rounding_mode="floor") if self.camera.reads_rows else pixel % width
+
+
+@memoized(64)  # of those around each vehicle in turn
+def _trains(of: Pixels, frame: int) -> Bool[Tensor, "pixels"]:
+    pixels = len(of.directions)
+    first, last = torch.searchsorted(
+        of.usable, torch.tensor([frame * pixels, (frame + 1) * pixels]).to(of.usable)
+    ).tolist()
+    found = torch.zeros(pixels, dtype=torch.bool, device=of.usable.device)
+    found[of.usable[first:last] - frame * pixels] = True
+    return found

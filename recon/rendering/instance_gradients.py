@@ -5,7 +5,6 @@ the instance's unit cube, and by the latents it saw; PyTorch takes them from the
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -61,9 +60,42 @@ def latents_of_rays(
     return torch.stack(found, 1)
 
 
-def rays_without_gradients(rays: Rays) -> Rays:
-    """The same rays; nothing flows back to them."""
-    return replace(rays, origins_m=rays.origins_m.detach(), directions=rays.directions.detach())
+def placing_gradients(
+    instances: Sequence[Instance],
+    rays: Rays,
+    of_starts: Float[Tensor, "rays parts 3"] | None,
+    of_alongs: Float[Tensor, "rays parts 3"] | None,
+    of_latents: Float[Tensor, "rays parts latents"] | None,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Maps and latents of instances at their moments, and the gradients that `rays` bring back.
+
+    What autograd would make of `rays_in_cubes` and `latents_of_rays`, without all their rows: those
+    of one moment are added up at once.
+    """
+    to, of = list[Tensor](), list[Tensor]()
+    row = torch.zeros(len(rays), dtype=torch.int64) if rays.moment is None else rays.moment
+    row = row.clamp_min(0)
+    if of_starts is not None and of_alongs is not None:
+        origins, directions = (
+            x.detach()[:, None, None, :] for x in (rays.origins_m, rays.directions)
+        )
+        turned = of_starts[..., None] * origins + of_alongs[..., None] * directions
+        of_maps = torch.cat([turned, of_starts[..., None]], -1)  # [rays, parts, 3, 4]
+        to += [item.unit_from_world for item in instances]
+        of += _by_moment(instances[0].unit_from_world, row, of_maps).unbind(1)
+    if of_latents is not None:
+        for k, item in enumerate(instances):
+            if item.latent is not None:
+                to.append(item.latent)
+                of.append(_by_moment(item.latent, row, of_latents[:, k, : item.latent.shape[1]]))
+    return to, of
+
+
+def _by_moment(
+    like: Float[Tensor, "moments *n"], row: Tensor, values: Float[Tensor, "rays *m"]
+) -> Float[Tensor, "moments *m"]:
+    """Sums over the rays of each moment, in the order of rays."""
+    return torch.zeros(len(like), *values.shape[1:]).index_add_(0, row, values)
 
 
 def instance_gradients(instances: Sequence[Instance], rays: Rays) -> tuple[Tensor, Tensor, Tensor]:

@@ -7,10 +7,13 @@ not much rougher than its own. An exact surface that is not flat keeps the narro
 are rougher there by orders of magnitude.
 """
 
+from math import floor, log2
+
 import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
+from recon.kernels.native import native_module, native_problem
 from recon.rendering.planes import BETTER, Planes, fit_planes
 
 WIDEST_RAD = 0.052
@@ -28,24 +31,48 @@ def surface_normals(
 ) -> Float64[Tensor, "h w 3"]:
     """Unit normals (world axes) that face the camera; NaN where no plane can be fitted.
 
+    Where there is the native engine it computes them, else `normals_reference`, which defines
+    them: they differ by rounding.
+
     Args:
         origins_m: Where each pixel's ray starts [m, world].
         directions: Unit ray directions (world).
         range_m: Distance of the surface along each ray [m]; inf for none.
         pixel_angle: Typical angle between neighbouring rays [rad]; conditions the fit.
     """
+    if native_problem() is not None:
+        return normals_reference(origins_m, directions, range_m, pixel_angle)
+    normal = torch.empty_like(directions, memory_format=torch.contiguous_format)
+    native_module().surface_normals(
+        origins_m.contiguous(), directions.contiguous(), range_m.float().contiguous(), pixel_angle,
+        wider_windows(range_m.shape, pixel_angle), normal, torch.get_num_threads(),
+    )  # fmt: skip
+    return normal
+
+
+def wider_windows(shape: torch.Size, pixel_angle: float) -> int:
+    """How many windows wider than a picture's narrowest are tried, each twice the one before."""
+    most = floor(log2(max(WIDEST_RAD / pixel_angle, 1.0)))
+    return min(most, (min(shape) - 1).bit_length())  # every step-th pixel, from step / 2 on
+
+
+def normals_reference(
+    origins_m: Float64[Tensor, "h w 3"],
+    directions: Float64[Tensor, "h w 3"],
+    range_m: Float[Tensor, "h w"],
+    pixel_angle: float,
+) -> Float64[Tensor, "h w 3"]:
+    """What `surface_normals` is, in PyTorch."""
     planes = fit_planes(origins_m, directions, range_m, pixel_angle)
     solid = torch.isfinite(range_m) & (range_m > 0)
     inverse = torch.where(solid, 1.0 / range_m.double(), torch.nan)
-    step = 2
-    while step * pixel_angle <= WIDEST_RAD:
+    for step in [2**k for k in range(1, 1 + wider_windows(range_m.shape, pixel_angle))]:
         every = slice(step // 2, None, step)
         wide = fit_planes(
             origins_m[every, every], directions[every, every], range_m[every, every],
             step * pixel_angle,
         )  # fmt: skip
         planes = _wider(planes, _spread(wide, step, inverse.shape), directions, inverse)
-        step *= 2
     normal = planes.per_m / planes.per_m.norm(dim=-1, keepdim=True)
     facing = (normal * directions).sum(-1, keepdim=True)
     return torch.where(facing > 0, -normal, normal)

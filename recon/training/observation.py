@@ -12,7 +12,7 @@ a picture where it is as far away as what the picture shows there. Each picture 
 of its middle line. World frame, metres.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from recon.config import ReconstructionConfig
 from recon.data.training_data import scaled_camera, select_frames
+from recon.kernels.native import native_module, native_problem
 from scenes.clip import Clip
 from scenes.sensors.camera import Camera
 
@@ -84,20 +85,38 @@ class Observation(nn.Module):
             seen: The rays of one picture.
             forward: Unit vector along which its camera looks: pictures like it are asked first.
         """
+        looks = np.isfinite(seen.directions).all(axis=1)
+        if not looks.any():
+            return np.zeros(len(seen.range_m), bool)
+        start = seen.origins_m[looks].mean(axis=0)
+        reach = _widest(seen.directions[looks] @ forward) + float(np.arccos(SIDE))
+        asked = [  # the others show what they show from another side
+            eye for eye in eyes if eye.turned(forward) <= reach + self.widest[eye.stream]
+        ]
+        asked.sort(key=lambda eye: eye.apart_m(start, forward))
+        bent = any(
+            self.cameras[eye.stream].fisheye or self.cameras[eye.stream].distortion for eye in asked
+        )
+        if bent or native_problem() is not None:
+            return self.observed_reference(asked, seen)
+        found = np.zeros(len(seen.range_m), np.uint8)
+        lenses = [(each.fx, each.fy, each.cx, each.cy) for each in self.cameras]
+        native_module().observed(
+            [np.ascontiguousarray(eye.world_from_camera[:3]) for eye in asked],
+            [lenses[eye.stream] for eye in asked],
+            [self._nearness(eye) for eye in asked],
+            np.ascontiguousarray(seen.origins_m), np.ascontiguousarray(seen.directions),
+            np.ascontiguousarray(seen.range_m), found, torch.get_num_threads(),
+        )  # fmt: skip
+        return found.astype(bool)
+
+    def observed_reference(self, eyes: "Sequence[Eye]", seen: Surfaces) -> Bool[np.ndarray, "n"]:
+        """Which of the ends of rays any of some pictures showed, asked in turn."""
         found = np.zeros(len(seen.range_m), bool)
         left = np.flatnonzero(np.isfinite(seen.directions).all(axis=1))
-        if not len(left):
-            return found
-        start, widest = seen.origins_m[left].mean(axis=0), _widest(seen.directions[left] @ forward)
-        reach = widest + float(np.arccos(SIDE))
-        for eye in sorted(eyes, key=lambda eye: eye.apart_m(start, forward)):
-            if not len(left):
-                break
-            if eye.turned(forward) > reach + self.widest[eye.stream]:
-                continue  # whatever it shows, it shows from another side
-            nearness = self.get_buffer(f"nearness_{eye.stream}")[eye.place].float().numpy()
+        for eye in eyes:
             shown = eye.shows(
-                self.cameras[eye.stream], nearness,
+                self.cameras[eye.stream], self._nearness(eye),
                 Surfaces(
                     origins_m=seen.origins_m[left], directions=seen.directions[left],
                     range_m=seen.range_m[left],
@@ -106,6 +125,9 @@ class Observation(nn.Module):
             found[left[shown]] = True
             left = left[~shown]
         return found
+
+    def _nearness(self, eye: "Eye") -> Float[np.ndarray, "h w"]:
+        return self.get_buffer(f"nearness_{eye.stream}")[eye.place].float().numpy()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -172,15 +194,19 @@ def kept_frames(clip: Clip, config: ReconstructionConfig) -> tuple[Int64[np.ndar
     return tuple(frames[::stride] for frames in trained)
 
 
-def eyes(observation: Observation, clip: Clip) -> Iterator[Eye]:
+def eyes(observation: Observation, clip: Clip) -> tuple[Eye, ...]:
     """Every kept picture, and where it was taken."""
+    found = list[Eye]()
     for stream, (camera, frames) in enumerate(
         zip(observation.cameras, observation.frames, strict=True)
     ):
         times = clip.cameras[stream].time_us[frames] + camera.readout_us // 2
-        for place, time_us in enumerate(times):
-            pose = clip.world_from_camera(stream, int(time_us))
-            yield Eye(stream=stream, place=place, world_from_camera=pose)
+        poses = clip.ego.at(times) @ clip.cameras[stream].ego_from_camera
+        found += [
+            Eye(stream=stream, place=place, world_from_camera=pose)
+            for place, pose in enumerate(poses)
+        ]
+    return tuple(found)
 
 
 def _is_there(

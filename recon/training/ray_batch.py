@@ -1,6 +1,7 @@
 """The rays of one training step: pixels of every camera, and depth evidence."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -216,6 +217,11 @@ def _of_actors(
     """Pixels or rays around road users that have fields."""
     assert of.of_actors is not None
     assert of.actor_weight is not None
-    total = of.actor_weight.cumsum(0)
+    total = _summed(of.actor_weight)
     place = torch.rand(count, generator=generator).to(total) * total[-1]
     return of.of_actors[torch.searchsorted(total, place).clamp_max(len(total) - 1)]
+
+
+@lru_cache(maxsize=32)  # of a training's cameras, and its evidence
+def _summed(weight: Float[Tensor, "m"]) -> Float[Tensor, "m"]:
+    return weight.cumsum(0)

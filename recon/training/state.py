@@ -51,7 +51,9 @@ class Training:
         if actor_fields is None or where is None or rays.moment is None:
             return [], rays
         count = len(where.time_us)
-        rows, row = torch.unique(rays.moment.clamp_min(0) % count, return_inverse=True)
+        asked = rays.moment.clamp_min(0) % count
+        seen = torch.zeros(count, dtype=torch.bool, device=asked.device).index_fill_(0, asked, True)
+        rows, row = torch.nonzero(seen)[:, 0], (seen.cumsum(0) - 1)[asked]
         row = row + (rays.moment >= count) * len(rows)
         row = torch.where(rays.moment < 0, rays.moment, row)
         return actor_fields.instances(where.at(rows), mirrored=True), replace(rays, moment=row)

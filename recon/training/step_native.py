@@ -9,17 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from recon.config import ReconstructionConfig, SamplingConfig
-from recon.field.field import GridField, Instance
+from recon.field.field import Instance
 from recon.field.model import Model
 from recon.kernels.engine_threads import threads
-from recon.rendering.instance_gradients import (
-    latents_of_rays,
-    ray_gradients,
-    rays_in_cubes,
-    rays_without_gradients,
-)
+from recon.rendering.instance_gradients import placing_gradients, ray_gradients
 from recon.rendering.march_native import NativeScene
-from recon.rendering.rays import Rays
 from recon.training.ray_batch import Batch
 from recon.training.state import Training, actor_grids
 from recon.training.step import StepPlan
@@ -31,9 +25,12 @@ class NativeTraining:
     """The engine's side of a training: the half-precision table and the gradients live there."""
 
     def __init__(self, model: Model) -> None:
-        self.scene = NativeScene(model.field)
-        self.actors = [self.scene.native(field) for field in actor_grids(model)]
+        self.scene, field = NativeScene(model.field), model.field
+        self.actors = [self.scene.native(part) for part in actor_grids(model)]
         self.empty = cache(self._empty)
+        for native, part in zip(self.scene.natives, self.scene.parts, strict=True):
+            native.bind(*_bound([*part.density_layers, *part.colour_layers]))
+        self.scene.sky.bind(*_bound([*field.sky.layers]))
 
     def _empty(self, sampling: SamplingConfig, growth: float) -> Any:
         return self.scene.placed(sampling, growth, sampling.termination)
@@ -43,6 +40,16 @@ class NativeTraining:
         if not instances:
             return self.empty(sampling, growth)
         return self.scene.placed(sampling, growth, sampling.termination, instances)
+
+    def give_gradients(self) -> None:
+        """Those of the networks, of the last step, to their parameters."""
+        for part in (*self.scene.natives, self.scene.sky):
+            part.give_gradients()
+
+    def take_networks(self) -> None:
+        """As they are now."""
+        for part in (*self.scene.natives, self.scene.sky):
+            part.take_weights()
 
     def density(self, unit: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]:
         """Density of the static scene at points of the unit cube [1/m]."""
@@ -62,71 +69,58 @@ def native_step(
     loss, support = config.loss, model.support
     moving = [x for x in (batch.rays.origins_m, batch.rays.directions) if x.requires_grad]
     instances, rays = training.instances(batch.rays)
-    instance_gradients, wanted = _placing(instances, rays, config)
-    of_rays = ray_gradients(instances, len(rays), [*[bool(moving)] * 2, *wanted])
+    of_rays = ray_gradients(
+        instances, len(rays), [*[bool(moving)] * 2, *_placing(instances, config)]
+    )
     counted = support.arrays() if plan.support else None
     done = native.placed(config.sampling, plan.growth, instances).train(
         rays.origins_m.detach(), rays.directions.detach(), rays.pixel_angle, plan.shift,
         rays.moment, exposure, batch.shown(), batch.sky().to(torch.uint8), batch.depth_m,
         config.sampling.far_m, [loss.depth, loss.empty, loss.distortion, loss.sky], of_exposure,
-        training.occupancy.density, support.resolution, counted, of_rays, threads(),
+        training.occupancy.density, support.resolution, counted, of_rays, tables_to_move(training),
+        config.learning_rate * plan.rate, threads(),
     )  # fmt: skip
-    _move(training, config, plan)
+    native.give_gradients()
     training.model.poses.zero_grad(set_to_none=True)
     if model.actor_fields is not None:
         model.actor_fields.corrections.grad = model.actor_fields.latent.grad = None
-    back = [*moving, *instance_gradients], [of for of in of_rays if of is not None]
-    if back[0]:
-        torch.autograd.backward(*back)
+    to, of = placing_gradients(instances, rays, *of_rays[2:])
+    to, of = [*moving, *to], [*(each for each in of_rays[:2] if each is not None), *of]
+    if to:
+        torch.autograd.backward(to, of)
     _expose(training, batch, exposure * of_exposure)
     training.networks.step()
-    native.scene.fill_networks()
+    native.take_networks()
     return {name: done[name] for name in LOSSES}, done["samples"]
 
 
-def _move(training: Training, config: ReconstructionConfig, plan: StepPlan) -> None:
-    """Move the table, and give the networks their gradients."""
-    native = training.native
+def tables_to_move(training: Training) -> list[tuple[Any, Tensor, Tensor, Tensor, Tensor]]:
+    """Of each field: the engine's copy, its table, and what lazy Adam keeps of it.
+
+    The engine moves a level of a table as soon as its gradients are summed, in the cache.
+    """
+    native, model = training.native, training.model
     assert native is not None
-    field, engine, state = training.model.field, native.scene.natives[0], training.table
-    engine.adam(
-        field.static.table.detach(), state.first, state.second, state.count,
-        config.learning_rate * plan.rate, threads(),
-    )  # fmt: skip
-    _read_networks(engine, field.static)
-    for weight in field.sky.layers:
-        if weight.grad is None:
-            weight.grad = torch.empty_like(weight)
-    native.scene.sky.read_gradients([w.grad for w in field.sky.layers])
-    actors = zip(native.actors, actor_grids(training.model), training.actor_tables, strict=True)
-    for part, of_actor, moments in actors:
-        part.adam(
-            of_actor.table.detach(), moments.first, moments.second, moments.count,
-            config.learning_rate * plan.rate, threads(),
-        )  # fmt: skip
-        _read_networks(part, of_actor)
+    parts = (native.scene.natives[0], *native.actors)
+    fields = (model.field.static, *actor_grids(model))
+    states = (training.table, *training.actor_tables)
+    return [
+        (part, field.table.detach(), state.first, state.second, state.count)
+        for part, field, state in zip(parts, fields, states, strict=True)
+    ]
 
 
-def _read_networks(native: Any, field: GridField) -> None:
-    density, colour = list(field.density_layers), list(field.colour_layers)
-    for weight in (*density, *colour):
-        if weight.grad is None:
-            weight.grad = torch.empty_like(weight)
-    native.read_gradients(None, [w.grad for w in density], [w.grad for w in colour])
+def _bound(weights: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Where matrices and their gradients are, for as long as the training goes on."""
+    for weight in weights:
+        weight.grad = torch.zeros_like(weight)
+    return [weight.detach() for weight in weights], [w.grad for w in weights if w.grad is not None]
 
 
-def _placing(
-    instances: Sequence[Instance], rays: Rays, config: ReconstructionConfig
-) -> tuple[list[Tensor], list[bool]]:
-    """What carries gradients back to poses and latents, and which of `ray_gradients` it needs."""
-    found, fixed = [], rays_without_gradients(rays)
+def _placing(instances: Sequence[Instance], config: ReconstructionConfig) -> list[bool]:
+    """Which gradients of `ray_gradients` poses and latents need: starts, directions, latents."""
     poses = bool(instances) and config.actors is not None and config.actors.pose_rate > 0.0
-    if poses:
-        found += rays_in_cubes(instances, fixed)
-    limbed = any(item.latent is not None for item in instances)
-    if limbed:
-        found.append(latents_of_rays(instances, fixed))
-    return found, [poses, poses, limbed]
+    return [poses, poses, any(item.latent is not None for item in instances)]
 
 
 def _expose(training: Training, batch: Batch, of_log: Float[Tensor, "pixels 3"]) -> None:

@@ -35,13 +35,15 @@ def on_ground(
     A road is opaque: who looks at a place under it looks at the road, which a field that is not
     sure of its depth put too low.
     """
-    solid = np.isfinite(points_m).all(axis=-1)
-    x, y, z = points_m[solid].T
-    above_m, tolerance_m = z - ground.height_m(x, y), road_tolerance_m(ground)
-    upward = normal[solid][:, 2] >= UPWARD  # False where there is no normal
-    found = np.zeros(solid.shape, bool)
+    tolerance_m = road_tolerance_m(ground)
+    low = np.isfinite(points_m).all(axis=-1)
+    low &= points_m[..., 2] <= ground.highest_m + tolerance_m
+    x, y, z = points_m[low].T
+    above_m = z - ground.height_m(x, y)
+    upward = normal[..., 2][low] >= UPWARD  # False where there is no normal
+    found = np.zeros(low.shape, bool)
     # comparisons are False where nobody knows the road's height
-    found[solid] = (upward & (np.abs(above_m) <= tolerance_m)) | (above_m < -tolerance_m)
+    found[low] = (upward & (np.abs(above_m) <= tolerance_m)) | (above_m < -tolerance_m)
     return found
 
 

@@ -114,6 +114,8 @@ def interpolate_rigid(
     start, end = a_from_b[left], a_from_b[right]
     moved = rigid(start[:, :3, :3], start[:, :3, 3] + share * (end[:, :3, 3] - start[:, :3, 3]))
     inner = np.flatnonzero((share > 0.0) & (share < 1.0))
+    if not len(inner):  # pictures are mostly taken at knots
+        return np.where((share == 1.0)[..., None], end, start)
     before, after = start[inner][:, :3, :3], end[inner][:, :3, :3]
     turn = rotation_log(np.swapaxes(before, -1, -2) @ after)
     moved[inner, :3, :3] = before @ rotation_exp(share[inner] * turn)

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
 from scenes.clip import Clip
-from scenes.motion.geometry import nearest_places
 from scenes.motion.trajectory import Trajectory
 from scenes.road.static_points import measured_points
+from scenes.work.memoize import memoized
 from scenes.work.short_repr import short_repr
 
 SPACING_M = 3.0
@@ -34,6 +34,8 @@ ROBUST_SCALES_M = (0.4, 0.2, 0.1, 0.07, 0.05, 0.05, 0.05)
 REACHES_M = (3.0, 3.0, 3.0, 5.0, 7.0, HALF_WIDTH_M, HALF_WIDTH_M)
 """How far from the path evidence is used, one a round. The road is found beside the wheels first:
 one straight line across a road and a pavement 12 cm above it would fit both, and be neither."""
+MANY = 20_000
+"""So many points are looked at together, and are worth a grid."""
 PLACES = 9
 """Heights are kept to so many decimals [m]."""
 NOISE_M, BEND_M, TWIST = 0.05, 0.02, 0.004
@@ -86,7 +88,16 @@ class Ground:
         inside &= (station >= self.station_m[0]) & (station <= self.station_m[-1])
         return np.where(inside, height, np.nan).reshape(np.shape(x_m))
 
+    @property
+    def highest_m(self) -> float:
+        """No road is higher [m, world z]; -inf where nothing is supported anywhere."""
+        if np.isnan(self.right_m).all():
+            return -np.inf
+        across_m = np.nanmax(np.abs([self.right_m, self.left_m]))
+        return float(self.path_height_m.max() + across_m * np.abs(self.cross_slope).max())
 
+
+@memoized(4)
 def fit_ground(clip: Clip) -> Ground:
     """The road under and around the ego's path, from lidar returns or triangulated points.
 
@@ -146,11 +157,7 @@ def path_coordinates(
     xy_m: Float[np.ndarray, "n 2"], path: Ground
 ) -> tuple[Float64[np.ndarray, "n"], Float64[np.ndarray, "n"]]:
     """Path length at the nearest station's foot, and distance to the left of it [m]."""
-    chunks = np.array_split(xy_m, _chunks(xy_m))
-    nearest = np.concatenate(
-        [np.zeros(0, dtype=np.int64)]
-        + [nearest_places(chunk, path.station_xy_m) for chunk in chunks]
-    )
+    nearest = (_nearest_of_many if len(xy_m) >= MANY else _nearest)(xy_m, path.station_xy_m)
     offset = xy_m - path.station_xy_m[nearest]
     tangent = path.tangent[nearest]
     along = np.sum(offset * tangent, axis=-1)
@@ -158,8 +165,40 @@ def path_coordinates(
     return path.station_m[nearest] + along, left
 
 
-def _chunks(xy_m: np.ndarray) -> int:
-    return max(1, len(xy_m) // 20_000)
+def _nearest(
+    xy_m: Float[np.ndarray, "n 2"], to_m: Float[np.ndarray, "m 2"]
+) -> Int[np.ndarray, "n"]:
+    """Number of the station that is nearest to each point."""
+    found = [np.zeros(0, dtype=np.int64)]
+    for chunk in np.array_split(xy_m, max(1, len(xy_m) // MANY)):
+        found.append(nearest_places(chunk, to_m))
+    return np.concatenate(found)
+
+
+def _nearest_of_many(
+    xy_m: Float[np.ndarray, "n 2"], to_m: Float[np.ndarray, "m 2"]
+) -> Int[np.ndarray, "n"]:
+    """The same, where cells of a grid near the path save most of the looking.
+
+    All points that are nearest to one station are a convex region (Voronoi's): a cell with all four
+    corners in it has all its points in it.
+    """
+    low_m = to_m.min(axis=0) - HALF_WIDTH_M
+    span_m = to_m.max(axis=0) + HALF_WIDTH_M - low_m
+    side_m = max(SPACING_M / 8.0, float(np.sqrt(span_m.prod() / MANY)))
+    columns, rows = (int(n) for n in np.ceil(span_m / side_m))
+    at = np.meshgrid(np.arange(columns + 1), np.arange(rows + 1), indexing="ij")
+    corners = _nearest(low_m + side_m * np.stack(at, axis=-1).reshape(-1, 2), to_m)
+    corners = corners.reshape(columns + 1, rows + 1)
+    same = corners[1:, 1:] == corners[:-1, :-1]
+    same &= (corners[1:, :-1] == corners[:-1, :-1]) & (corners[:-1, 1:] == corners[:-1, :-1])
+    known = np.full((columns + 1, rows + 1), -1)  # also what lies outside, by its last row
+    known[:-1, :-1] = np.where(same, corners[:-1, :-1], -1)
+    x, y = np.floor((xy_m - low_m) / side_m).clip(-1, [columns, rows]).astype(np.int64).T
+    found = known[x, y]
+    open_ = np.flatnonzero(found < 0)
+    found[open_] = _nearest(xy_m[open_], to_m)
+    return found
 
 
 def _fitted(

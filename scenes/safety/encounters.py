@@ -135,6 +135,7 @@ def fixtures(actors: Sequence[Actor], recorded: Sequence[Actor]) -> frozenset[in
     )
 
 
+@memoized(512)
 def standing_pose(actor: Actor) -> Float64[np.ndarray, "4 4"]:
     """The one pose of what stands still: its known pose nearest to the median place."""
     poses = actor.trajectory.world_from_body

@@ -170,8 +170,10 @@ def camera_rays(
     directions = camera.directions(pixels)
     if isinstance(world_from_camera, Trajectory):
         at = time_us + np.round(camera.readout_offset_us(pixels)).astype(np.int64)
-        poses = world_from_camera.at(at)
-        return poses[:, :3, 3].copy(), np.einsum("nij,nj->ni", poses[:, :3, :3], directions)
+        first = np.flatnonzero(np.diff(at, prepend=at[:1] - 1))  # of pixels exposed at once
+        poses = world_from_camera.at(at[first])
+        poses = np.repeat(poses[:, :3], np.diff(first, append=len(at)), axis=0)
+        return poses[..., 3].copy(), np.einsum("nij,nj->ni", poses[..., :3], directions)
     origins = np.broadcast_to(world_from_camera[:3, 3], directions.shape).copy()
     return origins, directions @ world_from_camera[:3, :3].T
 

@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_array_equal
 
 from recon.training.observation import Eye, Observation, Surfaces
 from scenes.motion.geometry import rigid
 from scenes.sensors.camera import camera_rays
+from tests.native_maker import needs_native
 from tests.scene_maker import EGO_FROM_CAMERA, make_drive, tiny_config
 
 WALL_M = 20.0
@@ -99,6 +101,26 @@ def test_a_picture_that_says_nothing_shows_nothing(seen) -> None:
         observation.keep(0, place, torch.full((camera.height, camera.width), torch.nan))
     found, _ = ask(seen, at(1.0))
     assert not found.any()
+
+
+@needs_native
+def test_the_engine_does_what_the_reference_does(seen, monkeypatch) -> None:
+    _, observation, _ = seen
+    random = torch.Generator().manual_seed(0)
+    for place in range(len(observation.frames[0])):
+        camera = observation.cameras[0]
+        range_m = 5.0 + 30.0 * torch.rand(camera.height, camera.width, generator=random)
+        range_m[torch.rand(range_m.shape, generator=random) < 0.2] = torch.inf
+        range_m[torch.rand(range_m.shape, generator=random) < 0.1] = torch.nan
+        observation.keep(0, place, range_m)
+    ranges = np.random.default_rng(0).choice([6.0, 12.0, 18.0, 24.0, np.inf], 1 << 16)
+    places = [at(1.0), at(4.0, 2.0, 20.0), at(9.0, -1.0, -50.0)]
+    found = [ask(seen, pose, lambda o, _: ranges[: len(o)])[0] for pose in places]
+    monkeypatch.setattr("recon.training.observation.native_problem", lambda: "not now")
+    for pose, each in zip(places, found, strict=True):
+        expected, _ = ask(seen, pose, lambda o, _: ranges[: len(o)])
+        assert_array_equal(each, expected)
+        assert 0.02 < expected.mean() < 0.98
 
 
 def test_long_drives_keep_every_second_or_third_picture(monkeypatch, tmp_path) -> None:

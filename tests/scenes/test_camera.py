@@ -77,6 +77,18 @@ def test_a_rolling_shutter_sees_each_line_from_its_own_place(
     assert np.all(np.diff(offset_us) > 0) == (readout in ("top-bottom", "left-right"))
 
 
+def test_the_order_of_pixels_changes_no_ray() -> None:
+    camera = replace(VGA, readout_us=10_000)
+    poses = rigid(np.broadcast_to(np.eye(3), (2, 3, 3)), np.array([[0.0, 0, 0], [1.0, 0, 0]]))
+    drive = Trajectory(time_us=np.array([0, 10_000]), world_from_body=poses)
+    pixels = camera.pixel_centres()[::40, ::40].reshape(-1, 2)  # row after row
+    order = np.random.default_rng(0).permutation(len(pixels))
+    for found, shuffled in zip(
+        camera_rays(camera, pixels, drive), camera_rays(camera, pixels[order], drive), strict=True
+    ):
+        assert_array_equal(found[order], shuffled)
+
+
 @given(st.data(), cameras(), st.floats(0.1, 3.0))
 def test_a_scaled_camera_sees_the_same(data: st.DataObject, camera: Camera, z_m: float) -> None:
     other = camera.scaled(2 * camera.width, 3 * camera.height)

@@ -15,7 +15,7 @@ from scenes.clip import Clip, LidarStream, SparsePoints
 from scenes.importers import import_clip
 from scenes.motion.geometry import invert, translation
 from scenes.motion.trajectory import Trajectory
-from scenes.road.ground import Ground, fit_ground
+from scenes.road.ground import Ground, _nearest_of_many, fit_ground
 from scenes.road.static_points import measured_points
 from scenes.semantics import Semantic
 from scenes.sensors.lidar import Lidar
@@ -192,6 +192,24 @@ def test_nothing_is_said_where_nothing_was_seen() -> None:
 def test_a_car_that_waits_still_has_a_road() -> None:
     ground = fit_ground(make_clip(ride(speed_mps=5.0, braking_mps2=2.0)))
     assert np.isfinite(ground.height_m(np.array([3.0]), np.array([0.0]))).all()
+
+
+def test_many_points_have_the_stations_that_each_has_alone() -> None:
+    turn = np.linspace(0.0, 4.0, 90)  # round more than half a circle, so that stations face others
+    stations = np.stack([40.0 * np.sin(turn), -40.0 * np.cos(turn)], axis=-1)
+    points = np.random.default_rng(0).uniform(-90.0, 90.0, (60_000, 2))
+    squared = np.sum((points[:, None] - stations) ** 2, axis=-1)
+    found = _nearest_of_many(points, stations)
+    off = squared[np.arange(len(points)), found] - squared.min(axis=1)
+    assert off.max() < 1e-9  # equally far from two, either will do
+    assert (found == squared.argmin(axis=1)).mean() > 0.9999
+
+
+def test_no_road_is_higher_than_the_highest() -> None:
+    ground = fit_ground(with_points(make_clip(ride()), scattered(0, 3000, 0.03, 0.4)))
+    x, y = np.meshgrid(np.linspace(-20.0, 120.0, 300), np.linspace(-20.0, 20.0, 100))
+    height_m = ground.height_m(x, y)
+    assert np.nanmax(height_m) <= ground.highest_m <= np.nanmax(height_m) + 2.0
 
 
 def test_shapes_are_kept() -> None:

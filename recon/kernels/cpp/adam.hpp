@@ -31,17 +31,12 @@ template <int n> static inline Floats<n> square_root(Floats<n> x) {
     return x;
 }
 
-struct Moments {
-    float *table, *first, *second;
-    int32_t *count;
-};
-
-// Rows [begin, end) of F numbers each.
+// Rows [begin, end) of F numbers each; `gradient` is that of row `begin` on.
 template <int F>
-static void move_rows(Field &field, const Moments &state, float rate, long begin, long end) {
+static void move_rows(Field &field, const Moments &state, float rate, long begin, long end,
+                      float *gradient) {
     const std::vector<float> &corrections = bias_corrections();
-    for (long row = begin; row < end; row++) {
-        float *gradient = field.table_gradient.data() + row * F;
+    for (long row = begin; row < end; row++, gradient += F) {
         const auto g = load<Floats<F>>(gradient);
         bool touched = false;
         for (int f = 0; f < F; f++) touched |= g[f] != 0.0f;
@@ -67,7 +62,8 @@ static void lazy_adam(Field &field, float *table, float *first, float *second, i
     run_tasks(int((field.entries + chunk - 1) / chunk), threads, [&](int task, int) {
         const long begin = task * chunk, end = std::min(field.entries, begin + chunk);
         with_features(field, [&](auto features) {
-            move_rows<decltype(features)::value>(field, state, rate, begin, end);
+            constexpr int F = decltype(features)::value;
+            move_rows<F>(field, state, rate, begin, end, field.table_gradient.data() + begin * F);
         });
     });
 }

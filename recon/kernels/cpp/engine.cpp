@@ -6,6 +6,8 @@
 
 #include "adam.hpp"
 #include "losses.hpp"
+#include "observed.hpp"
+#include "planes.hpp"
 #include "pool.hpp"
 #include "query_backward.hpp"
 #include "remember.hpp"
@@ -69,26 +71,61 @@ Losses march(const Scene &scene, const Sampling &sampling, const Rays &rays, con
     return all;
 }
 
-// Adds the lanes up, always in the same order.
-void gather(const Call &call, const std::vector<Lane> &lanes, int used, int threads) {
-    size_t levels = 0;
-    for (const PackedField &field : call.fields) {
-        start_gradients(*field.field);
-        levels = std::max(levels, field.field->levels.size());
+// Adds up one level of a field's table over the lanes, and where it moves, moves it while the sums
+// are in the nearest cache.
+void gather_level(const Call &call, const std::vector<Lane> &lanes, int used, Field &field, size_t l,
+                  const Moving &moving) {
+    thread_local std::vector<float> here; // all zero between uses
+    const Moments *moments = moving.of(&field);
+    const long first = field.levels[l].offset, rows = field.levels[l].size, F = field.features;
+    if (moments && (long)here.size() < rows * F) here.resize(rows * F);
+    float *sums = moments ? here.data() : field.table_gradient.data() + first * F;
+    for (int k = 0; k < call.owners(); k++) {
+        if (call.fields[k].field != &field) continue;
+        for (int i = 0; i < used; i++) lanes[i].owners[k].scatter_level(field, l, sums);
     }
-    clear_gradient(*call.scene.sky);
-    run_tasks((int)levels, threads, [&](int task, int) {
-        const size_t l = levels - 1 - task; // fine levels take longest
-        for (int k = 0; k < call.owners(); k++) {
-            Field &field = *call.fields[k].field;
-            if (l >= field.levels.size()) continue;
-            for (int i = 0; i < used; i++) lanes[i].owners[k].scatter_level(field, l);
+    if (!moments) return;
+    with_features(field, [&](auto features) {
+        move_rows<decltype(features)::value>(field, *moments, moving.rate, first, first + rows,
+                                             sums);
+    });
+}
+
+// The same for the networks of a field.
+void gather_networks(const Call &call, const std::vector<Lane> &lanes, int used, Field &field) {
+    clear_gradient(field.density), clear_gradient(field.colour);
+    for (int i = 0; i < used; i++)
+        for (int k = 0; k < call.owners(); k++)
+            if (call.fields[k].field == &field) lanes[i].owners[k].unpack(call.fields[k]);
+}
+
+// Adds the lanes up, always in the same order.
+void gather(const Call &call, const std::vector<Lane> &lanes, int used, const Moving &moving,
+            int threads) {
+    std::vector<Field *> fields;
+    for (const PackedField &each : call.fields)
+        if (std::find(fields.begin(), fields.end(), each.field) == fields.end())
+            fields.push_back(each.field);
+    size_t levels = 0;
+    for (Field *field : fields) {
+        levels = std::max(levels, field->levels.size());
+        if (!moving.of(field)) field->table_gradient.resize(field->entries * field->features);
+    }
+    const size_t count = fields.size(), tables = levels * count;
+    run_tasks(int(tables + count + 1), threads, [&](int task, int) {
+        const size_t at = task;
+        if (at < tables) { // fine levels take longest
+            const size_t l = levels - 1 - at / count;
+            Field &field = *fields[at % count];
+            if (l < field.levels.size()) gather_level(call, lanes, used, field, l, moving);
+        } else if (at < tables + count) {
+            gather_networks(call, lanes, used, *fields[at - tables]);
+        } else {
+            clear_gradient(*call.scene.sky);
+            for (int i = 0; i < used; i++)
+                unpack_gradient(call.sky, lanes[i].sky.data(), *call.scene.sky);
         }
     });
-    for (int i = 0; i < used; i++) {
-        for (int k = 0; k < call.owners(); k++) lanes[i].owners[k].unpack(call.fields[k]);
-        unpack_gradient(call.sky, lanes[i].sky.data(), *call.scene.sky);
-    }
 }
 
 std::vector<Lane> &lanes_of_thread() { // kept, because they are large
@@ -109,8 +146,8 @@ Losses total(const std::vector<Lane> &lanes, int used) {
 
 // Runs every bundle forward, lets `differentiate` fill its gradients, and runs it backward.
 template <class Differentiate>
-Losses there_and_back(const Call &call, const RayGradients &of_rays, int threads,
-                      Differentiate differentiate) {
+Losses there_and_back(const Call &call, const RayGradients &of_rays, const Moving &moving,
+                      int threads, Differentiate differentiate) {
     std::vector<Lane> &lanes = lanes_of_thread();
     const long bundles = (call.rays.count + kBundle - 1) / kBundle;
     const int expected = (int)std::min<long>(kLaneCount, bundles);
@@ -125,14 +162,14 @@ Losses there_and_back(const Call &call, const RayGradients &of_rays, int threads
         lanes[lane].losses.evaluated += own.bundle.evaluated;
         own.reverse.run(call, own.bundle, lanes[lane], of_rays);
     });
-    gather(call, lanes, used, threads);
+    gather(call, lanes, used, moving, threads);
     return total(lanes, used);
 }
 
 Losses march_backward(const Scene &scene, const Sampling &sampling, const Rays &rays,
                       const OutputGradients &of, const RayGradients &of_rays, int threads) {
     const Call call(scene, sampling, rays);
-    return there_and_back(call, of_rays, threads,
+    return there_and_back(call, of_rays, Moving(), threads,
                           [&](Bundle &bundle, Reverse &reverse, Losses &) {
         const int channels = call.channels(), owners = call.owners();
         for (int r = 0; r < bundle.rays; r++) {
@@ -169,11 +206,11 @@ struct Logarithms {
 
 Losses train(const Scene &scene, const Sampling &sampling, const Rays &rays, const Targets &targets,
              const Memory &memory, float *grad_exposure, const RayGradients &of_rays,
-             int threads) {
+             const Moving &moving, int threads) {
     const Call call(scene, sampling, rays);
     const float all = (float)rays.count, pixels = (float)std::max<long>(targets.pixels, 1);
     const float known = (float)std::max<long>(rays.count - targets.pixels, 1);
-    return there_and_back(call, of_rays, threads,
+    return there_and_back(call, of_rays, moving, threads,
                           [&](Bundle &bundle, Reverse &reverse, Losses &losses) {
         thread_local Logarithms logs;
         logs.fill(bundle, targets.far_m);
@@ -240,7 +277,7 @@ void halve(const float *from, uint16_t *to, long count, int threads) {
 
 extern const Engine table;
 const Engine table = {OTHERLANE_TEXT(OTHERLANE_ISA), march, march_backward, train,
-                      transmittance, query, query_backward, halve, lazy_adam};
+                      transmittance, query, query_backward, halve, lazy_adam, observed, surface_normals};
 
 } // namespace OTHERLANE_ISA
 } // namespace otherlane

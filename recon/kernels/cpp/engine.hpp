@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace otherlane {
@@ -97,6 +98,36 @@ struct Memory { // what training remembers; any pointer may be null
     float *hits, *seen_through, *octants, *finest_footprint_m; // recon.training.observation_grid.Support
 };
 
+struct DepthPicture { // what recon.rendering.normals is given
+    const double *origins_m, *directions; // [height, width, 3]
+    const float *range_m;                 // [height, width]
+    long height, width;
+    double pixel_angle;
+};
+
+struct KeptPicture { // what recon.training.observation keeps of a training picture
+    const double *world_from_camera; // [3, 4]
+    double fx, fy, cx, cy;
+    int width, height;
+    const float *nearness; // [height, width]
+};
+
+struct Moments { // recon.training.adam.LazyAdam, and the table that it moves
+    float *table, *first, *second;
+    int32_t *count;
+};
+
+struct Moving { // tables that a step of training moves at once; the others' gradients add up
+    std::vector<std::pair<const Field *, Moments>> tables;
+    float rate = 0.0f;
+
+    const Moments *of(const Field *field) const {
+        for (const auto &[known, moments] : tables)
+            if (known == field) return &moments;
+        return nullptr;
+    }
+};
+
 struct Losses {
     double photometric = 0, distortion = 0, sky = 0, depth = 0, empty = 0;
     long samples = 0;   // that had a part in the rays
@@ -110,7 +141,7 @@ struct Engine {
     Losses (*march_backward)(const Scene &, const Sampling &, const Rays &,
                              const OutputGradients &, const RayGradients &, int threads);
     Losses (*train)(const Scene &, const Sampling &, const Rays &, const Targets &, const Memory &,
-                    float *grad_exposure, const RayGradients &, int threads);
+                    float *grad_exposure, const RayGradients &, const Moving &, int threads);
     // Light that gets as far as `until_m` through the static scene (recon.rendering.march.transmittance).
     void (*transmittance)(const Scene &, const Sampling &, const Rays &, const float *until_m,
                           float *light, int threads);
@@ -126,6 +157,11 @@ struct Engine {
     // Lazy Adam (recon.training.adam): moves the touched rows of `table`, clears the gradient.
     void (*adam)(Field &, float *table, float *first, float *second, int32_t *count, float rate,
                  int threads);
+    // recon.training.observation.Observation.observed: 1 where one of the pictures shows the end of a ray.
+    void (*observed)(const std::vector<KeptPicture> &, long count, const double *origins_m,
+                     const double *directions, const double *range_m, uint8_t *found, int threads);
+    // recon.rendering.normals.surface_normals: [height, width, 3], with `levels` wider windows.
+    void (*normals)(const DepthPicture &, int levels, double *normal, int threads);
 };
 
 const Engine &engine(); // the best one for this processor

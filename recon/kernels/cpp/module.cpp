@@ -71,13 +71,21 @@ template <class A> auto *sized(const std::optional<A> &array, size_t size, const
     return array ? sized(*array, size, name) : nullptr;
 }
 
+// Where the matrices of networks, and their gradients, lie in Python.
+struct Bound {
+    std::vector<In> weights;
+    std::vector<Out> gradients;
+};
+
 // Owns what the engine borrows between calls: the table's half copy, weights, gradients.
 struct NativeField {
     Field field;
+    Bound bound; // density, then colour
 };
 
 struct NativeSky {
     std::vector<Layer> layers;
+    Bound bound;
 };
 
 void fill(std::vector<Layer> &layers, const std::vector<In> &weights) {
@@ -101,6 +109,45 @@ void read_gradient(const std::vector<Layer> &layers, const std::vector<Out> &int
         else
             std::memset(to, 0, 4 * layers[i].weight.size());
     }
+}
+
+using Networks = std::vector<std::vector<Layer> *>;
+
+void bind(Bound &bound, const Networks &networks, const std::vector<In> &weights,
+          const std::vector<Out> &gradients) {
+    size_t at = 0;
+    for (auto *layers : networks)
+        for (const Layer &layer : *layers) {
+            if (at >= weights.size() || at >= gradients.size())
+                throw nb::value_error("as many weights and gradients as layers");
+            sized(weights[at], layer.weight.size(), "weight");
+            sized(gradients[at], layer.weight.size(), "gradient"), at++;
+        }
+    if (at != weights.size() || at != gradients.size())
+        throw nb::value_error("as many weights and gradients as layers");
+    bound = {weights, gradients};
+}
+
+void take_weights(const Bound &bound, const Networks &networks) {
+    size_t at = 0;
+    for (auto *layers : networks)
+        for (Layer &layer : *layers) {
+            if (at == bound.weights.size()) throw nb::value_error("bind weights first");
+            std::copy_n(bound.weights[at++].data(), layer.weight.size(), layer.weight.data());
+        }
+}
+
+void give_gradients(const Bound &bound, const Networks &networks) {
+    size_t at = 0;
+    for (auto *layers : networks)
+        for (const Layer &layer : *layers) {
+            if (at == bound.gradients.size()) throw nb::value_error("bind gradients first");
+            if (layer.gradient.size() == layer.weight.size())
+                std::copy(layer.gradient.begin(), layer.gradient.end(), bound.gradients[at].data());
+            else
+                std::fill_n(bound.gradients[at].data(), layer.weight.size(), 0.0f);
+            at++;
+        }
 }
 
 struct NativeScene {
@@ -139,6 +186,21 @@ RayGradients gradients_of(const NativeScene &scene, const Gradients &into, size_
     if (!of.origins != !of.directions || !of.starts != !of.alongs)
         throw nb::value_error("gradients of starts and directions go together");
     return of;
+}
+
+// A field, its table, first and second moments, and counts of steps.
+using Tables = std::vector<std::tuple<NativeField *, Out, Out, Out, Array<int32_t>>>;
+
+Moving moving_of(const Tables &tables, float rate) {
+    Moving moving;
+    moving.rate = rate;
+    for (const auto &[of, table, first, second, count] : tables) {
+        const size_t n = of->field.table.size();
+        moving.tables.push_back({&of->field, {sized(table, n, "table"), sized(first, n, "first"),
+                                              sized(second, n, "second"),
+                                              sized(count, of->field.entries, "count")}});
+    }
+    return moving;
 }
 
 nb::dict as_dict(const Losses &losses) {
@@ -197,6 +259,17 @@ void bind_field(nb::module_ &m) {
             else std::memcpy(to, from.data(), 4 * from.size());
             std::fill(from.begin(), from.end(), 0.0f);
         }, nb::arg("table").none(), nb::arg("density"), nb::arg("colour"))
+        .def("bind", [](NativeField &self, const std::vector<In> &weights,
+                        const std::vector<Out> &gradients) {
+            bind(self.bound, {&self.field.density, &self.field.colour}, weights, gradients);
+        }, nb::arg("weights"), nb::arg("gradients"),
+           "Keep where the networks' matrices and their gradients are, density first.")
+        .def("take_weights", [](NativeField &self) {
+            take_weights(self.bound, {&self.field.density, &self.field.colour});
+        }, "Networks as they are now where they were bound.")
+        .def("give_gradients", [](NativeField &self) {
+            give_gradients(self.bound, {&self.field.density, &self.field.colour});
+        }, "Gradients of the last call to where they were bound.")
         .def("write_table_gradient", [](NativeField &self, const In &from) {
             const float *g = sized(from, self.field.table.size(), "gradient");
             self.field.table_gradient.assign(g, g + self.field.table.size());
@@ -245,6 +318,12 @@ void bind_field(nb::module_ &m) {
             if (self.layers.empty() || self.layers.front().inputs != 16)
                 throw nb::value_error("the sky's network has sixteen inputs");
         }, nb::arg("weights"))
+        .def("bind", [](NativeSky &self, const std::vector<In> &weights,
+                        const std::vector<Out> &gradients) {
+            bind(self.bound, {&self.layers}, weights, gradients);
+        }, nb::arg("weights"), nb::arg("gradients"))
+        .def("take_weights", [](NativeSky &self) { take_weights(self.bound, {&self.layers}); })
+        .def("give_gradients", [](NativeSky &self) { give_gradients(self.bound, {&self.layers}); })
         .def("read_gradients", [](NativeSky &self, const std::vector<Out> &into) {
             read_gradient(self.layers, into);
         }, nb::arg("into"));
@@ -341,7 +420,7 @@ void bind_scene(nb::module_ &m) {
                          const std::vector<float> &loss_weights, const Out &grad_exposure,
                          const std::optional<Out> &density, int support_side,
                          const std::optional<std::vector<Out>> &support, const Gradients &into,
-                         int threads) {
+                         const Tables &tables, float rate, int threads) {
             const Rays rays = rays_of(self, origins, directions, angle, shift, moment);
             const long pixels = (long)sky.size();
             if (pixels > rays.count || self.scene.field->channels != 3 || loss_weights.size() != 4)
@@ -364,16 +443,60 @@ void bind_scene(nb::module_ &m) {
             }
             float *grad = sized(grad_exposure, 3 * pixels, "grad_exposure");
             const RayGradients of_rays = gradients_of(self, into, rays.count);
+            const Moving moving = moving_of(tables, rate);
             Losses losses;
             {
                 nb::gil_scoped_release free;
                 losses = engine().train(self.scene, self.sampling, rays, targets, memory, grad,
-                                        of_rays, threads);
+                                        of_rays, moving, threads);
             }
             return as_dict(losses);
         }, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(),
            nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(),
-           nb::arg().none(), nb::arg(), nb::arg());
+           nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
+}
+
+void bind_labels(nb::module_ &m) {
+    m.def("observed", [](const std::vector<Array<const double>> &poses,
+                         const std::vector<std::vector<double>> &lenses,
+                         const std::vector<In> &nearness, const Array<const double> &origins,
+                         const Array<const double> &along, const Array<const double> &range_m,
+                         const Array<uint8_t> &found, int threads) {
+        const size_t rays = range_m.size(), count = poses.size();
+        if (lenses.size() != count || nearness.size() != count)
+            throw nb::value_error("as many poses as lenses and pictures");
+        std::vector<KeptPicture> eyes;
+        for (size_t i = 0; i < count; i++) {
+            if (nearness[i].ndim() != 2 || nearness[i].size() == 0 || lenses[i].size() != 4)
+                throw nb::value_error("a picture and four numbers of its lens");
+            const std::vector<double> &lens = lenses[i];
+            eyes.push_back({sized(poses[i], 12, "world_from_camera"), lens[0], lens[1], lens[2],
+                            lens[3], (int)nearness[i].shape(1), (int)nearness[i].shape(0),
+                            nearness[i].data()});
+        }
+        const double *from = sized(origins, 3 * rays, "origins_m");
+        const double *to = sized(along, 3 * rays, "directions");
+        uint8_t *seen = sized(found, rays, "found");
+        nb::gil_scoped_release free;
+        engine().observed(eyes, (long)rays, from, to, range_m.data(), seen, threads);
+    }, nb::arg("poses"), nb::arg("lenses"), nb::arg("nearness"), nb::arg("origins_m"),
+       nb::arg("directions"), nb::arg("range_m"), nb::arg("found"), nb::arg("threads"));
+    m.def("surface_normals", [](const Array<const double> &origins, const Array<const double> &along,
+                                const Array<const float> &range_m, double pixel_angle, int levels,
+                                const Array<double> &normal, int threads) {
+        if (range_m.ndim() != 2) throw nb::value_error("range_m must be a picture");
+        const long height = (long)range_m.shape(0), width = (long)range_m.shape(1);
+        const size_t pixels = range_m.size();
+        const DepthPicture picture = {sized(origins, 3 * pixels, "origins_m"),
+                                      sized(along, 3 * pixels, "directions"), range_m.data(),
+                                      height, width, pixel_angle};
+        if (levels < 0 || (levels > 0 && (1L << (levels - 1)) >= std::min(height, width)))
+            throw nb::value_error("the widest windows must have pixels");
+        double *to = sized(normal, 3 * pixels, "normal");
+        nb::gil_scoped_release free;
+        engine().normals(picture, levels, to, threads);
+    }, nb::arg("origins_m"), nb::arg("directions"), nb::arg("range_m"), nb::arg("pixel_angle"),
+       nb::arg("levels"), nb::arg("normal"), nb::arg("threads"));
 }
 
 } // namespace
@@ -399,4 +522,5 @@ NB_MODULE(_native, m) {
     }, nb::arg("name"), "For tests and benchmarks: the choice holds for the whole process.");
     bind_field(m);
     bind_scene(m);
+    bind_labels(m);
 }

@@ -65,7 +65,8 @@ static void query_backward(Field &of, long count, const float *unit, const float
                            const float *of_linear, int threads) {
     constexpr int kLanesOfPoints = 64, kChunk = 256;
     const PackedField field(of);
-    start_gradients(of);
+    clear_gradient(of.density), clear_gradient(of.colour);
+    of.table_gradient.resize(of.entries * of.features);
     thread_local std::vector<FieldLane> lanes(kLanesOfPoints); // kept, because they are large
     std::vector<FieldLane> &mine = lanes; // of the calling thread, for all of them
     run_tasks(kLanesOfPoints, threads, [&](int task, int) {
@@ -82,7 +83,8 @@ static void query_backward(Field &of, long count, const float *unit, const float
     });
     run_tasks(field.levels(), threads, [&](int task, int) {
         const int level = field.levels() - 1 - task; // fine levels take longest
-        for (const FieldLane &lane : mine) lane.scatter_level(of, level);
+        float *sums = of.table_gradient.data() + long(of.levels[level].offset) * of.features;
+        for (const FieldLane &lane : mine) lane.scatter_level(of, level, sums);
     });
     for (const FieldLane &lane : mine) lane.unpack(field);
 }

@@ -38,12 +38,13 @@ struct FieldLane {
             }
         }
     }
-    // Adds one level's gradients to the field's table.
-    void scatter_level(Field &field, size_t level) const {
+    // Adds one level's gradients to `of_level`, the level's part of a table.
+    void scatter_level(const Field &field, size_t level, float *of_level) const {
+        Level alone = field.levels[level];
+        alone.offset = 0;
         with_features(field, [&](auto features) {
-            scatter<decltype(features)::value>(field.levels[level], x.data(), y.data(), z.data(),
-                                               levels[level].data(), (long)x.size(),
-                                               field.table_gradient.data());
+            scatter<decltype(features)::value>(alone, x.data(), y.data(), z.data(),
+                                               levels[level].data(), (long)x.size(), of_level);
         });
     }
     void unpack(const PackedField &field) const {
@@ -54,12 +55,6 @@ struct FieldLane {
 
 static void clear_gradient(std::vector<Layer> &layers) {
     for (Layer &layer : layers) layer.gradient.assign(layer.weight.size(), 0.0f);
-}
-
-// Makes a field ready for lanes: its networks' gradients are of one call, its table's adds up.
-static void start_gradients(Field &field) {
-    clear_gradient(field.density), clear_gradient(field.colour);
-    field.table_gradient.resize(field.entries * field.features);
 }
 
 // What one lane of bundles adds up.
