@@ -21,6 +21,7 @@ import tyro
 from benchmarks.machine import Report, bar, load, memory_mb
 from scenes.clip import Clip, ImageStream, LidarStream, SparsePoints
 from scenes.errors import OtherlaneError
+from scenes.storage.clip_files import load_clip
 
 LOST_DB = 0.5
 """Bar, from the shortest to any other; time and memory may grow as the length does."""
@@ -80,7 +81,7 @@ def measured(clip: Path, frames: int, recipe: str, seed: int, quick: bool) -> di
     from recon.training.loop import train
 
     imports = memory_mb("VmRSS")
-    short = shortened(Clip.load(clip), frames)
+    short = shortened(load_clip(clip), frames)
     backend = choose_backend(None)
     config = replace(RECIPES[recipe](short), seed=seed, backend=str(backend))
     if quick:
@@ -134,7 +135,7 @@ def main(
         torch.set_num_threads(threads)
         print(json.dumps(measured(clip, only, recipe, seed, quick)))
         return
-    report = Report(title=f"Length: {Clip.load(clip).name}, recipe {recipe}, {threads} threads")
+    report = Report(title=f"Length: {load_clip(clip).name}, recipe {recipe}, {threads} threads")
     command = [sys.executable, "-m", "benchmarks.bench_length", str(clip), "--recipe", recipe]
     command += ["--seed", str(seed), "--threads", str(threads), *(["--quick"] if quick else [])]
     found = []

@@ -15,7 +15,7 @@ from pathlib import Path
 import tyro
 
 from benchmarks.machine import Report, bar, memory_mb
-from scenes.clip import Clip
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.record.sample import sample_path
 
 MOST_MB = 500.0
@@ -46,7 +46,7 @@ def main(
     if only is not None:
         print(json.dumps(trained_mb(clip, recipe, only, steps, scale)))
         return
-    report = Report(title=f"Memory: {Clip.load(clip).name}, recipe {recipe}, {steps} steps")
+    report = Report(title=f"Memory: {load_clip(clip).name}, recipe {recipe}, {steps} steps")
     found, rows = {}, []
     for backend in backends:
         here = [sys.executable, "-m", "benchmarks.bench_memory", str(clip), "--only", backend]
@@ -74,7 +74,7 @@ def trained_mb(
     from recon.training.loop import train
 
     imports = memory_mb("VmRSS")
-    loaded = Clip.load(clip)
+    loaded = load_clip(clip)
     config = replace(RECIPES[recipe](loaded), backend=backend, steps=steps)
     config = replace(config, scale=scale or config.scale)
     data = load_data(loaded, config)

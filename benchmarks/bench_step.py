@@ -26,7 +26,7 @@ from recon.rendering.march import march
 from recon.training.loop import REFRESH_EVERY, train_step
 from recon.training.ray_batch import draw_batch
 from recon.training.state import Training, new_training
-from scenes.clip import Clip
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.record.sample import sample_path
 
 FASTEST, CORES, OUTSIDE = 4.0, 1.8, 0.08
@@ -120,7 +120,7 @@ def main(
         samples_per_step: Instead of the recipe's.
         scale: Instead of the recipe's.
     """
-    loaded = Clip.load(clip or sample_path())
+    loaded = load_clip(clip or sample_path())
     config = replace(RECIPES[recipe](loaded), backend="native", steps=2 * warm_steps)
     config = replace(config, scale=scale or config.scale)
     config = replace(config, samples_per_step=samples_per_step or config.samples_per_step)

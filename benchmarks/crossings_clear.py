@@ -23,6 +23,7 @@ import tyro
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.commands import perturb
+from scenes.storage.clip_files import load_clip
 
 REQUEST = "[criticality]\nmin_ttc_s = { min = 0.6, max = 2.5 }\nduration_s = 3.0\n"
 LEAST, LOW_M = 3, 0.4
@@ -53,7 +54,7 @@ def main(
     told: dict[str, Any] = {"count": count, "seed": seed, "clips": {}}
     for clip in clips:
         folder = Path(tempfile.mkdtemp())
-        told["clips"][Clip.load(clip).name] = _drawn(clip, folder, count // len(clips), seed)
+        told["clips"][load_clip(clip).name] = _drawn(clip, folder, count // len(clips), seed)
         if not kept:
             for file in sorted(folder.rglob("*"), reverse=True):
                 file.rmdir() if file.is_dir() else file.unlink()
@@ -68,7 +69,7 @@ def _drawn(clip_folder: Path, folder: Path, count: int, seed: int) -> dict[str, 
     cpu_s = time.process_time()
     said = perturb(clip_folder, request=request, out=out, count=count, seed=seed)
     cpu_s = time.process_time() - cpu_s
-    clip = Clip.load(clip_folder)
+    clip = load_clip(clip_folder)
     evidence = tall_points(clip)
     accepted, held = Counter[str](), Counter[str]()
     where: list[str] = []

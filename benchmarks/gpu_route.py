@@ -31,6 +31,7 @@ from recon.training.state import Training, new_training
 from recon.training.step import torch_step
 from scenes.clip import Clip
 from scenes.sensors.camera import camera_rays
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.record.sample import sample_path
 
 GOAL_DB = 25.0
@@ -53,7 +54,7 @@ class Found:
 def drive() -> tuple[Clip, ReconstructionConfig, Data]:
     """The clip that DRIVES names, at full size, or the packaged one; steps that fill a GPU."""
     folder = os.environ.get("DRIVES")
-    clip = Clip.load(Path(folder) if folder else sample_path())
+    clip = load_clip(Path(folder) if folder else sample_path())
     config = recipe("standard", clip)
     config = replace(
         config,

@@ -17,8 +17,8 @@ from recon.evaluation.evaluate import NUMBERS, evaluate_scene, result
 from recon.reconstruct import ReconstructRequest, reconstruct_clip
 from recon.scene import load_scene
 from render.folders.selection import parse_size
-from scenes.clip import Clip
 from scenes.errors import OtherlaneError
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.record.recorder import record
 from scenes.worlds.record.recording import Recording
 
@@ -40,7 +40,7 @@ def beside_the_path(clip: Path, scene: Path, camera: str | None, recipe: str) ->
     Raises:
         OtherlaneError: The drive has one camera only, or none of that name.
     """
-    names = [images.name for images in Clip.load(clip).cameras]
+    names = [images.name for images in load_clip(clip).cameras]
     if len(names) < 2:
         raise OtherlaneError(clip, "has one camera", "a drive that was recorded by two or more")
     request = ReconstructRequest(recipe=recipe, train_cameras=(camera or names[0],))

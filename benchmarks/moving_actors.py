@@ -29,6 +29,7 @@ from recon.training.loop import train
 from scenes.actor import Actor
 from scenes.clip import Clip
 from scenes.semantics import Semantic
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.truth.truth_files import read_instances
 
 WORLD_DB, WORLD_GAIN_DB, DRIVE_GAIN_DB = 24.0, 4.0, 3.0
@@ -128,7 +129,7 @@ def main(
     head += ["away, fields", "away, masked"]
     table: list[list[object]] = []
     for folder in clips:
-        clip = Clip.load(folder)
+        clip = load_clip(folder)
         moving = [each for each in clip.actors if each.is_moving and each.kind in VEHICLES]
         chosen = [each for each in moving if actor in (None, each.id)]
         config = RECIPES[recipe](clip)

@@ -40,6 +40,7 @@ from recon.recipes import standard
 from scenes.clip import Clip
 from scenes.sensors.camera import camera_rays
 from scenes.sensors.images import resize_linear, srgb_from_linear
+from scenes.storage.clip_files import load_clip
 
 TWO_CORE_MINUTES = (1, 2, 5, 10, 20, 30, 45, 60)
 """When nerfacto is scored: processor minutes of training over 2."""
@@ -284,7 +285,7 @@ def main(
     """Measure nerfacto, or, with `--ours`, otherlane and the ratio."""
     torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
-    loaded = Clip.load(clip)
+    loaded = load_clip(clip)
     config = replace(standard(loaded), scale=scale, holdout=8, seed=seed)
     if ours:
         print_crossings(out, measure_ours(loaded, config, out, ours))

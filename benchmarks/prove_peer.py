@@ -50,6 +50,7 @@ from render.prove.stages import (
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.sensors.images import linear_from_srgb
+from scenes.storage.clip_files import load_clip
 from scenes.storage.files import write_json
 from scenes.storage.manifests import Provenance, folder_hash
 
@@ -131,7 +132,7 @@ def measure_world(
     if page.is_file():
         return json.loads(page.read_text(encoding="utf-8"))
     amounts, budget = _amounts(folder), _budget(folder, settings)
-    clip = Clip.load(folder / CLIP)
+    clip = load_clip(folder / CLIP)
     raw = (folder / SCENE / CONFIG).read_bytes()
     config = msgspec.json.decode(raw, type=ReconstructionConfig)
     pixels = peer_pixels(clip, config)

@@ -23,6 +23,7 @@ from scenes.criticality.request import cell_of, goal_in, shares
 from scenes.road.drivable import Answer, drivable_surface
 from scenes.scenario.files import load_request
 from scenes.scenario.orders import order_of
+from scenes.storage.clip_files import load_clip
 from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
 from tests.brute_search import find
 
@@ -46,7 +47,7 @@ def main(
         made = sorted(path.parent for path in out.glob("*/resolved.json"))
         sampled = made[:: max(1, len(made) // checked)]
         numbers = said | spent | _confirmed(sampled)
-        numbers |= _refused(Clip.load(clip), request, seed, made, count)
+        numbers |= _refused(load_clip(clip), request, seed, made, count)
     numbers.pop("out")
     print(json.dumps(numbers, indent=1))
 

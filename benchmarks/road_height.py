@@ -25,6 +25,7 @@ from recon.training.loop import train
 from scenes.clip import Clip
 from scenes.motion.geometry import transform_points
 from scenes.road.ground import fit_ground
+from scenes.storage.clip_files import load_clip
 
 AHEAD_M, HALF_WIDTH_M = (7.0, 25.0), 3.5
 """Of the piece of road that is judged, seen from the car."""
@@ -138,7 +139,7 @@ def main(
         seeds: How many trainings.
         json_file: Write the numbers there too.
     """
-    drive = Clip.load(clip)
+    drive = load_clip(clip)
     report, rows = Report(title=f"Road of {drive.name}, picture {frame}"), []
     road = on_road(drive)
     for seed in range(seeds):

@@ -17,8 +17,8 @@ from PIL import Image
 
 from recon.commands import reconstruct
 from render.commands import render
-from scenes.clip import Clip
 from scenes.errors import OtherlaneError
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.record.sample import sample_path
 
 SCENARIO = Path(__file__).parent / "requests" / "no_traffic.toml"
@@ -45,7 +45,7 @@ def remove_traffic(
     scene, folder = out / "scene", out / "frames"
     reconstruct(source, out=scene, recipe="preview", budget=budget)
     render(scene, out=folder, scenario=SCENARIO, size=size, frames=frames, preview=False)
-    front = Clip.load(source).cameras[0]
+    front = load_clip(source).cameras[0]
     for path in sorted((folder / "frames" / front.name).glob("*.rgb.png")):
         empty, index = iio.imread(path), int(path.name[:6])
         recorded = Image.fromarray(front.read(index)).resize(empty.shape[1::-1])

@@ -25,6 +25,7 @@ from scenes.clip import Clip
 from scenes.edits.static_scene import OWN_FIELDS
 from scenes.errors import OtherlaneError
 from scenes.storage.claims import partial_folder
+from scenes.storage.clip_files import load_clip
 from scenes.storage.files import read_signed, system_errors_typed, write_signed
 from scenes.storage.folders import check_out, is_finished, writing
 from scenes.storage.manifests import LOG, Provenance, folder_hash
@@ -74,7 +75,7 @@ def reconstruct_clip(
     """
     began = time.monotonic() if began is None else began
     check_out(out, "scene")
-    clip = Clip.load(folder, drive)
+    clip = load_clip(folder, drive)
     wanted = resolve(clip, request)  # a bad request must not wait behind hours of work
     clip.check_contents(absent=True)
     made_from = Provenance(

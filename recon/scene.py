@@ -26,8 +26,8 @@ from recon.training.checkpoint import load_model, save_model
 from recon.training.observation import Surfaces, eyes
 from scenes.actor import Actor
 from scenes.clip import Clip
-from scenes.formats.clip_files import read_clip, write_clip
 from scenes.sensors.camera_look import NEUTRAL, CameraLook
+from scenes.storage.clip_files import read_clip, write_clip
 from scenes.storage.files import write_json
 from scenes.storage.manifests import finished
 from scenes.work.short_repr import short_repr

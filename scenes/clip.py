@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, Int64
+from jaxtyping import Float64, Int64
 
 from scenes.actor import Actor
 from scenes.errors import DriveError
@@ -18,7 +18,9 @@ from scenes.motion.geometry import rigid_problem
 from scenes.motion.trajectory import Trajectory
 from scenes.sensors.image_stream import ImageStream
 from scenes.sensors.lidar import Lidar, Sweep
-from scenes.storage.arrays import DAMAGE, made, read_arrays
+from scenes.sensors.lidar_files import NPZ, READERS, TURNING, read_sweep
+from scenes.sensors.sparse_points import SparsePoints
+from scenes.storage.arrays import DAMAGE
 from scenes.storage.contents import check_contents, read_content
 from scenes.work.short_repr import short_repr
 
@@ -38,10 +40,16 @@ class LidarStream:
     time_us: Int64[np.ndarray, "n"]
     """Start of each sweep [µs], increasing."""
     files: tuple[Path, ...]
-    """One .npz for each sweep, with xyz_m, offset_us and intensity in the types of `Sweep`."""
+    """One for each sweep: .npz with xyz_m, offset_us and intensity in the types of `Sweep`, or as
+    `reader` says."""
     contents: tuple[str, ...] = ()
     """What each file held when the clip was saved (`scenes.storage.contents`), empty where it was
     not there; nothing before that."""
+    reader: str = NPZ
+    """The format of the files, one of `scenes.sensors.lidar_files.READERS`."""
+    turn_us: Int64[np.ndarray, "n"] | None = None
+    """How long each turn took, where the times of returns follow from their azimuth [µs]; None
+    where files carry them, or the drive has compensated the car's motion."""
 
     __repr__ = short_repr
 
@@ -54,6 +62,14 @@ class LidarStream:
             raise ValueError(f"lidar {self.name}: time_us must increase")
         if problem := rigid_problem(self.ego_from_lidar[None]):
             raise ValueError(f"lidar {self.name}: ego_from_lidar: {problem}")
+        if self.reader not in READERS:
+            raise ValueError(f"lidar {self.name}: no reader is named {self.reader!r}")
+        if self.turn_us is not None and self.reader not in TURNING:
+            raise ValueError(f"lidar {self.name}: {self.reader} carries the times of its returns")
+        if self.turn_us is not None and (
+            len(self.turn_us) != len(self) or np.any(self.turn_us <= 0)
+        ):
+            raise ValueError(f"lidar {self.name}: turn_us must be positive, one for each sweep")
 
     def __len__(self) -> int:
         return len(self.files)
@@ -63,6 +79,7 @@ class LidarStream:
         return replace(
             self, time_us=self.time_us[kept], files=tuple(self.files[i] for i in kept),
             contents=tuple(self.contents[i] for i in kept if self.contents),
+            turn_us=None if self.turn_us is None else self.turn_us[kept],
         )  # fmt: skip
 
     def read(self, index: int) -> Sweep:
@@ -73,38 +90,11 @@ class LidarStream:
         """
         path = self.files[index]
         data = read_content(path, self.contents[index] if self.contents else None)
+        turn_us = None if self.turn_us is None else int(self.turn_us[index])
         try:
-            return made(Sweep, **read_arrays(data, ("xyz_m", "offset_us", "intensity")))
+            return read_sweep(self.reader, data, turn_us)
         except DAMAGE as error:
             raise DriveError(path, f"is damaged ({error})", AS_WRITTEN) from error
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class SparsePoints:
-    """Points triangulated from the pictures, with the pictures that saw them."""
-
-    position_m: Float64[np.ndarray, "points 3"]
-    """Where they are in the world [m]."""
-    error_px: Float32[np.ndarray, "points"]
-    """Mean reprojection error [px]."""
-    point_index: Int32[np.ndarray, "observations"]
-    """For each observation, which point was seen ..."""
-    frame_index: Int32[np.ndarray, "observations"]
-    """... and by which picture of the clip's first camera."""
-
-    __repr__ = short_repr
-
-    def __post_init__(self) -> None:
-        if len(self.position_m) != len(self.error_px):
-            raise ValueError("position_m and error_px differ in length")
-        if len(self.point_index) != len(self.frame_index):
-            raise ValueError("point_index and frame_index differ in length")
-        if not np.all(np.isfinite(self.position_m)):
-            raise ValueError("sparse points must be finite")
-        if len(self.point_index) and not (
-            0 <= self.point_index.min() and self.point_index.max() < len(self.position_m)
-        ):
-            raise ValueError("an observation names a point that does not exist")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -124,7 +114,7 @@ class Clip:
     ego_front_m: float
     """From the ego origin forward to the front bumper [m]."""
     cameras: tuple[ImageStream, ...]
-    """At least one; sparse points refer to the first."""
+    """At least one; sparse points name them by their place here."""
     lidars: tuple[LidarStream, ...] = ()
     points: SparsePoints | None = None
     """Depth evidence of drives without a lidar."""
@@ -138,6 +128,9 @@ class Clip:
     drive: Path | None = None
     """Folder of the recording, in which the files lie; the nearest that holds them all where None.
     Where it is on this machine is no part of what the clip is."""
+    imported: Path | None = None
+    """Folder of the files that the importer made, which belong to the clip and not to the drive;
+    None where it made none. Likewise no part of what the clip is."""
 
     __repr__ = short_repr
 
@@ -154,17 +147,16 @@ class Clip:
             raise ValueError(f"impossible ego size {self.ego_size_m}")
         if self.to_sun is not None and not np.isclose(np.linalg.norm(self.to_sun), 1.0, atol=1e-6):
             raise ValueError(f"to_sun must be a unit vector, got {self.to_sun}")
-        if self.points is not None and len(self.points.frame_index):
-            frames = self.points.frame_index
-            if frames.min() < 0 or frames.max() >= len(self.cameras[0]):
-                raise ValueError("an observation names a picture that does not exist")
+        if self.points is not None and not self._has_seen(self.points):
+            raise ValueError("an observation names a picture that does not exist")
 
-    def __eq__(self, other: object) -> bool:
-        from scenes.formats.clip_layout import (
-            are_same,  # it has the one list of what a clip consists of
-        )
-
-        return isinstance(other, Clip) and are_same(self, other)
+    def _has_seen(self, points: SparsePoints) -> bool:
+        """Whether every observation names a picture of a camera."""
+        known = np.zeros(len(points.frame_index), dtype=bool)
+        for index, stream in enumerate(self.cameras):
+            there = (points.frame_index >= 0) & (points.frame_index < len(stream))
+            known |= points.seen_by(index) & there
+        return bool(known.all())
 
     def world_from_camera(self, stream: int, time_us: int) -> Float64[np.ndarray, "4 4"]:
         """Pose of a camera at any time of the drive [m]."""
@@ -195,28 +187,3 @@ class Clip:
         """Every file of the drive that the clip refers to: pictures, sweeps and masks."""
         files = [path for stream in (*self.cameras, *self.lidars) for path in stream.files]
         return (*files, *(stream.mask for stream in self.cameras if stream.mask is not None))
-
-    def save(self, folder: Path) -> Path:
-        """Write the clip as a folder, atomically; pictures stay where they are.
-
-        Raises:
-            OtherlaneError: `folder` holds something else, a file is missing, or the system refuses.
-        """
-        from scenes.formats.clip_files import save_clip
-
-        return save_clip(self, folder)
-
-    @staticmethod
-    def load(folder: Path, drive: Path | None = None) -> "Clip":
-        """Open a saved clip; reads no pixels.
-
-        Args:
-            folder: Of the clip.
-            drive: Where the recording lies now, if it has moved.
-
-        Raises:
-            OtherlaneError: It is not a clip, or damaged; the file and field are named.
-        """
-        from scenes.formats.clip_files import load_clip
-
-        return load_clip(folder, drive)

@@ -1,6 +1,5 @@
 """The verbs of the scenes layer: import a recorded drive, perturb a clip into scenarios."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from scenes.errors import OtherlaneError
@@ -15,6 +14,7 @@ def import_(
     sun: tuple[float, float] | None = None,
     rate: float | None = None,
     mask: tuple[str, ...] = (),
+    cameras: tuple[str, ...] = (),
 ) -> dict[str, object]:
     """Read a recorded drive and write it as a clip.
 
@@ -29,19 +29,15 @@ def import_(
         rate: Pictures a second [Hz], where the format carries no times (KITTI tracking: else 10).
         mask: CAMERA=FILE: a PNG of the camera's size, black where its pictures show the car itself
             (bonnet, mount). Again for each camera.
+        cameras: Which cameras, by the names that the format gives them (kitti-raw: image_00 to
+            image_03); all that the recording holds when left out.
     """
-    from scenes.importers import import_clip
-    from scenes.sensors.sun import sun_direction
-    from scenes.storage.folders import check_out
-    from scenes.work.phases import phase
+    from scenes.importers.writing import import_drive
 
-    check_out(out, "clip")
-    with phase("reading the recording"):
-        clip = import_clip(fmt, drive, sequence, rate, _by_camera(mask))
-    if sun is not None:
-        clip = replace(clip, to_sun=sun_direction(clip.ego, *sun))
-    with phase("writing the clip"):
-        clip.save(out)
+    clip = import_drive(
+        fmt, drive, out, sequence=sequence, sun=sun, rate=rate, cameras=cameras or None,
+        masks=_by_camera(mask),
+    )  # fmt: skip
     time_us = clip.ego.time_us
     return {
         "frames": len(clip.cameras[0]),

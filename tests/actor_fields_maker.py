@@ -11,9 +11,10 @@ from PIL import Image
 import recon.training.step_native
 from recon.config import ActorsConfig, FieldConfig, ReconstructionConfig
 from recon.data.training_data import Data
+from recon.field.model import actor_grids
 from recon.kernels.hash_grid import HashGridSpec
 from recon.training.ray_batch import draw_batch
-from recon.training.state import Training, actor_grids, new_training
+from recon.training.state import Training, new_training
 from recon.training.step import StepPlan, torch_step
 from scenes.actor import Actor
 from scenes.clip import Clip

@@ -23,6 +23,7 @@ from scenes.sensors.camera import Camera, Readout, camera_rays, project_world
 from scenes.sensors.images import srgb_from_linear
 from scenes.sensors.lens_models import LensName
 from scenes.sensors.lidar import Lidar
+from scenes.storage.clip_files import save_clip
 
 FRAMES, STEP_US, SPEED_MPS = 6, 100_000, 10.0
 CAMERA_HEIGHT_M = 1.5
@@ -106,7 +107,7 @@ def make_drive(
 def save_drive(folder: Path) -> Path:
     """A saved clip beside its pictures."""
     clip = make_drive(folder / "pictures")
-    clip.save(folder / "clip")
+    save_clip(clip, folder / "clip")
     return folder / "clip"
 
 

@@ -16,6 +16,7 @@ from scenes.semantics import ACTOR_KINDS
 from scenes.sensors.camera import Camera, Readout
 from scenes.sensors.lens_models import LensName
 from scenes.sensors.lidar import Lidar
+from scenes.sensors.lidar_files import READERS, TURNING
 from scenes.sensors.unlabelled import Unlabelled
 
 
@@ -158,6 +159,7 @@ def sparse_points(frames: int) -> st.SearchStrategy[SparsePoints]:
             error_px=np.linspace(0.0, 1.0, len(position_m), dtype=np.float32),
             point_index=index[:, 0],
             frame_index=index[:, 1],
+            stream_index=np.zeros(len(index), np.uint8) if len(index) % 2 else None,
         )
 
     pairs = st.lists(st.tuples(st.integers(0, 3), st.integers(0, frames - 1)), max_size=6)
@@ -203,6 +205,8 @@ def clips(draw: Callable[..., Any], folder: Path = Path("/recordings")) -> Clip:
         ego_from_lidar=draw(transforms()),
         time_us=draw(times(max(sweeps, 1))),
         files=tuple(folder / f"{i:06d}.npz" for i in range(max(sweeps, 1))),
+        reader=(reader := draw(st.sampled_from(sorted(READERS)))),
+        turn_us=np.full(max(sweeps, 1), 100_000) if reader in TURNING else None,
     )
     return Clip(
         name=draw(words),

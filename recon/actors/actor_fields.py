@@ -203,11 +203,6 @@ class ActorFields(nn.Module):
         self.corrections -= known * mean
         self.corrections *= (1.0 - decay) * self.moves[:, None, None]
 
-    def row_of(self, number: int) -> int:
-        """The place of the actor of that id."""
-        return self.ids.index(number)
-
-    @torch.no_grad()
     def count(self, k: int, unit: Float[Tensor, "n 3"]) -> None:
         """Add surfaces of the k-th actor that training pictures showed."""
         cells = cell_index(unit, SUPPORT_RESOLUTION)

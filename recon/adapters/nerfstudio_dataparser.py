@@ -27,6 +27,7 @@ from recon.data.opened import hidden_pixels
 from recon.data.training_data import blind_pixels, masked_pixels, select_frames
 from recon.reconstruct import ReconstructRequest, resolve
 from scenes.clip import Clip
+from scenes.storage.clip_files import load_clip
 
 SOURCE = "otherlane"
 """Under this name the metadata of a data set holds its `ClipSource`."""
@@ -70,7 +71,7 @@ class ClipDataParser(DataParser):
 
     def _generate_dataparser_outputs(self, split: str = "train", **_: object) -> DataparserOutputs:
         asked = self.config
-        clip = Clip.load(asked.data)
+        clip = load_clip(asked.data)
         request = ReconstructRequest(
             recipe=asked.recipe,
             scale=asked.scale,

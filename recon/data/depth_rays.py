@@ -47,9 +47,9 @@ def load_depth(
     """Depth evidence that training may see: lidar sweeps, else sparse points.
 
     `trained` says which pictures of the first camera train. A sparse point counts from each
-    training picture that saw it and whose alpha or mask does not hide it. Sweeps taken nearest to a
-    held-out picture are left out too, and so are returns from what moves, unless its id is one of
-    `shown`.
+    training picture that saw it and whose alpha or mask does not hide it. Pictures of other cameras
+    and sweeps taken nearest to a held-out picture are left out too, and so are returns from what
+    moves, unless its id is one of `shown`.
     """
     parts = [_lidar_depth(clip, stream, trained, shown) for stream in range(len(clip.lidars))]
     if not parts and clip.points is not None:
@@ -73,26 +73,43 @@ Seen = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _sparse_depth(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> Seen:
-    points = clip.points
+    parts = [_sparse_depth_of(clip, stream, trained) for stream in range(len(clip.cameras))]
+    starts, ends, times = zip(*parts, strict=True)
+    return np.concatenate(starts), np.concatenate(ends), np.concatenate(times)
+
+
+def _sparse_depth_of(clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"]) -> Seen:
+    """Rays to the sparse points that training pictures of one camera saw."""
+    points, images = clip.points, clip.cameras[stream]
     assert points is not None
-    images = clip.cameras[0]
+    own = points.seen_by(stream)
+    frame, point = points.frame_index[own], points.point_index[own]
     centres = clip.ego.mounted(images.ego_from_camera).at(images.time_us)[:, :3, 3]
-    seen = trained[points.frame_index]
-    for frame in np.unique(points.frame_index[seen]):
-        if images.may_hide(int(frame)):
-            mine = np.flatnonzero(points.frame_index == frame)
-            places_m = points.position_m[points.point_index[mine]]
-            seen[mine] = is_shown(clip, 0, int(frame), places_m)
-    frame = points.frame_index[seen]
-    return centres[frame], points.position_m[points.point_index[seen]], images.time_us[frame]
+    seen = (trained if stream == 0 else _trains(clip, images.time_us, trained))[frame]
+    for each in np.unique(frame[seen]):
+        if images.may_hide(int(each)):
+            mine = np.flatnonzero(frame == each)
+            seen[mine] = is_shown(clip, stream, int(each), points.position_m[point[mine]])
+    frame, point = frame[seen], point[seen]
+    return centres[frame], points.position_m[point], images.time_us[frame]
+
+
+def _trains(
+    clip: Clip, time_us: Int64[np.ndarray, "n"], trained: Bool[np.ndarray, "frames"]
+) -> Bool[np.ndarray, "n"]:
+    """Whether the picture of the first camera that is nearest in time to each trains."""
+    apart = np.abs(clip.cameras[0].time_us[:, None] - time_us[None, :])
+    return trained[np.argmin(apart, axis=0)]
 
 
 def trained_sweeps(
     clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"]
 ) -> Int64[np.ndarray, "sweeps"]:
     """Which sweeps of a lidar were not taken nearest to a held-out picture."""
-    apart = np.abs(clip.cameras[0].time_us[:, None] - clip.lidars[stream].time_us[None, :])
-    return np.flatnonzero(trained[np.argmin(apart, axis=0)])
+    sweeps = clip.lidars[stream]
+    # a turn that is timed by its azimuth has its picture in its middle
+    middle_us = 0 if sweeps.turn_us is None else sweeps.turn_us // 2
+    return np.flatnonzero(_trains(clip, sweeps.time_us + middle_us, trained))
 
 
 def _lidar_depth(

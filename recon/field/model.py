@@ -9,7 +9,7 @@ from jaxtyping import Float64
 from recon.actors.actor_fields import ActorFields
 from recon.config import ReconstructionConfig
 from recon.data.training_data import actors_to_show, select_frames
-from recon.field.field import RadianceField
+from recon.field.field import GridField, RadianceField
 from recon.field.photometry import Photometry
 from recon.field.poses import PoseCorrection
 from recon.field.space import Block
@@ -86,3 +86,12 @@ def drive_length_m(clip: Clip) -> float:
 def _extent(clip: Clip) -> tuple[Float64[np.ndarray, "3"], Float64[np.ndarray, "3"]]:
     place = clip.ego.world_from_body[:, :3, 3]
     return place.min(axis=0), place.max(axis=0)
+
+
+def actor_grids(model: Model) -> list[GridField]:
+    """The fields of road users that move."""
+    return (
+        []
+        if model.actor_fields is None
+        else [model.actor_fields.field_of(i) for i in model.actor_fields.ids]
+    )

@@ -94,9 +94,8 @@ class Observation(nn.Module):
             eye for eye in eyes if eye.turned(forward) <= reach + self.widest[eye.stream]
         ]
         asked.sort(key=lambda eye: eye.apart_m(start, forward))
-        bent = any(
-            self.cameras[eye.stream].fisheye or self.cameras[eye.stream].distortion for eye in asked
-        )
+        lenses = [self.cameras[eye.stream] for eye in asked]
+        bent = any(lens.distortion or not lens.is_perspective for lens in lenses)
         if bent or native_problem() is not None:
             return self.observed_reference(asked, seen)
         found = np.zeros(len(seen.range_m), np.uint8)
@@ -115,7 +114,7 @@ class Observation(nn.Module):
         found = np.zeros(len(seen.range_m), bool)
         left = np.flatnonzero(np.isfinite(seen.directions).all(axis=1))
         for eye in eyes:
-            shown = eye.shows(
+            shown = eye.sees(
                 self.cameras[eye.stream], self._nearness(eye),
                 Surfaces(
                     origins_m=seen.origins_m[left], directions=seen.directions[left],
@@ -151,7 +150,7 @@ class Eye:
         turn = 1.0 - float(forward @ self.world_from_camera[:3, 2])
         return float(np.linalg.norm(self.world_from_camera[:3, 3] - start_m)) + PACE_M * turn
 
-    def shows(
+    def sees(
         self, camera: Camera, nearness: Float[np.ndarray, "h w"], seen: Surfaces
     ) -> Bool[np.ndarray, "n"]:
         """Which of the ends of rays the picture shows, from a comparable side and distance."""

@@ -1,7 +1,6 @@
 """The state of a training between two steps: all that a checkpoint must hold."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Int64
@@ -10,17 +9,15 @@ from torch import Tensor
 from recon.actors.actor_fields import BoxPoses
 from recon.config import ReconstructionConfig
 from recon.data.training_data import Data
-from recon.field.field import GridField, Instance
-from recon.field.model import Model, new_model
+from recon.field.field import Instance
+from recon.field.model import Model, actor_grids, new_model
 from recon.field.occupancy import OccupancyGrid
 from recon.field.space import cell_index
 from recon.kernels.backend import Backend
 from recon.rendering.rays import Rays
 from recon.training.adam import BETA1, BETA2, LazyAdam
+from recon.training.native_training import NativeTraining
 from scenes.clip import Clip
-
-if TYPE_CHECKING:
-    from recon.training.step_native import NativeTraining
 
 FIRST_RAYS = 256
 
@@ -42,7 +39,7 @@ class Training:
     """Of the hash tables of road users that move."""
     where: BoxPoses | None = None
     """Those road users, at every moment of the drive's pictures and depth evidence."""
-    native: "NativeTraining | None" = None
+    native: NativeTraining | None = None
     """The engine's copy of the parameters, where the native backend trains; not saved."""
 
     def instances(self, rays: Rays) -> tuple[list[Instance], Rays]:
@@ -77,8 +74,6 @@ def new_training(clip: Clip, config: ReconstructionConfig, data: Data) -> Traini
     ends = data.depth.ends_m().to(model.field.device)
     native = None
     if config.backend == Backend.NATIVE:
-        from recon.training.step_native import NativeTraining
-
         native = NativeTraining(model)
     return Training(
         native=native,
@@ -91,15 +86,6 @@ def new_training(clip: Clip, config: ReconstructionConfig, data: Data) -> Traini
         known_cells=torch.unique(
             cell_index(model.field.block.unit(ends), config.field.occupancy_resolution)
         ),
-    )
-
-
-def actor_grids(model: Model) -> list[GridField]:
-    """The fields of road users that move."""
-    return (
-        []
-        if model.actor_fields is None
-        else [model.actor_fields.field_of(i) for i in model.actor_fields.ids]
     )
 
 

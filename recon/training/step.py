@@ -6,11 +6,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from recon.config import ReconstructionConfig
-from recon.field.model import Model
+from recon.field.model import Model, actor_grids
 from recon.rendering.march import MarchOutput, Samples, march
 from recon.training.losses import depth_evidence, photometric, sky_opacity, spread
 from recon.training.ray_batch import Batch
-from recon.training.state import Training, actor_grids
+from recon.training.state import Training
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -11,9 +11,9 @@ from render.evaluation.evaluate import evaluate_folder
 from render.folders.verification import verify_folder
 from render.jobs.render_job import RenderRequest, render_folder
 from render.pictures.report import write_report
-from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.scenario.folder import perturb_clip
+from scenes.storage.clip_files import load_clip
 from scenes.storage.files import system_errors_typed, write_whole
 from scenes.storage.folders import check_out
 from scenes.work.phases import heading, phase
@@ -65,7 +65,7 @@ def run_demo(out: Path, workers: int = 2) -> dict[str, object]:
     if not checked["ok"]:
         raise OtherlaneError(out / "lane_change", f"fails {checked}", "report this as a bug")
     with phase("writing the report"):
-        about = demo_report(Clip.load(clip_folder), out, scores, made)
+        about = demo_report(load_clip(clip_folder), out, scores, made)
         report = write_report(about, out / "report.html")
     return {
         "report": str(report),

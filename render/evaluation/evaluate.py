@@ -7,7 +7,7 @@ from recon.evaluation.evaluate import evaluate_scene, result, without_nan, write
 from recon.scene import Scene, load_scene
 from recon.training.progress import last_seconds
 from render.evaluation.off_path import by_shift, has_truth, score_off_path
-from scenes.formats.clip_files import read_clip
+from scenes.storage.clip_files import read_clip
 from scenes.storage.files import write_json
 from scenes.storage.folders import check_out, is_finished, writing
 from scenes.storage.manifests import LOG, Provenance, finished, folder_hash

@@ -16,11 +16,11 @@ from render.console.problem import Problem
 from render.evaluation.evaluate import SCORES
 from render.exporters import installed_exporter
 from scenes.errors import OtherlaneError
-from scenes.formats.clip_files import ARRAYS, HEADER, read_clip
 from scenes.motion.geometry import rigid_problem
 from scenes.scenario.files import load_scenario
 from scenes.scenario.folder import COVERAGE, OPENSCENARIO, RESOLVED, SCENARIO, SUMMARY
 from scenes.semantics import ACTOR_KINDS
+from scenes.storage.clip_files import ARRAYS, HEADER, read_clip
 from scenes.storage.manifests import MANIFEST, Finished
 
 Whole = Annotated[int, msgspec.Meta(ge=0)]

@@ -54,12 +54,12 @@ def instance_map(moment: Moment) -> Int32[np.ndarray, "h w"]:
     surface lies. Where boxes overlap, the one that holds the point deepest wins. The ground that a
     box stands on is not part of it.
     """
-    points_m, shows = surface_points(moment), moment.instance_index.numpy()
+    points_m, shown_by = surface_points(moment), moment.instance_index.numpy()
     found = np.zeros(points_m.shape[:2], dtype=np.int32)
     depth_m = np.full(found.shape, BOX_MARGIN_M)
     for box in moment.boxes:
         if box.own_field:
-            mine = (shows == box.index) & np.isfinite(points_m).all(axis=-1)
+            mine = (shown_by == box.index) & np.isfinite(points_m).all(axis=-1)
             mine[mine] = ~_stands_on(points_m[mine], box, moment.ground)
             found[mine] = box.index
         if box.own_field or not box.rendered:
@@ -67,7 +67,7 @@ def instance_map(moment: Moment) -> Int32[np.ndarray, "h w"]:
         near = _near(points_m, box)
         outside_m = np.full(found.shape, np.inf)
         outside_m[near] = _outside_m(points_m[near], box)
-        mine = (outside_m <= depth_m) & (shows == 0)
+        mine = (outside_m <= depth_m) & (shown_by == 0)
         mine[mine] = ~_stands_on(points_m[mine], box, moment.ground)
         found[mine], depth_m[mine] = box.index, outside_m[mine]
     return found

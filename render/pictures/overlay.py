@@ -67,12 +67,6 @@ def semantic_picture(semantic: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h
     return table[semantic]
 
 
-def normal_picture(normal: Float[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    """Directions as colours, grey where there is none."""
-    shown = np.nan_to_num(normal.astype(np.float32)) * 0.5 + 0.5
-    return np.round(shown * 255).astype(np.uint8)
-
-
 def depth_picture(range_m: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
     """Distances on a logarithmic scale, bright is near; sky is a blue of its own."""
     stops = np.array(DEPTH_STOPS, dtype=np.float64)

@@ -11,8 +11,8 @@ from jaxtyping import Int64
 
 from scenes.clip import Clip
 from scenes.errors import DriveError
-from scenes.formats.kitti_car import EGO_FRONT_M, EGO_SIZE_M, LICENCE, kitti_ride
-from scenes.formats.kitti_text import (
+from scenes.importers.formats.kitti_car import EGO_FRONT_M, EGO_SIZE_M, LICENCE, kitti_ride
+from scenes.importers.formats.kitti_text import (
     Pictures,
     camera_from_rectified,
     check_count,
@@ -22,7 +22,7 @@ from scenes.formats.kitti_text import (
     read_poses,
     read_projection,
 )
-from scenes.formats.text_tables import number_table, read_lines
+from scenes.importers.formats.text_tables import number_table, read_lines
 from scenes.motion.geometry import invert
 
 LAYOUT = "the folder that holds sequences and poses"

@@ -3,7 +3,7 @@
 Layout: `image_02/<seq>/*.png`, `calib/<seq>.txt`, `label_02/<seq>.txt`, and what KITTI does not
 give: `poses/<seq>.txt` (world_from_camera 2, KITTI odometry's format, metres) and, if there is
 one, the COLMAP text model `colmap/<seq>/` or `colmap/` in the same world. KITTI's pixel centres lie
-on whole numbers, COLMAP's at +0.5 as ours: `scenes.formats.kitti_colmap` says whose camera counts.
+on whole numbers, COLMAP's at +0.5 as ours: `formats.kitti_colmap` says whose camera counts.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ import numpy as np
 
 from scenes.clip import Clip, SparsePoints
 from scenes.errors import DriveError
-from scenes.formats.colmap_text import (
+from scenes.importers.formats.colmap_text import (
     MAX_ERROR_PX,
     MIN_TRACK,
     ColmapImage,
@@ -23,10 +23,22 @@ from scenes.formats.colmap_text import (
     read_colmap_images,
     read_colmap_points,
 )
-from scenes.formats.kitti_boxes import Boxes, actors_of, read_boxes, tracks_with_gaps, unlabelled_of
-from scenes.formats.kitti_car import EGO_FRONT_M, EGO_SIZE_M, FRAME_HZ, LICENCE, kitti_ride
-from scenes.formats.kitti_colmap import Settled, intrinsics_gap, settle_camera
-from scenes.formats.kitti_text import (
+from scenes.importers.formats.kitti_boxes import (
+    Boxes,
+    actors_of,
+    read_boxes,
+    tracks_with_gaps,
+    unlabelled_of,
+)
+from scenes.importers.formats.kitti_car import (
+    EGO_FRONT_M,
+    EGO_SIZE_M,
+    FRAME_HZ,
+    LICENCE,
+    kitti_ride,
+)
+from scenes.importers.formats.kitti_colmap import Settled, intrinsics_gap, settle_camera
+from scenes.importers.formats.kitti_text import (
     Pictures,
     camera_from_rectified,
     check_principal_point,

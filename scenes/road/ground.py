@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
 from scenes.clip import Clip
+from scenes.motion.geometry import nearest_places
 from scenes.motion.trajectory import Trajectory
 from scenes.road.static_points import measured_points
 from scenes.work.memoize import memoized
@@ -169,10 +170,8 @@ def _nearest(
     xy_m: Float[np.ndarray, "n 2"], to_m: Float[np.ndarray, "m 2"]
 ) -> Int[np.ndarray, "n"]:
     """Number of the station that is nearest to each point."""
-    found = [np.zeros(0, dtype=np.int64)]
-    for chunk in np.array_split(xy_m, max(1, len(xy_m) // MANY)):
-        found.append(nearest_places(chunk, to_m))
-    return np.concatenate(found)
+    chunks = np.array_split(xy_m, max(1, len(xy_m) // MANY))
+    return np.concatenate([nearest_places(chunk, to_m) for chunk in chunks])
 
 
 def _nearest_of_many(

@@ -16,7 +16,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scenes.clip import Clip
 from scenes.criticality.draw import nearest
 from scenes.edits.static_scene import own_fields
 from scenes.errors import InfeasibleError
@@ -27,6 +26,7 @@ from scenes.scenario.orders import order_of
 from scenes.scenario.resolve import check_clip
 from scenes.scenario.sampling import Drawer, Drawn, Refused
 from scenes.scenario.scenario import COUNT, SEED
+from scenes.storage.clip_files import load_clip
 from scenes.storage.files import sha256, write_json
 from scenes.storage.folders import check_out, is_finished, writing
 from scenes.storage.manifests import Provenance, finished, folder_hash
@@ -57,7 +57,7 @@ def perturb_clip(
     started = time.perf_counter()
     check_option("--workers", workers, Within(1, 1024))
     check_out(out, "scenarios")
-    clip, request = Clip.load(clip_folder, drive), load_request(request_file)
+    clip, request = load_clip(clip_folder, drive), load_request(request_file)
     if clip.lidars:  # its sweeps say where one can drive
         clip.check_contents(absent=True)
     if count is not None:

@@ -156,7 +156,7 @@ def _plain(value: object) -> Json:
 @contextmanager
 def writing(
     out: Path,
-    provenance: Provenance,
+    provenance: Provenance | Callable[[], Provenance],
     *,
     resumable: Callable[[Path], bool] | None = None,
     about: Mapping[str, object] | None = None,
@@ -166,7 +166,7 @@ def writing(
 
     Args:
         out: Where the folder is to be.
-        provenance: What it is made from.
+        provenance: What it is made from; asked for at the end where only the work itself tells.
         resumable: Says of what an earlier run left whether one can go on with it; it is removed
             where not. What is written then stays when this run fails. Where None, it does not.
         about: Read at the end: what else the manifest should say.
@@ -181,7 +181,8 @@ def writing(
         remove_asides(partial)
         try:
             yield partial
-            _finish(partial, real_place(out), provenance, about or {}, {LOG, *unlisted})
+            made_from = provenance() if callable(provenance) else provenance
+            _finish(partial, real_place(out), made_from, about or {}, {LOG, *unlisted})
         except BaseException:
             if resumable is None:
                 with suppress(OSError):  # the first error is the one to tell

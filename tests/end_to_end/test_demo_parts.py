@@ -10,10 +10,10 @@ from recon.recipes import RECIPES
 from render.cli import VERBS
 from render.exporters import find_exporter
 from render.folders.selection import parse_frames
-from scenes.clip import Clip
 from scenes.scenario.files import load_request
 from scenes.scenario.resolve import resolve
 from scenes.scenario.scenario import Request, sample
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.record.sample import sample_path
 
 EXAMPLE = Path(__file__).parents[2] / "examples/requests/lane_change_left.toml"
@@ -30,7 +30,7 @@ def test_it_asks_for_what_the_example_asks_for(tmp_path: Path) -> None:
 
 
 def test_a_car_can_drive_it_on_the_sample_drive(tmp_path: Path) -> None:
-    clip, request = Clip.load(sample_path()), request_of_the_demo(tmp_path)
+    clip, request = load_clip(sample_path()), request_of_the_demo(tmp_path)
     edited = resolve(sample(request, 0), clip)
     apart_m = edited.ego.world_from_body[-1, :3, 3] - clip.ego.world_from_body[-1, :3, 3]
     np.testing.assert_allclose(np.linalg.norm(apart_m), 3.0, atol=1e-3)
@@ -42,7 +42,7 @@ def test_its_verbs_recipe_frames_and_formats_exist() -> None:
     assert said is not None
     assert set(said[1].split(", ")) <= set(VERBS)
     assert render.console.demo.RECIPE in RECIPES
-    clip = Clip.load(sample_path())
+    clip = load_clip(sample_path())
     assert len(parse_frames(render.console.demo.FRAMES, np.arange(len(clip.cameras[0])))) == 20
     for name in render.console.demo.RenderRequest().formats:
         assert callable(find_exporter(name).write)

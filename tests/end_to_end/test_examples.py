@@ -13,9 +13,9 @@ import pytest
 from render.commands import verify
 from render.folders.frames import read_records
 from render.pictures.preview import beside_the_drive_m
-from scenes.clip import Clip
 from scenes.edits.actor_looks import InsertActor
 from scenes.scenario.files import load_request, load_scenario, scenario_toml
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.record.sample import sample_path
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -48,7 +48,7 @@ def test_the_lane_change_is_rendered_with_labels(changed: Path) -> None:
         assert labels["licence"] == "Apache-2.0"
         assert {item["track_id"] for item in labels["objects"]}
         assert np.ptp(picture) > 0
-    clip = Clip.load(sample_path())
+    clip = load_clip(sample_path())
     half_way_m, there_m = (
         beside_the_drive_m(json.loads((changed / f"{name}.json").read_text()), clip)
         for name in ("000010", "000030")
@@ -136,7 +136,7 @@ def test_without_traffic_nobody_moves(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out.count("recorded above") == 2
     assert verify(tmp_path / "frames")["ok"]
     records = read_records(tmp_path / "frames")
-    moving = {actor.id for actor in Clip.load(sample_path()).actors if actor.is_moving}
+    moving = {actor.id for actor in load_clip(sample_path()).actors if actor.is_moving}
     shown = [{one["track_id"] for one in record["objects"]} for record in records]
     assert all(ids.isdisjoint(moving) for ids in shown)
     assert iio.imread(tmp_path / "000010.png").shape == (56, 96, 3)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scenes.storage.clip_files import save_clip
 from scenes.storage.manifests import DRIVE, LOG
 from tests.actor_fields_maker import peopled_drive
 from tests.faults.workbench import Run, Server
@@ -185,7 +186,7 @@ def set_stage(root: Path, server: Server) -> Stage:
     stage = Stage(root=root, server=server)
     make_tracking(root / "drive")
     make_odometry(root / "odometry")
-    peopled_drive(root / "pictures").save(root / "clip")
+    save_clip(peopled_drive(root / "pictures"), root / "clip")
     (root / "left.toml").write_text(LEFT)
     (root / "insert.toml").write_text(INSERTED)
     for name, maker in MAKES.items():

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from scenes.errors import DriveError
-from scenes.formats import kitti_text
-from scenes.formats.kitti_text import choose_sequence, read_pictures
-from scenes.formats.text_tables import MAX_CHARACTERS, MAX_EMPTY, Limit, each_line
+from scenes.importers.formats import kitti_text
+from scenes.importers.formats.kitti_text import choose_sequence, read_pictures
+from scenes.importers.formats.text_tables import MAX_CHARACTERS, MAX_EMPTY, Limit, each_line
 from tests import kitti_maker as maker
 
 MOST_S, MOST_MIB = 2.0, 512.0

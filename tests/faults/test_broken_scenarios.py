@@ -8,6 +8,7 @@ import pytest
 from render.cli import main
 from scenes.errors import OtherlaneError
 from scenes.scenario.files import load_scenario
+from scenes.storage.clip_files import save_clip
 from tests.clip_maker import make_clip, ride
 
 GOOD = """
@@ -121,7 +122,7 @@ IN_REQUESTS: dict[str, tuple[str | bytes, str, str, str]] = {
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_clip(ride()).save(tmp_path_factory.mktemp("faults") / "clip")
+    return save_clip(make_clip(ride()), tmp_path_factory.mktemp("faults") / "clip")
 
 
 @pytest.fixture
@@ -243,7 +244,7 @@ def test_an_out_that_holds_something_else_is_not_touched(
 def test_a_drive_of_one_pose_can_change_no_lanes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    short = make_clip(ride(seconds=0.0)).save(tmp_path / "short")
+    short = save_clip(make_clip(ride(seconds=0.0)), tmp_path / "short")
     path = tmp_path / "request.toml"
     path.write_text(GOOD.replace("start_us = 500_000", "start_us = 0"), encoding="utf-8")
     out = tmp_path / "out"

@@ -15,8 +15,8 @@ import pytest
 
 import scenes.importers
 from render.cli import main
-from scenes.clip import Clip
 from scenes.errors import OtherlaneError
+from scenes.storage.clip_files import load_clip
 from scenes.storage.files import read_signed
 from scenes.storage.folders import INSIDE, is_finished, writing
 from scenes.storage.manifests import MANIFEST, Provenance, finished
@@ -206,7 +206,7 @@ def test_links_to_what_was_written_are_read(drive: Path, tmp_path: Path) -> None
     (tmp_path / "linked").mkdir()
     for file in (tmp_path / "out").iterdir():
         (tmp_path / "linked" / file.name).symlink_to(file)
-    assert Clip.load(tmp_path / "linked") == Clip.load(tmp_path / "out")
+    assert load_clip(tmp_path / "linked") == load_clip(tmp_path / "out")
     assert main(["verify", str(tmp_path / "linked")]) == 2
 
 

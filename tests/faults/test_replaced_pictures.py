@@ -131,9 +131,9 @@ def test_the_working_folder_is_no_part_of_a_clip(
 @pytest.mark.usefixtures("drive")
 @pytest.mark.parametrize("there", ["nothing", "a file"])
 def test_a_wrong_drive_is_named(there: str) -> None:
-    from scenes.clip import Clip
+    from scenes.storage.clip_files import load_clip
 
     if there == "a file":
         Path("moved").write_text("")
     with pytest.raises(OtherlaneError, match="moved: is no folder"):
-        Clip.load(Path("clip"), Path("moved"))
+        load_clip(Path("clip"), Path("moved"))

@@ -47,6 +47,7 @@ from recon.training.loop import train
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.sensors.camera import Camera, camera_rays
+from scenes.storage.clip_files import load_clip, save_clip
 from scenes.worlds.record.sample import sample_path
 from tests.scene_maker import driving_car, make_drive, save_drive, tiny_config
 
@@ -144,7 +145,7 @@ def test_other_data_is_refused() -> None:
 def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip in which a car overtakes."""
     folder = tmp_path_factory.mktemp("moving")
-    make_drive(folder / "pictures", actors=(driving_car(),)).save(folder / "clip")
+    save_clip(make_drive(folder / "pictures", actors=(driving_car(),)), folder / "clip")
     return folder / "clip"
 
 
@@ -224,7 +225,7 @@ def test_nerfstudio_trains_what_otherlane_trains_bit_for_bit(drive: Path) -> Non
     trainer = host_training(drive, "run")
     found = trainer.pipeline.model
     assert found.settings.steps == tiny_config().steps  # of the recipe, when nobody asks for some
-    wanted = model_tensors(train(Clip.load(drive), found.settings))
+    wanted = model_tensors(train(load_clip(drive), found.settings))
     got = trained_tensors(trainer)
     assert got.keys() == wanted.keys()
     for name, tensor in wanted.items():

@@ -31,6 +31,7 @@ from render.labels.gate import LabelGate
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.sensors.camera import camera_rays
+from scenes.storage.clip_files import save_clip
 from scenes.storage.manifests import finished
 from tests.actor_fields_maker import crowd_config, meets, peopled_drive
 from tests.scene_maker import TINY
@@ -175,7 +176,7 @@ def test_gains_are_part_of_the_scene(
     clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(recon.recipes.RECIPES, "tiny", lambda _: crowd_config(steps=20))
-    clip.save(tmp_path / "clip")
+    save_clip(clip, tmp_path / "clip")
     folders = [reconstruct_clip(tmp_path / "clip", tmp_path / name, TINY) for name in "ab"]
     assert GAINS in finished(folders[0], "scene").files
     assert len({(folder / GAINS).read_bytes() for folder in folders}) == 1

@@ -14,10 +14,11 @@ from recon.kernels.native import native_problem
 from recon.rendering.march_native import NativeScene, field_parameters, read_gradients
 from recon.training.checkpoint import model_tensors
 from recon.training.loop import train
+from recon.training.native_training import NativeTraining
 from recon.training.ray_batch import Batch, draw_batch
 from recon.training.state import Training, new_training
 from recon.training.step import StepPlan, torch_step
-from recon.training.step_native import NativeTraining, native_step
+from recon.training.step_native import native_step
 from scenes.clip import Clip
 from tests.scene_maker import make_drive, tiny_config
 

@@ -17,8 +17,8 @@ from recon.recipes import FINEST_CELL_M, recipe
 from recon.reconstruct import ReconstructRequest, parse_budget, reconstruct_clip, resolve
 from recon.scene import load_scene
 from recon.training.progress import last_seconds
-from scenes.clip import Clip
 from scenes.errors import OtherlaneError
+from scenes.storage.clip_files import load_clip, save_clip
 from scenes.storage.manifests import LOG, MANIFEST, finished
 from tests.scene_maker import TINY, save_drive, tiny_config
 
@@ -72,8 +72,8 @@ def test_another_request_is_refused_with_what_changed(
 
 
 def test_another_clip_is_refused(made: tuple[Path, Path], tmp_path: Path) -> None:
-    clip = Clip.load(made[0])
-    other = replace(clip, name="other").save(tmp_path / "other")
+    clip = load_clip(made[0])
+    other = save_clip(replace(clip, name="other"), tmp_path / "other")
     with pytest.raises(OtherlaneError, match="another clip"):
         reconstruct_clip(other, made[1], TINY)
 
@@ -221,7 +221,7 @@ def test_budgets_that_are_none(text: str) -> None:
 
 
 def test_recipes_fit_the_clip(made: tuple[Path, Path]) -> None:
-    clip = Clip.load(made[0])
+    clip = load_clip(made[0])
     wide = replace(clip.cameras[0].camera, width=1280)
     clip = replace(clip, cameras=(replace(clip.cameras[0], camera=wide),))
     assert recipe("standard", clip).scale == 0.25
@@ -233,7 +233,7 @@ def test_recipes_fit_the_clip(made: tuple[Path, Path]) -> None:
 
 
 def test_a_longer_drive_gets_more_steps_and_a_larger_table_as_fine(made: tuple[Path, Path]) -> None:
-    clip = Clip.load(made[0])
+    clip = load_clip(made[0])
     poses = clip.ego.world_from_body.copy()
     poses[:, 0, 3] *= 40.0
     long = replace(clip, ego=replace(clip.ego, world_from_body=poses))

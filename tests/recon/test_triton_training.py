@@ -14,6 +14,7 @@ from recon.scene import Scene
 from recon.training.checkpoint import load_model, save_model
 from recon.training.loop import Progress, train
 from scenes.clip import Clip
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.record.sample import sample_path
 from tests.triton_maker import assert_parity, triton_device
 
@@ -38,7 +39,7 @@ def small(backend: Backend) -> ReconstructionConfig:
 
 @cache
 def drive() -> tuple[Clip, Data]:
-    clip = Clip.load(sample_path())
+    clip = load_clip(sample_path())
     return clip, load_data(clip, small(Backend.TORCH))
 
 

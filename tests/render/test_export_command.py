@@ -17,6 +17,7 @@ from render.folders.frames import read_pixels, read_records
 from render.jobs.render_job import FolderPlan, write_folder
 from render.labels.gating import is_ignored, is_labelled
 from scenes.errors import OtherlaneError
+from scenes.storage.clip_files import save_clip
 from tests.render.analytic import CAMERAS, FRAMES, LICENCE, street
 from tests.render.conftest import analytic_job
 
@@ -169,7 +170,7 @@ def _nothing(folder: Path) -> tuple[Path, ...]:
 
 
 def _not_frames(folder: Path) -> tuple[Path, ...]:
-    clip = street().clip.save(folder.with_name("clip"))
+    clip = save_clip(street().clip, folder.with_name("clip"))
     return (folder, clip)
 
 

@@ -16,6 +16,7 @@ import render.commands
 from render.cli import main
 from render.exporters.coco import ANNOTATIONS
 from render.folders.frames_laws import Settings, unchecked_exports
+from scenes.storage.clip_files import save_clip
 from scenes.storage.files import read_signed, write_signed
 from scenes.storage.manifests import MANIFEST
 from tests.clip_maker import make_clip, ride
@@ -40,7 +41,7 @@ def frames(frames_folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scenarios(tmp_path: Path) -> Path:
-    clip = make_clip(ride()).save(tmp_path / "clip")
+    clip = save_clip(make_clip(ride()), tmp_path / "clip")
     (tmp_path / "left.toml").write_text(REQUEST)
     words = ["perturb", str(clip), "--request", str(tmp_path / "left.toml")]
     assert main([*words, "--out", str(tmp_path / "scenarios")]) == 0
@@ -288,7 +289,7 @@ def test_an_export_has_a_picture_for_each_label(
 
 
 def test_a_clip_of_damaged_parts_is_refused(tmp_path: Path) -> None:
-    clip = make_clip(ride()).save(tmp_path / "clip")
+    clip = save_clip(make_clip(ride()), tmp_path / "clip")
     assert said(clip) == []
     (clip / "arrays.npz").write_bytes(b"PK\x03\x04")
     assert any("is not a clip" in problem for problem in problems(clip))

@@ -14,9 +14,9 @@ import pytest
 from render.exporters import kitti
 from render.labels.cuboids import boxes_in_view
 from scenes.clip import Clip
-from scenes.formats.kitti_colmap import MAX_LEFT_PX, turn_between
-from scenes.formats.kitti_text import kitti_camera, read_pictures, read_projection
 from scenes.importers import import_clip
+from scenes.importers.formats.kitti_colmap import MAX_LEFT_PX, turn_between
+from scenes.importers.formats.kitti_text import kitti_camera, read_pictures, read_projection
 from scenes.motion.geometry import box_corners, invert, rigid, rotation_exp, transform_points
 from scenes.sensors.camera import Camera
 from tests import kitti_maker as maker

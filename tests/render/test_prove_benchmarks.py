@@ -15,6 +15,7 @@ from scenes.errors import OtherlaneError
 from scenes.motion.geometry import invert, translation
 from scenes.sensors.camera import Camera, camera_rays
 from scenes.sensors.images import srgb_from_linear
+from scenes.storage.clip_files import save_clip
 from tests.scene_maker import EGO_FROM_CAMERA, drive_path, make_drive, radiance, tiny_config
 
 BASELINE_M = 0.54
@@ -31,7 +32,7 @@ def stereo(folder: Path) -> Path:
     left = clip.cameras[0]
     beside = left.ego_from_camera @ translation(np.array([BASELINE_M, 0.0, 0.0]))
     right = replace(left, name="right", ego_from_camera=beside)
-    replace(clip, cameras=(left, right)).save(folder / "clip")
+    save_clip(replace(clip, cameras=(left, right)), folder / "clip")
     return folder / "clip"
 
 
@@ -49,7 +50,7 @@ def test_the_other_camera_is_scored_beside_the_path(
 
 
 def test_one_camera_says_nothing_beside_its_path(tmp_path: Path) -> None:
-    make_drive(tmp_path / "pictures").save(tmp_path / "clip")
+    save_clip(make_drive(tmp_path / "pictures"), tmp_path / "clip")
     with pytest.raises(OtherlaneError, match="one camera"):
         lateral_truth.main(tmp_path / "out", clip=tmp_path / "clip", recipe="tiny")
 

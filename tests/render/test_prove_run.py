@@ -25,6 +25,7 @@ from scenes.motion.geometry import translation
 from scenes.semantics import Semantic
 from scenes.sensors.camera import Camera, camera_rays
 from scenes.sensors.images import srgb_from_linear
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.recipes import RECIPES
 from scenes.worlds.record.recorder import Recording
 from scenes.worlds.truth.oracle import OracleReport
@@ -91,7 +92,7 @@ def plain_worlds() -> tuple[dict[str, Callable[..., Any]], dict[str, int]]:
     def record(recording: Recording, out: Path, workers: int) -> Clip:
         del recording, workers
         calls["record"] += not out.exists()
-        return Clip.load(out if out.exists() else save_drive(out.parent))
+        return load_clip(out if out.exists() else save_drive(out.parent))
 
     def write(recording: Recording, out: Path, axes: Any, *how: Any) -> None:
         del recording, how

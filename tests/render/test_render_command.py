@@ -22,6 +22,7 @@ from render.labels.entry import Done, PixelLabel
 from render.labels.moment import Moment
 from render.labels.pixel_labels import PIXEL_LABELS
 from scenes.errors import InfeasibleError, OtherlaneError
+from scenes.storage.clip_files import save_clip
 from scenes.storage.folders import writing
 from scenes.storage.manifests import Provenance, finished
 from tests.render.analytic import CAMERA, LICENCE, street
@@ -315,7 +316,7 @@ def test_a_format_that_is_named_twice_is_written_once(scene_folder: Path, tmp_pa
 
 
 def test_a_clip_is_not_a_scene(tmp_path: Path) -> None:
-    clip = replace(street().clip, name="clip").save(tmp_path / "clip")
+    clip = save_clip(replace(street().clip, name="clip"), tmp_path / "clip")
     with pytest.raises(OtherlaneError, match="holds a clip, not a scene"):
         render(clip, out=tmp_path / "frames")
 

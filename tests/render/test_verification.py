@@ -14,6 +14,7 @@ from render.folders.frames import encode_frame, read_pixels, read_records
 from render.folders.verification import frame_problems
 from render.labels.gate import LabelGate
 from scenes.errors import OtherlaneError
+from scenes.storage.clip_files import save_clip
 from tests.render.analytic import street
 
 
@@ -173,7 +174,7 @@ def test_a_damaged_picture_is_a_problem_not_a_crash(copy: Path) -> None:
 
 
 def test_other_folders_are_checked_too(tmp_path: Path) -> None:
-    clip = street().clip.save(tmp_path / "clip")
+    clip = save_clip(street().clip, tmp_path / "clip")
     assert render.commands.verify(clip)["ok"]
     (clip / "arrays.npz").write_bytes(b"")
     assert not render.commands.verify(clip)["ok"]

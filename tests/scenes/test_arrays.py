@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scenes.clip import Clip
 from scenes.errors import DriveError, OtherlaneError
 from scenes.storage.arrays import DAMAGE, read_arrays
+from scenes.storage.clip_files import load_clip, save_clip
 from scenes.storage.contents import check_file
 from tests.actor_fields_maker import peopled_drive
 from tests.harm import sign_again
@@ -108,11 +108,11 @@ def other_shapes(value: np.ndarray) -> list[np.ndarray]:
 def test_a_clip_of_other_arrays_is_refused(
     change: Callable[[np.ndarray], list[np.ndarray]], tmp_path: Path
 ) -> None:
-    clip = peopled_drive(tmp_path / "pictures").save(tmp_path / "clip")
+    clip = save_clip(peopled_drive(tmp_path / "pictures"), tmp_path / "clip")
     whole = read_arrays((clip / "arrays.npz").read_bytes())
     for name, value in whole.items():
         for other in change(value):
             (clip / "arrays.npz").write_bytes(archive(**(whole | {name: other})))
             sign_again(clip)
             with pytest.raises(OtherlaneError, match="is not a clip"):
-                Clip.load(clip)
+                load_clip(clip)

@@ -32,6 +32,7 @@ from scenes.scenario.files import scenario_toml
 from scenes.scenario.resolve import check_clip, resolve
 from scenes.scenario.sampling import Drawer, Drawn
 from scenes.scenario.scenario import Draft, Request, Scenario
+from scenes.storage.clip_files import save_clip
 from tests.clip_maker import make_clip, measured, parked_car, ride, wall
 
 CAR_M = np.array([4.5, 1.8, 1.5])
@@ -204,7 +205,7 @@ def test_a_scenario_of_another_drive_is_refused(tmp_path: Path) -> None:
     values = {"offset_m": 1.0, "start_us": 500_000, "duration_us": 3_000_000}
     wanted = Request(edits=(Draft(of=LaneChange, values=values),))
     request.write_text(scenario_toml(wanted), encoding="utf-8")
-    folders = [make_clip(ride(speed_mps=v)).save(tmp_path / f"{v}") for v in (10.0, 12.0)]
+    folders = [save_clip(make_clip(ride(speed_mps=v)), tmp_path / f"{v}") for v in (10.0, 12.0)]
     perturb(folders[0], request=request, out=tmp_path / "out")
     made = tmp_path / "out" / "0000" / "scenario.toml"
     perturb(folders[0], request=made, out=tmp_path / "again")

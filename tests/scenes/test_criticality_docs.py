@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scenes.clip import Clip
 from scenes.scenario.files import load_request
 from scenes.scenario.sampling import Drawer, Drawn
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.record.sample import sample_path
 
 PAGE = Path(__file__).parents[2] / "docs" / "criticality.md"
@@ -20,7 +20,7 @@ def test_every_example_works_on_the_sample_drive(block: str, tmp_path: Path) -> 
     file = tmp_path / "request.toml"
     file.write_text(block, encoding="utf-8")
     request = replace(load_request(file), count=2)
-    drawer = Drawer(request=request, clip=Clip.load(sample_path()), where=str(file))
+    drawer = Drawer(request=request, clip=load_clip(sample_path()), where=str(file))
     drawn = [drawer.draw(index) for index in range(request.count)]
     assert all(isinstance(one, Drawn) for one in drawn), drawn
 

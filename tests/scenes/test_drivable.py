@@ -9,6 +9,7 @@ import pytest
 from scenes.clip import Clip, LidarStream, SparsePoints
 from scenes.road.drivable import Answer, DrivableSurface, drivable_surface
 from scenes.road.ground import Ground, fit_ground
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.models.world import ROAD_M, bend_y_m
 from scenes.worlds.record.sample import sample_path
 from tests.clip_maker import make_clip, parked_car, ride
@@ -88,7 +89,7 @@ def test_a_polygon_that_is_given_replaces_evidence() -> None:
 
 
 def test_the_sample_street_is_found_between_its_kerbs(capsys: pytest.CaptureFixture[str]) -> None:
-    surface = drivable_surface(Clip.load(sample_path()))
+    surface = drivable_surface(load_clip(sample_path()))
     random = np.random.default_rng(0)
     x, y = random.uniform(5.0, 75.0, 8000), random.uniform(-9.0, 9.0, 8000)
     truth = (y > ROAD_M[0]) & (y < ROAD_M[1])

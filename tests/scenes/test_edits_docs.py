@@ -4,12 +4,12 @@ import re
 import tomllib
 from pathlib import Path
 
-from scenes.clip import Clip
 from scenes.edits import EDIT_KINDS
 from scenes.road.ground import fit_ground
 from scenes.scenario.files import load_scenario
 from scenes.scenario.resolve import resolve
 from scenes.sensors.camera_look import NEUTRAL
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.record.sample import sample_path
 
 PAGE = Path(__file__).parents[2] / "docs" / "editing.md"
@@ -22,7 +22,7 @@ def test_every_edit_has_an_example() -> None:
 
 
 def test_every_example_works_on_the_sample_drive(tmp_path: Path) -> None:
-    clip = Clip.load(sample_path())
+    clip = load_clip(sample_path())
     ground = fit_ground(clip)
     for index, block in enumerate(BLOCKS):
         path = tmp_path / f"{index}.toml"

@@ -18,6 +18,7 @@ from scenes.safety.encounters import standing_pose
 from scenes.scenario.folder import perturb_clip
 from scenes.scenario.resolve import resolve
 from scenes.scenario.scenario import Scenario
+from scenes.storage.clip_files import save_clip
 from scenes.storage.folders import writing
 from scenes.storage.manifests import Provenance, folder_hash
 from tests.clip_maker import make_clip
@@ -129,7 +130,7 @@ def test_who_stands_is_there_for_good_once_it_is_edited() -> None:
 
 
 def test_scenarios_are_drawn_for_a_scene(tmp_path: Path) -> None:
-    folder, scene = CLIP.save(tmp_path / "clip"), tmp_path / "scene"
+    folder, scene = save_clip(CLIP, tmp_path / "clip"), tmp_path / "scene"
     provenance = Provenance(kind="scene", inputs={"clip": folder_hash(folder, "clip")}, config={})
     with writing(scene, provenance, about={OWN_FIELDS: [PARKED]}) as partial:
         (partial / "field").write_bytes(b"weights")
@@ -145,6 +146,6 @@ def test_scenarios_are_drawn_for_a_scene(tmp_path: Path) -> None:
     with writing(older, provenance) as partial:
         (partial / "field").write_bytes(b"weights")
     assert own_fields(older, folder) == frozenset()
-    other = replace(CLIP, name="other").save(tmp_path / "other")
+    other = save_clip(replace(CLIP, name="other"), tmp_path / "other")
     with pytest.raises(OtherlaneError, match="was not made from"):
         own_fields(scene, other)

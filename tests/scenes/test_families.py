@@ -24,6 +24,7 @@ from scenes.scenario.orders import order_of
 from scenes.scenario.resolve import resolve
 from scenes.scenario.sampling import Drawer, Drawn, Refused
 from scenes.scenario.scenario import Between, Draft, OneOf, Request, Scenario
+from scenes.storage.clip_files import save_clip
 from tests.brute_force import breaks_a_limit, min_ttc_s, overlaps
 from tests.clip_maker import make_clip, measured, noisy, parked_car, ride
 
@@ -155,7 +156,7 @@ def test_what_comes_out_is_plain_edits_that_survive_a_file(drawer: Drawer, tmp_p
 
 
 def test_the_impossible_is_refused_with_what_would_work(drawer: Drawer, tmp_path: Path) -> None:
-    clip = drawer.clip.save(tmp_path / "clip")
+    clip = save_clip(drawer.clip, tmp_path / "clip")
     file = tmp_path / "request.toml"
     file.write_text('[criticality]\nfamily = "stationary"\nclosing_mps = 20.0\n', encoding="utf-8")
     with pytest.raises(InfeasibleError, match="nobody closes at 20") as refused:
@@ -199,7 +200,7 @@ def test_an_ego_that_acts_stays_where_one_can_drive(drawer: Drawer) -> None:
 
 
 def test_one_and_two_workers_write_the_same_bytes(drawer: Drawer, tmp_path: Path) -> None:
-    clip = drawer.clip.save(tmp_path / "clip")
+    clip = save_clip(drawer.clip, tmp_path / "clip")
     file = tmp_path / "request.toml"
     file.write_text(
         'seed = 5\n[criticality]\nfamily = ["cut-in", "wrong-way", "u-turn-oncoming"]\n'
@@ -270,7 +271,7 @@ def test_who_stands_takes_no_part_but_an_inserted_one_does(drawer: Drawer) -> No
 
 
 def test_an_end_of_ones_own_is_refused(drawer: Drawer, tmp_path: Path) -> None:
-    clip = drawer.clip.save(tmp_path / "clip")
+    clip = save_clip(drawer.clip, tmp_path / "clip")
     file = tmp_path / "request.toml"
     file.write_text('end_us = 4_000_000\n[criticality]\nfamily = "cut-in"\n', encoding="utf-8")
     with pytest.raises(InfeasibleError, match="end at the most critical moment") as refused:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from scenes.errors import DriveError
-from scenes.formats.kitti_angles import turned_back
-from scenes.formats.kitti_boxes import read_boxes
 from scenes.importers import import_clip
+from scenes.importers.formats.kitti_angles import turned_back
+from scenes.importers.formats.kitti_boxes import read_boxes
 from tests import kitti_maker as maker
 
 LABELS = "label_02/0007.txt"

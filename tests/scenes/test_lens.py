@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from scenes.formats.kitti_colmap import turn_between
 from scenes.importers import import_clip
+from scenes.importers.formats.kitti_colmap import turn_between
 from scenes.sensors.camera import Camera, camera_rays, project_world
 from scenes.sensors.lens import distort, fold_radii, magnification, undistort
 from tests import kitti_maker as maker

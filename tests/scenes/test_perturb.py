@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from scenes.clip import Clip
 from scenes.commands import perturb
 from scenes.criticality.drive import ego_box
 from scenes.edits.ego import LaneChange, LateralOffset
@@ -17,6 +16,7 @@ from scenes.motion.limits import check_limits
 from scenes.scenario.files import load_request, load_scenario
 from scenes.scenario.resolve import resolve
 from scenes.scenario.scenario import Scenario
+from scenes.storage.clip_files import load_clip, save_clip
 from scenes.storage.manifests import finished
 from tests.clip_maker import EGO_FRONT_M, EGO_SIZE_M, make_clip, noisy, parked_car, ride
 
@@ -31,7 +31,7 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A noisy drive past a parked car beside the next lane, and one far ahead on the left."""
     actors = (parked_car(40.0, -9.0), parked_car(60.0, 9.0, number=2))
     folder = tmp_path_factory.mktemp("perturb") / "clip"
-    return make_clip(noisy(ride(), 0.01), actors).save(folder)
+    return save_clip(make_clip(noisy(ride(), 0.01), actors), folder)
 
 
 def resolved(out: Path, index: int = 0) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_the_example_becomes_one_scenario(drive: Path, tmp_path: Path) -> None:
 
 def test_what_is_resolved_can_be_checked_with_other_code(drive: Path, tmp_path: Path) -> None:
     perturb(drive, request=LEFT, out=tmp_path / "out")
-    got, clip = resolved(tmp_path / "out"), Clip.load(drive)
+    got, clip = resolved(tmp_path / "out"), load_clip(drive)
     time_us = np.array(got["ego"]["time_us"])
     world_from_box = np.array(got["ego"]["world_from_body"])
     world_from_ego = world_from_box @ np.array(got["ego"]["body_from_ego"])
@@ -84,7 +84,7 @@ def test_what_is_resolved_can_be_checked_with_other_code(drive: Path, tmp_path: 
 
 def test_an_overlap_is_refused_unless_it_is_meant_and_then_told(tmp_path: Path) -> None:
     actors = (parked_car(60.0, 3.0, number=2),)
-    clip = make_clip(noisy(ride(), 0.01), actors).save(tmp_path / "clip")
+    clip = save_clip(make_clip(noisy(ride(), 0.01), actors), tmp_path / "clip")
     with pytest.raises(InfeasibleError, match="in the box of actor 2") as refused:
         perturb(clip, request=LEFT, out=tmp_path / "out")
     assert refused.value.reason == "somebody is there"
@@ -112,13 +112,13 @@ def test_the_recorded_drive_overlaps_nothing(drive: Path, tmp_path: Path) -> Non
     perturb(drive, request=request, out=tmp_path / "out")
     got = resolved(tmp_path / "out")
     assert got["overlaps"] == []
-    recorded = Clip.load(drive)
+    recorded = load_clip(drive)
     boxes = recorded.ego.mounted(ego_box(recorded)).world_from_body
     assert np.array_equal(got["ego"]["world_from_body"], boxes)
 
 
 def test_many_scenarios_are_drawn_and_refusals_counted(tmp_path: Path) -> None:
-    slow = make_clip(ride(speed_mps=5.0)).save(tmp_path / "clip")
+    slow = save_clip(make_clip(ride(speed_mps=5.0)), tmp_path / "clip")
     request = tmp_path / "request.toml"
     request.write_text(
         "[[edits]]\n"
@@ -137,7 +137,7 @@ def test_many_scenarios_are_drawn_and_refusals_counted(tmp_path: Path) -> None:
     assert said["accepted"] == 40 - sum(refused.values())
     files = sorted(out.glob("*/scenario.toml"))
     assert len(files) == said["accepted"]
-    clip = Clip.load(slow)
+    clip = load_clip(slow)
     for path in files:
         check_limits(clip.ego, load_scenario(path).edits)
 

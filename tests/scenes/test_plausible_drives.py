@@ -15,6 +15,7 @@ from scenes.importers.plausibility import check_clip
 from scenes.importers.plausibility.conventions import CAR_AXES, OPENGL_AXES
 from scenes.importers.plausibility.seen_motion import Fit, fit_of, see_motion
 from scenes.motion.geometry import invert, rigid, rotation_exp
+from scenes.storage.clip_files import load_clip
 from scenes.worlds.record.recorder import Recording, _clip
 from scenes.worlds.record.sample import sample_path
 from tests import kitti_maker as maker
@@ -42,7 +43,7 @@ def settle(clip: Clip) -> None:
 
 
 def test_the_sample_drive_is_plausible() -> None:
-    clip = Clip.load(sample_path())
+    clip = load_clip(sample_path())
     settle(clip)
     found = fit(clip)
     assert found is not None

@@ -8,9 +8,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from render.cli import main
-from scenes.clip import Clip
 from scenes.errors import DriveError
 from scenes.importers import import_clip
+from scenes.storage.clip_files import load_clip
 from tests import kitti_maker as maker
 from tests import street_maker as street
 
@@ -40,7 +40,7 @@ def test_the_command_takes_a_rate(tmp_path: Path, capsys: pytest.CaptureFixture[
     root, out = tracking(tmp_path / "drive", street.drive(7, 0.5)), tmp_path / "clip"
     assert main(["import", str(root), "--out", str(out), "--rate", "5", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["duration_s"] == pytest.approx(1.2)
-    assert_array_equal(Clip.load(out).cameras[0].time_us, np.arange(7) * 200_000)
+    assert_array_equal(load_clip(out).cameras[0].time_us, np.arange(7) * 200_000)
 
 
 def test_a_format_with_times_takes_no_rate(

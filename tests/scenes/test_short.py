@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scenes.clip import Clip
+from scenes.storage.clip_files import load_clip
 from scenes.work.short_repr import short_repr
 from scenes.worlds.record.sample import sample_path, truth_views
 
@@ -12,7 +13,7 @@ LONGEST = 600
 
 @pytest.fixture(scope="module")
 def clip() -> Clip:
-    return Clip.load(sample_path())
+    return load_clip(sample_path())
 
 
 def test_a_clip_of_forty_pictures_fits_a_console(clip: Clip) -> None:

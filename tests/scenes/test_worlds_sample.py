@@ -7,6 +7,7 @@ from scenes.clip import Clip
 from scenes.motion.geometry import box_corners, transform_points
 from scenes.semantics import Semantic
 from scenes.sensors.camera import project_world
+from scenes.storage.clip_files import load_clip
 from scenes.storage.manifests import finished
 from scenes.worlds.models.world import street
 from scenes.worlds.record.sample import SAMPLE_SEED, VIEWS, sample_path, truth_views
@@ -17,7 +18,7 @@ FRAME = 12
 
 @pytest.fixture(scope="module")
 def clip() -> Clip:
-    return Clip.load(sample_path())
+    return load_clip(sample_path())
 
 
 @pytest.fixture(scope="module")

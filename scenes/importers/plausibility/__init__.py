@@ -38,6 +38,9 @@ OPPOSITE = 0.3
 """Share of places before the camera below which pictures move the other way than the poses;
 so must most of the pairs."""
 
+Seen = tuple[ImageStream, np.ndarray, tuple[Pair, ...]]
+"""A camera, its pose at each picture [m], and what its pictures show."""
+
 
 def check_clip(clip: Clip, where: object, rate_is_given: bool = False) -> Clip:
     """The clip, with notes of what is odd; decodes a few of its pictures.
@@ -58,17 +61,19 @@ def check_clip(clip: Clip, where: object, rate_is_given: bool = False) -> Clip:
         if problem := principal_point_problem(stream.camera):
             raise DriveError(f"{where}: camera {stream.name}", *problem)
     backwards = _backwards(clip, where)
-    unseen: list[str] = []
-    for index, stream in enumerate(clip.cameras):
+    count = max(PAIRS // len(clip.cameras), FEWEST_PAIRS)
+    seen: list[Seen] = []
+    for stream in clip.cameras:
         poses = _poses(clip.ego, stream)
-        pairs = see_motion(stream, poses, max(PAIRS // len(clip.cameras), FEWEST_PAIRS))
-        camera = f"{where}: camera {stream.name}"
-        _check_direction(pairs, stream, poses, camera)
-        if index == 0 and backwards and not shows_reversing(pairs, stream, poses):
-            wrong = f"the car{backwards_of(bool(pairs))}"
-            raise DriveError(where, wrong, "poses whose x axis points ahead (y left, z up)")
-        notes.append(check_lens(pairs, stream.camera, poses, camera))
-        unseen += [] if pairs else [stream.name]
+        seen.append((stream, poses, see_motion(stream, poses, count)))
+        _check_direction(seen[-1][2], stream, poses, f"{where}: camera {stream.name}")
+    # one camera that shows the car reverse is proof: others may look at nothing sharp
+    if backwards and not any(shows_reversing(pairs, at, poses) for at, poses, pairs in seen):
+        wrong = f"the car{backwards_of(any(pairs for _, _, pairs in seen))}"
+        raise DriveError(where, wrong, "poses whose x axis points ahead (y left, z up)")
+    for stream, poses, pairs in seen:
+        notes.append(check_lens(pairs, stream.camera, poses, f"{where}: camera {stream.name}"))
+    unseen = [stream.name for stream, _, pairs in seen if not pairs]
     if unseen:
         notes.append(_not_compared(unseen))
     return replace(clip, notes=(*clip.notes, *(note for note in notes if note)))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from scenes.clip import Clip, ImageStream, LidarStream
-from scenes.formats.clip_files import write_clip
+from scenes.storage.clip_files import load_clip, write_clip
 from scenes.storage.files import write_whole
 from scenes.storage.folders import is_finished, writing
 from scenes.storage.manifests import Provenance
@@ -64,7 +64,7 @@ def record(recording: Recording, out: Path, workers: int = 1) -> Clip:
             _work(recording, folder, workers)
             write_clip(clip, folder, folder)
             (folder / _RECIPE).unlink()
-    return Clip.load(out)
+    return load_clip(out)
 
 
 def _is_mine(recording: Recording, folder: Path) -> bool:

@@ -14,8 +14,8 @@ from jaxtyping import Float64, Int64
 
 from scenes.actor import Actor
 from scenes.errors import DriveError
-from scenes.formats.kitti_angles import Heading, check_headings, turned_back
-from scenes.formats.text_tables import (
+from scenes.importers.formats.kitti_angles import Heading, check_headings, turned_back
+from scenes.importers.formats.text_tables import (
     Limit,
     Line,
     each_line,

@@ -14,7 +14,13 @@ import numpy as np
 from jaxtyping import Float64
 
 from scenes.errors import DriveError
-from scenes.formats.text_tables import Limit, Line, finite_numbers, number_table, read_lines
+from scenes.importers.formats.text_tables import (
+    Limit,
+    Line,
+    finite_numbers,
+    number_table,
+    read_lines,
+)
 from scenes.importers.plausibility.lens import principal_point_problem
 from scenes.motion.geometry import rigid, rigid_problem
 from scenes.sensors.camera import Camera

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64
 
-from scenes.formats.colmap_text import ColmapImage
+from scenes.importers.formats.colmap_text import ColmapImage
 from scenes.motion.geometry import rigid
 from scenes.sensors.camera import Camera
 

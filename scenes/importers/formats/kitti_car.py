@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from scenes.clip import ImageStream
-from scenes.formats.kitti_text import Pictures
+from scenes.importers.formats.kitti_text import Pictures
 from scenes.importers.plausibility.poses import judge_poses
 from scenes.motion.geometry import invert, rigid, rotation_exp
 from scenes.motion.trajectory import Trajectory

@@ -1,6 +1,7 @@
 """The layout of a clip on disk: its structure (JSON values) and its numbers (arrays), packed apart.
 
-Files are named as they lie in the drive's folder, wherever that is.
+Files are named as they lie in the drive's folder, wherever that is; those that the importer made
+begin with a slash, and lie in the clip's own folder `imported`.
 """
 
 import os
@@ -15,6 +16,7 @@ from scenes.motion.trajectory import Trajectory
 from scenes.semantics import Semantic
 from scenes.sensors.camera import Camera
 from scenes.sensors.lidar import Lidar
+from scenes.sensors.lidar_files import NPZ
 from scenes.sensors.unlabelled import Unlabelled
 from scenes.storage.arrays import made
 from scenes.storage.file_names import path_text, text_of
@@ -46,6 +48,8 @@ class LidarHeader:
     """As they lie in the drive's folder ..."""
     contents: tuple[str, ...]
     """... and what each holds (`scenes.storage.contents`)."""
+    reader: str = NPZ
+    """Their format (`scenes.sensors.lidar_files`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +80,8 @@ UNLABELLED = ("frame_index", "rectangle_px", "world_from_box", "size_m")
 """Arrays of a camera's unlabelled regions."""
 VERSION = 3
 """Version of a clip's two files; a clip of another one is refused."""
+POINTS = ("position_m", "error_px", "point_index", "frame_index")
+"""Arrays of sparse points, beside `stream_index` where they have it."""
 
 
 def pack(clip: Clip, root: Path | None = None) -> tuple[Header, dict[str, np.ndarray]]:
@@ -95,9 +101,13 @@ def pack(clip: Clip, root: Path | None = None) -> tuple[Header, dict[str, np.nda
     for i, sweeps in enumerate(clip.lidars):
         arrays[f"lidar{i}/time_us"] = sweeps.time_us
         arrays[f"lidar{i}/ego_from_lidar"] = sweeps.ego_from_lidar
+        if sweeps.turn_us is not None:
+            arrays[f"lidar{i}/turn_us"] = sweeps.turn_us
     if clip.points is not None:
-        for name in ("position_m", "error_px", "point_index", "frame_index"):
+        for name in POINTS:
             arrays[f"points/{name}"] = getattr(clip.points, name)
+        if clip.points.stream_index is not None:
+            arrays["points/stream_index"] = clip.points.stream_index
     for i, actor in enumerate(clip.actors):
         arrays[f"actor{i}/size_m"] = actor.size_m
         arrays |= _pack_trajectory(f"actor{i}", actor.trajectory)
@@ -111,16 +121,20 @@ def pack(clip: Clip, root: Path | None = None) -> tuple[Header, dict[str, np.nda
             ImageHeader(
                 name=s.name,
                 camera=s.camera,
-                files=_named(s.files, root),
+                files=_named(s.files, root, clip.imported),
                 contents=s.contents,
-                mask=_named((s.mask,), root)[0] if s.mask else None,
+                mask=_named((s.mask,), root, clip.imported)[0] if s.mask else None,
                 mask_content=s.mask_content,
             )
             for s in clip.cameras
         ),
         lidars=tuple(
             LidarHeader(
-                name=s.name, lidar=s.lidar, files=_named(s.files, root), contents=s.contents
+                name=s.name,
+                lidar=s.lidar,
+                contents=s.contents,
+                reader=s.reader,
+                files=_named(s.files, root, clip.imported),
             )
             for s in clip.lidars
         ),
@@ -131,7 +145,7 @@ def pack(clip: Clip, root: Path | None = None) -> tuple[Header, dict[str, np.nda
     return header, arrays
 
 
-def are_same(clip: Clip, other: Clip) -> bool:
+def same_clip(clip: Clip, other: Clip) -> bool:
     """Whether two clips consist of the same; contents count where both know them."""
     known = all(stream.contents for each in (clip, other) for stream in _streams(each))
     one, two = (each if known else _without_contents(each) for each in (clip, other))
@@ -157,20 +171,37 @@ def _pack_trajectory(name: str, path: Trajectory) -> dict[str, np.ndarray]:
     return {f"{name}/time_us": path.time_us, f"{name}/world_from_body": path.world_from_body}
 
 
-def _named(files: tuple[Path, ...], root: Path) -> tuple[str, ...]:
-    return tuple(text_of(path.absolute().relative_to(root)) for path in files)
+def _named(files: tuple[Path, ...], root: Path, imported: Path | None) -> tuple[str, ...]:
+    def name(path: Path) -> str:
+        if imported is not None and path.is_relative_to(imported):
+            return "/" + text_of(path.relative_to(imported))
+        return text_of(path.relative_to(root))
+
+    return tuple(name(path.absolute()) for path in files)
 
 
 def drive_of(clip: Clip) -> Path:
     """The folder in which all files of a clip lie: what it says itself, or the nearest there is."""
     files = [path.absolute() for path in clip.drive_files()]
+    if clip.imported is not None:
+        files = [path for path in files if not path.is_relative_to(clip.imported)]
+        if not files:
+            return clip.drive or clip.imported
     if clip.drive is not None and all(path.is_relative_to(clip.drive) for path in files):
         return clip.drive
     return Path(os.path.commonpath([path.parent for path in files]))
 
 
-def unpack(header: Header, arrays: dict[str, np.ndarray], root: Path) -> Clip:
+def unpack(
+    header: Header, arrays: dict[str, np.ndarray], root: Path, imported: Path | None = None
+) -> Clip:
     """The inverse of `pack`.
+
+    Args:
+        header: Structure.
+        arrays: Numbers.
+        root: Folder of the drive.
+        imported: Folder of what the importer made, if there is any.
 
     Raises:
         KeyError: The two do not fit.
@@ -178,7 +209,12 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], root: Path) -> Clip:
     """
 
     def files(names: tuple[str, ...]) -> tuple[Path, ...]:
-        return tuple(root / path_text(name) for name in names)
+        return tuple(
+            imported / path_text(name[1:])
+            if name.startswith("/") and imported is not None
+            else root / path_text(name)
+            for name in names
+        )
 
     cameras = tuple(
         made(
@@ -205,6 +241,8 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], root: Path) -> Clip:
             contents=item.contents,
             ego_from_lidar=arrays[f"lidar{i}/ego_from_lidar"],
             time_us=arrays[f"lidar{i}/time_us"],
+            reader=item.reader,
+            turn_us=arrays.get(f"lidar{i}/turn_us"),
         )
         for i, item in enumerate(header.lidars)
     )
@@ -218,8 +256,9 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], root: Path) -> Clip:
         )
         for i, item in enumerate(header.actors)
     )
-    names = ("position_m", "error_px", "point_index", "frame_index")
-    points = {name: arrays[f"points/{name}"] for name in names} if header.has_points else None
+    points = {name: arrays[f"points/{name}"] for name in POINTS} if header.has_points else {}
+    if points and "points/stream_index" in arrays:
+        points["stream_index"] = arrays["points/stream_index"]
     return made(
         Clip,
         name=header.name,
@@ -235,6 +274,7 @@ def unpack(header: Header, arrays: dict[str, np.ndarray], root: Path) -> Clip:
         to_sun=arrays.get("to_sun"),
         notes=header.notes,
         drive=root,
+        imported=imported,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scenes.errors import DriveError
-from scenes.formats.text_tables import Line
+from scenes.importers.formats.text_tables import Line
 
 MAX_TURNS = 4
 """Headings beyond so many turns are degrees: 25 rad; a car that comes towards the camera, or goes

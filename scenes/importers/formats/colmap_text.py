@@ -15,7 +15,7 @@ from jaxtyping import Float64
 
 from scenes.clip import SparsePoints
 from scenes.errors import DriveError
-from scenes.formats.text_tables import (
+from scenes.importers.formats.text_tables import (
     Limit,
     Line,
     each_line,
@@ -252,8 +252,8 @@ def _point(line: Line, images: Mapping[int, ColmapImage]) -> tuple[list[float], 
         raise DriveError(line.place, wrong, FIX)
     position = finite_numbers(line, "X Y Z", words[1:4], 3)
     seen_by = set(whole_numbers(line, "IMAGE_ID", words[8::2]))
-    if strangers := seen_by - images.keys():
-        wrong = f"is seen by IMAGE_ID {min(strangers)}, which images.txt has not"
+    if foreign := seen_by - images.keys():
+        wrong = f"is seen by IMAGE_ID {min(foreign)}, which images.txt has not"
         raise DriveError(line.place, wrong, FIX)
     frames = sorted({images[image_id].frame for image_id in seen_by})
     return position, finite_number(line, "ERROR", words[7]), frames
