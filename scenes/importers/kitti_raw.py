@@ -1,8 +1,9 @@
 """KITTI raw: up to four rectified cameras, Velodyne sweeps, GPS/IMU poses and tracklets.
 
-Layout: see `formats.kitti_raw_drive`. Pictures of "sync" drives are rectified, so that `P_rect_0X` is their projection. Sweeps are read where they lie. The world's z is up, its origin the
-ego's first pose, its x where the ego heads there; the ego's origin is on the road under the rear
-axle, its axes are the IMU's. Every sensor has its own times: poses at them are interpolated.
+Layout: see `formats.kitti_raw_drive`. Pictures of "sync" drives are rectified, so that `P_rect_0X`
+is their projection. Sweeps are read where they lie. The world's z is up, its origin the ego's first
+pose, its x where the ego heads there; the ego's origin is on the road under the rear axle, its axes
+are the IMU's. Every sensor has its own times: poses at them are interpolated.
 """
 
 from collections.abc import Sequence
