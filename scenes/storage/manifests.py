@@ -18,7 +18,7 @@ import msgspec
 from scenes.errors import OtherlaneError
 from scenes.storage.files import Json, is_plain, read_own, read_signed, sha256, system_errors_typed
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the manifest's layout; a folder with another one is refused."""
 MANIFEST = "manifest.json"
 LOG = "log.jsonl"
@@ -216,8 +216,9 @@ def _refuse_other_schema(path: Path, fix: str) -> None:
 
 def _check_schema(held: Mapping[str, Json], path: Path) -> None:
     if held.get("schema") != SCHEMA:
-        wrong = f"is not of schema {SCHEMA}"
-        raise OtherlaneError(path, wrong, "make it again with this version")
+        kind = held.get("kind")
+        again = remedy(kind) if isinstance(kind, str) else "make it again with this version"
+        raise OtherlaneError(path, f"is not of schema {SCHEMA}: another version wrote it", again)
 
 
 def folder_hash(folder: Path, kind: str) -> str:
