@@ -18,8 +18,8 @@ GONE = (
 )  # fmt: skip
 """Names that were private to this project, and now have the field's words."""
 GONE_MODULES = (
-    "crowd", "staged", "sighted", "underneath", "gloss", "sunlit", "sightlines", "surroundings",
-    "relight", "swept", "hidden", "border", "emptied", "refine", "crossing", "evidence", "split",
+    "crowd", "staged", "sighted", "underneath", "gloss", "sunlit", "sightlines",
+    "relight", "swept", "hidden", "border", "emptied", "refine", "evidence", "split",
     "parts", "placing", "support", "batch", "solid", "shots", "standers", "edited", "resolved",
     "drawing", "perturb", "fields", "measured", "remember", "closest", "sweep", "families", "heavy",
     "seen", "gathering", "taking",
