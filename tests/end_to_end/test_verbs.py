@@ -151,7 +151,9 @@ def test_another_request_for_the_same_folder_is_refused(chain: Chain) -> None:
     assert written(chain.folder) == before
 
 
-@pytest.mark.parametrize("pattern", ["frames/*.rgb.png", "frames/*.npz", "labels.jsonl", "*.mp4"])
+@pytest.mark.parametrize(
+    "pattern", ["frames/*/*.rgb.png", "frames/*/*.npz", "labels.jsonl", "*.mp4"]
+)
 def test_one_wrong_byte_is_found(pattern: str, chain: Chain) -> None:
     path = min((chain.folder / "frames").glob(pattern))
     whole = path.read_bytes()

@@ -60,11 +60,12 @@ SCENE_FILES = (
     "field.safetensors",
     "config.json",
     "actors.json",
+    "light.json",
     "arrays.npz",
     "clip.json",
     MANIFEST,
 )
-FRAME_FILES = ("labels.jsonl", "dataset.json", MANIFEST, "frames/*", "scenario.toml")
+FRAME_FILES = ("labels.jsonl", "dataset.json", MANIFEST, "frames/*/*", "scenario.toml")
 BOTH = "perturb", "verify clip"
 SCENE_READERS = ("render a frame", "extract-actor", "verify scene", "evaluate")
 TARGETS = (
@@ -103,7 +104,7 @@ TARGETS = (
     Target(name="a request", place="left.toml", files=(), verbs=("perturb",)),
     Target(name="unfinished training", place="reconstruct", files=("*",), verbs=("reconstruct",),
            resumed=True),
-    Target(name="unfinished frames", place="render", files=("tasks/*", "frames/*"),
+    Target(name="unfinished frames", place="render", files=("tasks/*", "frames/*/*"),
            verbs=("render",), resumed=True),
     *(Target(name=f"{place}, made again", place=place, files=files, verbs=(verb,), finished=True)
       for place, files, verb in (

@@ -196,8 +196,8 @@ def check_shadow(scene: Scene, car: Actor, aside: Actor) -> None:
         shots = []
         for shadow in (shadowed, lambda *given: given[3]):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("recon.lighting.relighting.shadowed", shadow)
-                patch.setattr("render.views.view.antialiased", lambda *given: given[-1])
+                patch.setattr("recon.rendering.shading.shadowed", shadow)
+                patch.setattr("recon.rendering.renderer.antialiased", lambda *given, **_: given[4])
                 frame = render_view(scene, camera, pose, time_us=200_000, actors=(actor,))
             shots.append(frame.linear.astype(np.float32))
         assert np.all(shots[0] <= shots[1])

@@ -35,7 +35,7 @@ def names(folder: Path) -> list[str]:
 def test_a_scene_is_a_whole_folder(made: tuple[Path, Path]) -> None:
     _, out = made
     expected = ["actors.json", "arrays.npz", "clip.json", "config.json", "field.safetensors"]
-    assert names(out) == sorted([*expected, LOG, "drive.json", "manifest.json"])
+    assert names(out) == sorted([*expected, "light.json", LOG, "drive.json", "manifest.json"])
     held = finished(out, "scene")
     assert not held.damaged()
     assert not held.strays()

@@ -238,7 +238,7 @@ def test_it_comes_back_from_its_files(clip: Clip, data: Data, scene: Scene, tmp_
     load_model(path := tmp_path / "field.safetensors", path.read_bytes(), again)
     assert again.actor_fields is not None
     assert again.actor_fields.ids == (5, 7)
-    assert looked(replace(scene, model=again, backend=Backend.TORCH, native=None, looks={}),
+    assert looked(replace(scene, model=again, backend=Backend.TORCH, native=None, actor_models={}),
                   clip.actors) == pytest.approx(looked(scene, clip.actors), rel=0.01)  # fmt: skip
     settings = replace(PARKED_CONFIG, steps=6)
     one, other = (new_training(clip, settings, data) for _ in range(2))

@@ -98,7 +98,7 @@ def parked(scene: Scene, fielded: bool) -> Scene:
     field = GridField(tiny_config().field, torch.Generator().manual_seed(0))
     look = ActorModel(field=field, key_us=torch.arange(2), latent=None)
     clip = replace(scene.clip, actors=(car,))
-    return replace(scene, clip=clip, looks={car.id: look} if fielded else {})
+    return replace(scene, clip=clip, actor_models={car.id: look} if fielded else {})
 
 
 def test_the_shadow_of_a_parked_car_is_nobody_elses() -> None:

@@ -279,7 +279,7 @@ def test_normals_of_the_road_point_up(name: str, turn: str) -> None:
 def written(frame: Frame, folder: Path, pixels: dict[str, np.ndarray] | None = None) -> list[str]:
     """What `verify` says of a picture."""
     record = {"key": "000000.front", "objects": [dict(x) for x in frame.objects], **frame.labels}
-    (folder / "frames").mkdir(exist_ok=True)
+    (folder / "frames" / "front").mkdir(parents=True, exist_ok=True)
     for name, content in encode_frame("000000.front", pixels or dict(frame.pixels)).items():
         (folder / name).write_bytes(content)
     return [problem.wrong for problem in frame_problems(folder, json.loads(json.dumps(record)))]

@@ -16,6 +16,7 @@ from scenes.importers import import_clip
 from scenes.motion.geometry import invert, transform_points
 from scenes.semantics import Semantic
 from scenes.storage.clip_files import load_clip
+from scenes.storage.clip_layout import same_clip
 from tests import kitti_raw_maker as maker
 from tests.kitti_raw_maker import cut, misnamed, next_day, smaller
 
@@ -197,7 +198,8 @@ def test_the_command_imports_some_cameras(drive: Path, tmp_path: Path) -> None:
     assert [stream.name for stream in saved.cameras] == ["image_02", "image_03"]
     assert saved.lidars[0].reader == "kitti-bin"
     assert len(saved.lidars[0].read(1).xyz_m) == 200
-    assert saved == import_clip("kitti-raw", drive, cameras=("image_02", "image_03"))
+    again = import_clip("kitti-raw", drive, cameras=("image_02", "image_03"))
+    assert same_clip(saved, again)
 
 
 def test_several_drives_are_told_apart(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_clip_remembers_how_its_sweeps_are_read(reader: str, data: bytes, tmp_
     other = replace(clip, lidars=(lidar,))
     assert not same_clip(other, clip)
     saved = load_clip(save_clip(other, tmp_path / "clip"))
-    assert saved == other
+    assert same_clip(saved, other)
     assert saved.lidars[0].read(0).offset_us.max() == 90_000
     saved.check_contents()
     path.write_bytes(data[:-20])
@@ -120,13 +120,6 @@ def test_a_clip_remembers_how_its_sweeps_are_read(reader: str, data: bytes, tmp_
         saved.lidars[0].read(0)
     with pytest.raises(DriveError, match="not the file that was imported"):
         saved.check_contents()
-
-
-def test_clips_of_npz_alone_are_written_as_ever(tmp_path: Path) -> None:
-    saved = save_clip(small_clip(tmp_path / "drive"), tmp_path / "clip")
-    said = (saved / "clip.json").read_text()
-    assert '"version": 2' in said
-    assert "reader" not in said
 
 
 def test_the_table_is_closed() -> None:
