@@ -82,7 +82,7 @@ class Seen:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class PeerScene:
-    """A trained method as a `render.views.view.Renderer`; all times look alike to it."""
+    """A trained method as a `recon.rendering.shot.Renderer`; all times look alike to it."""
 
     clip: Clip
     peer: Peer

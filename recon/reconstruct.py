@@ -217,7 +217,11 @@ def resolve(clip: Clip, request: ReconstructRequest) -> ReconstructionConfig:
         backend=str(choose_backend(wanted)),
     )
     for stream, images in enumerate(clip.cameras):
-        select_frames(clip, config, stream)
+        trained = select_frames(clip, config, stream)[0]
+        if not len(trained) and images.name in (request.train_cameras or (images.name,)):
+            wrong = "took all its pictures at moments that are held out"
+            fix = "--holdout 0, another --holdout-first, or --train-cameras without it"
+            raise OtherlaneError(f"camera {images.name}", wrong, fix)
         size = [round(side * config.scale) for side in (images.camera.width, images.camera.height)]
         if min(size) < SMALLEST_PX:
             wrong = f"{config.scale} makes pictures of {size[0]}x{size[1]} px"

@@ -85,13 +85,25 @@ def _sparse_depth_of(clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"
     own = points.seen_by(stream)
     frame, point = points.frame_index[own], points.point_index[own]
     centres = clip.ego.mounted(images.ego_from_camera).at(images.time_us)[:, :3, 3]
-    seen = (trained if stream == 0 else _trains(clip, images.time_us, trained))[frame]
+    seen = _trains(clip, images.time_us, trained)[frame]
     for each in np.unique(frame[seen]):
         if images.may_hide(int(each)):
             mine = np.flatnonzero(frame == each)
             seen[mine] = is_shown(clip, stream, int(each), points.position_m[point[mine]])
     frame, point = frame[seen], point[seen]
     return centres[frame], points.position_m[point], images.time_us[frame]
+
+
+def trained_observations(
+    clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"]
+) -> Bool[np.ndarray, "observations"]:
+    """Which observations of sparse points are those of training pictures of a camera."""
+    points = clip.points
+    assert points is not None
+    seen = points.seen_by(stream)
+    trains = _trains(clip, clip.cameras[stream].time_us, trained)
+    seen[seen] = trains[points.frame_index[seen]]
+    return seen
 
 
 def _trains(

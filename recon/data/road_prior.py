@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 
-from recon.data.depth_rays import DepthEvidence, trained_sweeps
+from recon.data.depth_rays import DepthEvidence, trained_observations, trained_sweeps
 from scenes.clip import Clip
 from scenes.motion.geometry import invert, transform_points
 from scenes.road.ground import Ground, fit_ground, path_coordinates
@@ -70,13 +70,22 @@ def road_evidence(
 
 
 def only_trained(clip: Clip, trained: Bool[np.ndarray, "frames"]) -> Clip:
-    """The drive without the sweeps that were taken nearest to a held-out picture."""
+    """The drive without what was held out of depth evidence.
+
+    That is, sweeps that were taken nearest to a held-out picture, and sparse points that no
+    training picture saw.
+    """
     lidars = []
     for index, stream in enumerate(clip.lidars):
         keep = trained_sweeps(clip, index, trained)
         if len(keep):
             lidars.append(stream.chosen(keep))
-    return replace(clip, lidars=tuple(lidars))
+    points = clip.points
+    if points is not None:
+        seen = [trained_observations(clip, stream, trained) for stream in range(len(clip.cameras))]
+        known = np.logical_or.reduce(seen)
+        points = points.only(np.unique(points.point_index[known]), known)
+    return replace(clip, lidars=tuple(lidars), points=points)
 
 
 def _rays(

@@ -209,19 +209,18 @@ def select_frames(
         if name not in names:
             wrong = f"is not one of {clip.name}"
             raise OtherlaneError(f"camera {name!r}", wrong, guess(name, names))
-    moment = nearest_moments(clip, clip.cameras[stream].time_us)
-    used = np.flatnonzero(moment % config.frame_stride == 0)
-    count = len(range(0, len(clip.cameras[0]), config.frame_stride))
-    kept = training_frames(count, config.holdout, config.train_share, config.holdout_first)
-    trains = kept[moment[used] // config.frame_stride]
+    stride = config.frame_stride
+    leading = clip.cameras[0].time_us[::stride]
+    used = np.arange(0, len(clip.cameras[stream]), stride)
+    kept = training_frames(len(leading), config.holdout, config.train_share, config.holdout_first)
+    times = clip.cameras[stream].time_us[used]
+    trains = kept[np.abs(leading[:, None] - times[None, :]).argmin(axis=0)]
+    # before and after the first camera's pictures there is no moment to hold out
+    step_us = int(np.median(np.diff(leading))) if len(leading) > 1 else 0
+    trains |= (times < leading[0] - step_us // 2) | (times > leading[-1] + step_us // 2)
     if config.train_cameras and names[stream] not in config.train_cameras:
         trains[:] = False
     return used[trains], used[~trains]
-
-
-def nearest_moments(clip: Clip, time_us: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
-    """Which picture of the first camera each time is nearest to."""
-    return np.abs(clip.cameras[0].time_us[:, None] - time_us[None, :]).argmin(axis=0)
 
 
 def when_trained(clip: Clip, config: ReconstructionConfig) -> Int64[np.ndarray, "n"]:

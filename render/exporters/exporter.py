@@ -22,7 +22,7 @@ NUMBER_BITS = 52
 """Of ids: JSON's numbers, which many programs keep as doubles, are exact below 2**53."""
 SLUG_CHARACTERS = 60
 """Of a scenario's name in names of pictures."""
-NOT_THE_PICTURE = ("frames", "gate", "pixel_labels", "labels")
+NOT_THE_PICTURE = ("frames", "cameras", "absent", "gate", "pixel_labels", "labels")
 """Of what a folder is made from: which of its pictures there are, and what is said of them."""
 
 
@@ -120,9 +120,14 @@ def pictures_of(
                 raise OtherlaneError(folder, wrong, "each folder once, without frames in common")
             found[name] = Picture(
                 folder=folder, dataset=dataset, record=_gated(record, gate), name=name,
-                number=unique_number(known, record["key"]),
+                number=unique_number(known, record["key"], _size(record)),
             )  # fmt: skip
     return list(found.values())
+
+
+def _size(record: Mapping[str, Json]) -> list[int]:
+    """Width and height [px]."""
+    return [record["camera"]["width"], record["camera"]["height"]]
 
 
 def _identity(dataset: Mapping[str, Json]) -> Json:

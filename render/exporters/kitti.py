@@ -63,7 +63,7 @@ def write(pictures: Sequence[Picture], out: Path) -> None:
         (out / "label_2" / f"{key}.txt").write_text(label_text(record), encoding="ascii")
         (out / "calib" / f"{key}.txt").write_text(calib_text(record), encoding="ascii")
         mapping.append(f"{key} {picture.name} {record['key']}\n")
-    (out / "mapping.txt").write_text("".join(mapping), encoding="ascii")
+    (out / "mapping.txt").write_text("".join(mapping), encoding="utf-8")
     licences = dict.fromkeys(f"{picture.dataset['licence']}\n" for picture in pictures)
     (out / "LICENCE.txt").write_text("".join(licences), encoding="utf-8")
 

@@ -24,7 +24,7 @@ def laws(
 ) -> Iterator[tuple[str, str]]:
     """See `render.exporters.exporter.Laws`; `labels` and `calib` are how the exporter writes."""
     try:
-        rows = (folder / MAPPING).read_text(encoding="ascii").splitlines()
+        rows = (folder / MAPPING).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         yield MAPPING, f"cannot be read ({error})"
         return

@@ -31,7 +31,7 @@ KINDS = frozenset(kind.name for kind in ACTOR_KINDS)
 def clip_laws(held: Finished) -> Wrong:
     """Its parts fit each other."""
     clip = read_clip(held)
-    listed = clip.drive_files()
+    listed = [path for stream in (*clip.cameras, *clip.lidars) for path in stream.files]
     if len(set(listed)) < len(listed):
         yield HEADER, "names a picture or sweep twice"
     if more := sorted(held.files.keys() & {HEADER, ARRAYS} ^ {HEADER, ARRAYS}):

@@ -48,13 +48,16 @@ class Settings(msgspec.Struct):
     pixel_labels: tuple[str, ...] = PIXEL_NAMES
     cameras: dict[str, str] = {}
     """Size of the pictures of each, such as 621x188 [px]."""
+    absent: list[str] = []
+    """Keys of frames that a camera took no picture of."""
     gate: LabelGate | None = None
     scenario: dict[str, Any] | None = None
 
     @property
     def keys(self) -> list[str]:
         """Names of the pictures, in order."""
-        return sorted(f"{number:06d}.{name}" for number in self.frames for name in self.cameras)
+        keys = {f"{number:06d}.{name}" for number in self.frames for name in self.cameras}
+        return sorted(keys - {*self.absent})
 
 
 def settings_of(held: Finished) -> Settings:
@@ -112,10 +115,10 @@ def _records(
     if more := [key for key in found if key not in set(wanted)]:
         yield RECORDS, f"has a record of {', '.join(more[:NAMED])}, which was not asked for"
     for name, size in settings.cameras.items():
-        mine = [record for record in records if record["key"].endswith(f".{name}")]
+        mine = [record for record in records if record["key"].partition(".")[2] == name]
         times = [record["time_us"] for record in mine]
-        if any(later < sooner for sooner, later in zip(times, times[1:], strict=False)):
-            yield RECORDS, f"its times of camera {name} decrease"
+        if any(later <= sooner for sooner, later in zip(times, times[1:], strict=False)):
+            yield RECORDS, f"its times of camera {name} do not increase"
         for record in mine:
             camera = record["camera"]
             if camera["name"] != name:

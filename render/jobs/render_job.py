@@ -10,6 +10,7 @@ without a preview.
 import hashlib
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from render.console.door import check_door
 from render.exporters import export, find_exporter, pictures_of
 from render.folders.frames import DATASET, RECORDS, read_dataset, read_records
 from render.folders.selection import asked_labels
-from render.jobs.job import RenderJob
+from render.jobs.job import RenderJob, Task
 from render.jobs.pool import run_job, tidy
 from render.jobs.views import chosen_views, planned_tasks
 from render.labels.gate import LabelGate
@@ -222,6 +223,7 @@ def _plan(renderer: Renderer, scene_folder: Path, request: RenderRequest) -> Fol
     config = {
         "cameras": {view.name: f"{view.camera.width}x{view.camera.height}" for view in views},
         "frames": numbers,
+        "absent": _absent(numbers, [view.name for view in views], tasks),
         "scenario": as_tables(scenario),
         "gate": request.gate.config(),
         "pixel_labels": list(labels),
@@ -258,6 +260,13 @@ def _inputs(scene_folder: Path, scenario: Path | None, edited: EditedScene) -> d
         if (content := asset_hash(name)) is not None:
             inputs[f"asset {name}"] = content
     return inputs
+
+
+def _absent(numbers: list[int], cameras: list[str], tasks: Sequence[Task]) -> list[str]:
+    """Keys of frames that a camera took no picture of."""
+    there = {task.key for task in tasks}
+    keys = (f"{number:06d}.{name}" for number in numbers for name in cameras)
+    return sorted(key for key in keys if key not in there)
 
 
 def _sizes(job: RenderJob) -> str:

@@ -1,8 +1,10 @@
 """Which cameras a job renders, at which sizes, and which pictures these are.
 
 A frame is a moment of the first camera asked for, by its number among that camera's recorded
-pictures. Every other camera is rendered when it took its own picture nearest to that moment, as the
-drive's cameras need not be triggered together. A picture's key is FRAME.CAMERA (`000012.front`).
+pictures. Every other camera is rendered when it took its own picture of that moment, as the drive's
+cameras need not be triggered together: the one nearest to it, if no other moment is nearer to that,
+within the scenario's window. A slower camera, or one that starts later, lacks the other frames. A
+picture's key is FRAME.CAMERA (`000012.front`).
 """
 
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ from render.jobs.job import Task
 from scenes.clip import Clip
 from scenes.edits.edited_scene import EditedScene
 from scenes.errors import OtherlaneError
+from scenes.motion.trajectory import Trajectory
 from scenes.sensors.camera import Camera
 from scenes.work.suggestions import advice
 
@@ -90,21 +93,25 @@ def planned_tasks(
     leading = clip.cameras[views[0].stream].time_us
     window = (leading >= edited.start_us) & (leading <= edited.end_us)
     numbers, tasks = parse_frames(frames, np.flatnonzero(window)), list[Task]()
-    for place, number in enumerate(numbers):
-        following = numbers[place + 1] if place + 1 < len(numbers) else None
-        for view in views:
-            times = clip.cameras[view.stream].time_us
-            later = None if following is None else _nearest(times, int(leading[following]))
-            shot = _shot(renderer, edited, view, _nearest(times, int(leading[number])), later)
+    for view in views:
+        path = edited.ego.mounted(clip.cameras[view.stream].ego_from_camera)
+        times = _times_of(clip.cameras[view.stream].time_us, leading, edited)
+        shown = [number for number in numbers if number in times]
+        for number, following in zip(shown, [*shown[1:], None], strict=True):
+            later = None if following is None else times[following]
+            shot = _shot(renderer, edited, view, path, times[number], later)
             tasks.append(Task(key=f"{number:06d}.{view.name}", shot=shot))
-    return numbers, tuple(tasks)
+    return numbers, tuple(sorted(tasks, key=lambda task: task.key))
 
 
 def _shot(
-    renderer: Renderer, edited: EditedScene, view: View, time_us: int, next_time_us: int | None
+    renderer: Renderer,
+    edited: EditedScene,
+    view: View,
+    path: Trajectory,
+    time_us: int,
+    next_time_us: int | None,
 ) -> Shot:
-    mounting = renderer.clip.cameras[view.stream].ego_from_camera
-    path = edited.ego.mounted(mounting)
     still = view.camera.readout_us == 0
     return Shot(
         camera=view.camera,
@@ -119,5 +126,15 @@ def _shot(
     )
 
 
-def _nearest(times_us: Int64[np.ndarray, "n"], time_us: int) -> int:
-    return int(times_us[np.abs(times_us - time_us).argmin()])
+def _times_of(
+    time_us: Int64[np.ndarray, "n"], leading_us: Int64[np.ndarray, "m"], edited: EditedScene
+) -> dict[int, int]:
+    """Frame -> when a camera took its picture of it [µs]: the two are nearest to each other."""
+    apart = np.abs(time_us[:, None] - leading_us[None, :])
+    picture, frame = apart.argmin(axis=0), apart.argmin(axis=1)
+    return {
+        number: int(time_us[picture[number]])
+        for number in range(len(leading_us))
+        if frame[picture[number]] == number
+        and edited.start_us <= time_us[picture[number]] <= edited.end_us
+    }

@@ -16,7 +16,7 @@ from scenes.semantics import ACTOR_KINDS
 from scenes.sensors.camera import Readout
 from scenes.sensors.lens_models import LensName
 
-KEY = re.compile(r"[0-9]{6,}\.[A-Za-z0-9][A-Za-z0-9._-]*")
+KEY = re.compile(r"[0-9]{6,}\.[A-Za-z0-9_-][A-Za-z0-9._-]*")
 """Names of pictures: they become names of files."""
 LARGEST, LARGEST_FLOAT = 2**53, 1e300
 """Whole numbers in JSON are exact up to here; no label is larger than the other."""

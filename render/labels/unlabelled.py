@@ -148,6 +148,8 @@ def _part(
 
 def _surfaces(renderer: Renderer, shot: Shot) -> Float64[np.ndarray, "n 3"]:
     """What every pixel of a shot shows [m, world], as far as its lens shows anything."""
+    if np.isnan(shot.camera.directions(shot.camera.pixel_centres())).all():
+        return np.zeros((0, 3))
     rays = pixel_rays(shot)
     range_m = renderer.render(shot, ("range_m",))["range_m"].double().view(-1).numpy()
     points = rays.origins_m.numpy() + rays.directions.numpy() * np.minimum(range_m, FAR_M)[:, None]

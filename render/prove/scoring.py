@@ -1,6 +1,6 @@
 """Scores of one view of a scene against exact truth, on every region of `render.prove.regions`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool
@@ -54,7 +54,7 @@ def exposure_ev(scene: Scene, time_us: int) -> float:
 
     The scene's mean log exposure is 0 by gauge, the drive's is that of its training frames.
     """
-    frames = select_frames(scene.clip, scene.config, 0)[0]
+    frames = select_frames(scene.clip, replace(scene.config, train_cameras=()), 0)[0]
     mean = float(np.log2(scene.clip.cameras[0].exposure[frames]).mean())
     now = scene.model.photometry.gain_at(0, time_us).mean().item()
     return -mean - float(np.log2(now))

@@ -103,8 +103,7 @@ def _placed(clip: Clip, root: Path, work: Path | None) -> Clip:
     """The clip, which knows where its drive lies, and what the importer made of it."""
     if clip.drive is None:
         clip = replace(clip, drive=root)
-    files = [path for stream in (*clip.cameras, *clip.lidars) for path in stream.files]
-    if work is None or not any(path.is_relative_to(work) for path in files):
+    if work is None or not any(path.is_relative_to(work) for path in clip.drive_files()):
         return clip
     return replace(clip, imported=work)
 

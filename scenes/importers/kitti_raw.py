@@ -222,6 +222,8 @@ def _actors(
     times = read_times(timed if timed.is_file() else drive / names[0] / "timestamps.txt")
     number = np.array(list(times), dtype=np.int64)
     time_us = np.array([each for _, each in times.values()], dtype=np.int64)
+    kept = _known(time_us, ego, timed.parent, "moments of tracklets", notes)
+    number, time_us = number[kept], time_us[kept]
     world_from_velo = ego.at(time_us) @ rig.ego_from_velo
     tracklets = read_tracklets(path)
     actors, lost = actors_of(tracklets, number, time_us, world_from_velo, path)

@@ -16,6 +16,7 @@ from scenes.sensors.image_masks import decode_mask
 from scenes.sensors.images import Decoded, decode, may_hide
 from scenes.sensors.unlabelled import Unlabelled
 from scenes.storage.contents import read_content
+from scenes.storage.file_names import name_problem
 from scenes.work.short_repr import short_repr
 
 
@@ -49,6 +50,8 @@ class ImageStream:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
+        if (problem := name_problem(self.name)) is not None:
+            raise ValueError(f"camera {self.name!r}: its name {problem}")
         if not len(self.time_us) == len(self.files) == len(self.exposure) > 0:
             raise ValueError(f"camera {self.name}: times, files and exposures differ in number")
         if len(self.contents) not in (0, len(self.files)):

@@ -39,6 +39,20 @@ class SparsePoints:
         ):
             raise ValueError("an observation names a point that does not exist")
 
+    def only(
+        self, kept: Int32[np.ndarray, "m"], seen: Bool[np.ndarray, "observations"]
+    ) -> "SparsePoints":
+        """Some of the points (increasing), and those observations, all of points that are kept."""
+        place = np.full(len(self.position_m), -1, dtype=np.int32)
+        place[kept] = np.arange(len(kept), dtype=np.int32)
+        return SparsePoints(
+            position_m=self.position_m[kept],
+            error_px=self.error_px[kept],
+            point_index=place[self.point_index[seen]],
+            frame_index=self.frame_index[seen],
+            stream_index=None if self.stream_index is None else self.stream_index[seen],
+        )
+
     def seen_by(self, stream: int) -> Bool[np.ndarray, "observations"]:
         """Which observations are those of a camera, by its place in `Clip.cameras`."""
         if self.stream_index is None:

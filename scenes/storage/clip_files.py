@@ -228,6 +228,7 @@ def _places(held: Finished, header: Header, drive: Path | None) -> tuple[Path, P
             raise OtherlaneError(drive, "is no folder", "--drive FOLDER, where the drive lies now")
         root = drive.resolve()
     names = [name for stream in (*header.cameras, *header.lidars) for name in stream.files]
+    names += [stream.mask for stream in header.cameras if stream.mask is not None]
     if not any(name.startswith("/") for name in names):
         return root, None
     if said is None or said.imported is None:

@@ -132,7 +132,7 @@ BIG = (
     Big(name="arrays of a scene that unpack to 4 GiB", verb="render a frame", place="scene",
         file="arrays.npz", make=bomb),
     Big(name="arrays of a frame that unpack to 4 GiB", verb="verify frames", place="frames",
-        file="frames/image_02/000001.npz", make=bomb),
+        file="frames/front/000001.npz", make=bomb),
     Big(name="a tensor file with a header of 2^60 bytes", verb="render a frame", place="scene",
         file="field.safetensors", make=tensor_header),
     Big(name="clip.json with 10^7 more numbers", verb="perturb", place="clip", file="clip.json",
