@@ -69,7 +69,8 @@ def one_step(
     training = started(clip, data, config)
     for group in training.networks.param_groups:
         group["lr"] = 0.0
-    random = torch.Generator().manual_seed(5)
+    # a seed by which no sample lies where there are two derivatives: 5 has one (off by 1.4e-4)
+    random = torch.Generator().manual_seed(6)
     batch = draw_batch(data, RAYS, config.loss.depth_share, random)
     plan = StepPlan(
         growth=0.1, shift=torch.rand(len(batch.rays), generator=random), rate=0.0, support=True
