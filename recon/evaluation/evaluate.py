@@ -26,6 +26,7 @@ from recon.data.training_data import (
 from recon.evaluation.actor_scores import ActorScore, actors_summary, road_users, score_actors
 from recon.evaluation.comparison import Comparison
 from recon.evaluation.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
+from recon.rendering.shot import exposure_times
 from recon.scene import Scene
 from scenes.errors import OtherlaneError
 from scenes.sensors.camera import camera_rays
@@ -98,8 +99,7 @@ def compare(scene: Scene, stream: int, frame: int) -> Comparison:
     origins, directions = scene.corrected(
         torch.from_numpy(starts).float(), torch.from_numpy(along).float(), stream, time
     )
-    offset_us = np.round(camera.readout_offset_us(centres)).astype(np.int64)
-    placed = scene.placed(scene.clip.actors, torch.from_numpy(time + offset_us))
+    placed = scene.placed(scene.clip.actors, exposure_times(camera, centres, time))
     angle = torch.from_numpy(pixel_angle(camera)).float()
     out = scene.render_rays(origins, directions, angle, placed)
     shown = scene.display(out.linear, stream, time).reshape(camera.height, camera.width, 3)

@@ -29,6 +29,7 @@ from recon.evaluation.gains import ActorGain
 from recon.field.space import cross_box
 from recon.rendering.march import MarchOutput
 from recon.rendering.rays import Rays
+from recon.rendering.shot import exposure_times
 from recon.scene import Scene
 from scenes.actor import Actor
 from scenes.sensors.camera import Camera, camera_rays
@@ -149,8 +150,7 @@ def _measured(
         torch.from_numpy(starts).float(), torch.from_numpy(along).float(), stream, time_us
     )
     angle = torch.from_numpy(pixel_angle(camera)[pixels]).float()
-    offset_us = np.round(camera.readout_offset_us(centres)).astype(np.int64)
-    placed = scene.placed(scene.clip.actors, torch.from_numpy(time_us + offset_us))
+    placed = scene.placed(scene.clip.actors, exposure_times(camera, centres, time_us))
     if placed is None:
         return
     rays = Rays(origins_m=origins, directions=directions, pixel_angle=angle, moment=placed.moment)

@@ -79,14 +79,11 @@ def channels_of(labels: Collection[str]) -> tuple[str, ...]:
         labels: Names of the pixel labels that are wanted.
     """
     entries: list[PixelLabel | ObjectLabel | FrameLabel] = [*OBJECT_LABELS, *FRAME_LABELS]
-    wanted = [_PIXELS[name] for name in labels]
+    wanted = [*labels, *(name for label in OBJECT_LABELS for name in label.needs)]
     while wanted:
-        label = wanted.pop()
+        label = _PIXELS[wanted.pop()]
         entries.append(label)
-        wanted += [_PIXELS[name] for name in label.needs]
-    for label in OBJECT_LABELS:
-        for name in label.needs:
-            entries += [_PIXELS[name], *(_PIXELS[each] for each in _PIXELS[name].needs)]
+        wanted += label.needs
     return tuple(dict.fromkeys(name for entry in entries for name in entry.channels))
 
 
