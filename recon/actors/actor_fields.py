@@ -22,6 +22,7 @@ from recon.actors.cores import core_of
 from recon.config import ActorsConfig
 from recon.data.masks import KNOWN_SLACK_US
 from recon.field.field import ABSENT, GridField, Instance
+from recon.field.interpolation import in_time
 from recon.field.space import cell_index
 from recon.kernels.backend import Backend
 from scenes.actor import Actor
@@ -262,19 +263,6 @@ def box_correction(moved: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4 4"]:
         zero, zero, zero, one,
     ]  # fmt: skip
     return torch.stack(rows, -1).unflatten(-1, (4, 4))
-
-
-def in_time(
-    knots_us: Int64[Tensor, "knots"],
-    values: Float[Tensor, "actors knots n"],
-    time_us: Int64[Tensor, "moments"],
-) -> Float[Tensor, "actors moments n"]:
-    """Values at any times: linear between knots, held at the ends."""
-    knots = knots_us.to(values.device)
-    left = (torch.searchsorted(knots, time_us, right=True) - 1).clamp(0, len(knots) - 2)
-    share = (time_us - knots[left]) / (knots[left + 1] - knots[left])
-    share = share.clamp(0.0, 1.0).to(values)[None, :, None]
-    return values[:, left] * (1.0 - share) + values[:, left + 1] * share
 
 
 def square(affine: Float[Tensor, "*n 3 4"]) -> Float[Tensor, "*n 4 4"]:

@@ -18,7 +18,6 @@ from recon.actors.actor_fields import (
     ActorFields,
     box_correction,
     box_poses,
-    in_time,
     low_share,
     square,
     support_of,
@@ -28,6 +27,7 @@ from recon.actors.limbs import Limbs
 from recon.actors.underbody import under_vehicle
 from recon.data.masks import KNOWN_SLACK_US
 from recon.field.field import ABSENT, GridField, Instance
+from recon.field.interpolation import in_time
 from scenes.actor import Actor
 from scenes.edits.parked_vehicles import VEHICLES, for_good
 from scenes.safety.encounters import fixtures
@@ -230,7 +230,7 @@ def _instances(
         return []
     box_from_world = square(where.box_from_world[:, 0])
     if corrected and model.corrections is not None and model.knot_us is not None:
-        moved = in_time(model.knot_us, model.corrections[None], where.time_us)[0]
+        moved = in_time(model.knot_us, model.corrections, where.time_us)
         box_from_world = box_correction(moved) @ box_from_world
     size = torch.from_numpy(np.asarray(actor.size_m, dtype=np.float32)).to(box_from_world)
     maps = unit_from_box(size) @ box_from_world
@@ -241,7 +241,7 @@ def _instances(
         again = (where.time_us - first) % max(last - first, 1) + first
         learnt = (where.time_us >= first) & (where.time_us <= last)
         inside = torch.where(learnt, where.time_us, again)
-        latent = in_time(model.key_us, model.latent[None], inside)[0]
+        latent = in_time(model.key_us, model.latent, inside)
     parts = [(model.field, maps)]
     if model.limbs is not None:
         path, when_us = actor.trajectory, where.time_us.cpu().numpy()

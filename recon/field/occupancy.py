@@ -54,10 +54,6 @@ class OccupancyGrid(nn.Module):
         """Index of the cell of each point; int64 `*n`."""
         return cell_index(unit, self.resolution)
 
-    def lookup(self, unit: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
-        """Density remembered at points of the unit cube [1/m]."""
-        return self.density[self.cells(unit)]
-
     def settle(self) -> None:
         """Decide which cells are occupied."""
         # an untrained field is thinner everywhere than any fixed threshold: nothing is empty yet

@@ -10,24 +10,14 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from recon.field.interpolation import in_time
+
 
 def srgb(linear: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """The response (IEC 61966-2-1); goes on above 1 so that gradients survive clipping."""
     low = linear <= 0.0031308
     bent = 1.055 * linear.clamp_min(0.0031308).pow(1.0 / 2.4) - 0.055
     return torch.where(low, linear * 12.92, bent)
-
-
-def in_time(
-    times_us: Int64[Tensor, "frames"], values: Float[Tensor, "frames n"], time_us: int
-) -> Float[Tensor, "n"]:
-    """A row of `values` at any time: linear between frames, held at the ends."""
-    right = int(torch.searchsorted(times_us, torch.tensor(time_us), right=True))
-    right = min(max(right, 1), len(times_us) - 1) if len(times_us) > 1 else 0
-    left = max(right - 1, 0)
-    span = max(int(times_us[right] - times_us[left]), 1)
-    share = min(max((time_us - int(times_us[left])) / span, 0.0), 1.0)
-    return values[left] * (1.0 - share) + values[right] * share
 
 
 class Photometry(nn.Module):
@@ -67,4 +57,5 @@ class Photometry(nn.Module):
         if len(self.times(stream)) == 0:
             cameras = range(len(self.log_gain))
             stream = next(camera for camera in cameras if len(self.times(camera)))
-        return in_time(self.times(stream), self.log_gain[stream], time_us).exp()
+        times_us = self.times(stream)
+        return in_time(times_us, self.log_gain[stream], times_us.new_tensor([time_us]))[0].exp()

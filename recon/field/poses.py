@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from recon.field.photometry import in_time
+from recon.field.interpolation import in_time
 
 
 class PoseCorrection(nn.Module):
@@ -45,7 +45,8 @@ class PoseCorrection(nn.Module):
         """
         if len(self.twist[stream]) == 0:
             return torch.zeros(6)
-        return in_time(self.get_buffer(f"time_us_{stream}"), self.twist[stream], time_us)
+        times_us = self.get_buffer(f"time_us_{stream}")
+        return in_time(times_us, self.twist[stream], times_us.new_tensor([time_us]))[0]
 
     @torch.no_grad()
     def fix_gauge(self) -> None:

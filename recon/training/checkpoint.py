@@ -82,7 +82,7 @@ def _fill(path: Path, targets: dict[str, Tensor], tensors: dict[str, Tensor], fi
         if tensors[name].shape != target.shape:
             shape = f"{tuple(tensors[name].shape)}, not {tuple(target.shape)}"
             raise OtherlaneError(path, f"tensor {name} is {shape}", fix)
-        if not bool(torch.isfinite(tensors[name]).all()) and "finest_footprint" not in name:
+        if not bool(torch.isfinite(tensors[name]).all()):
             raise OtherlaneError(path, f"tensor {name} is not finite", fix)
         with torch.no_grad():
             target.copy_(tensors[name])

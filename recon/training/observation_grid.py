@@ -18,7 +18,6 @@ SEEN_THROUGH = 0.5
 """A voxel is seen through where more than this share of the light is left."""
 SEEN_STRIDE = 8
 """What is seen through is recorded at every 8th step: voxels are larger than steps."""
-OCTANTS = 8
 
 
 class ObservationGrid(nn.Module):
@@ -28,13 +27,6 @@ class ObservationGrid(nn.Module):
     """Samples of training rays that were absorbed in the voxel."""
     seen_through: Float[Tensor, "voxels"]
     """Steps of training rays that passed through it and went on, one in `SEEN_STRIDE`."""
-    octants: Float[Tensor, "voxels 8"]
-    """Hits by the octant that the ray pointed into: 4 (x > 0) + 2 (y > 0) + (z > 0)."""
-    finest_footprint_m: Float[Tensor, "voxels"]
-    """Smallest pixel that hit it: distance times pixel angle [m]; inf where none did.
-
-    Rays of depth evidence are no pixels: they do not count here.
-    """
 
     def __init__(self, resolution: int) -> None:
         super().__init__()
@@ -42,8 +34,6 @@ class ObservationGrid(nn.Module):
         voxels = resolution**3
         self.register_buffer("hits", torch.zeros(voxels))
         self.register_buffer("seen_through", torch.zeros(voxels))
-        self.register_buffer("octants", torch.zeros(voxels, OCTANTS))
-        self.register_buffer("finest_footprint_m", torch.full((voxels,), torch.inf))
 
     def voxels(self, unit: Float[Tensor, "*n 3"]) -> Int64[Tensor, "*n"]:
         """Index of the voxel of each point."""
@@ -51,7 +41,7 @@ class ObservationGrid(nn.Module):
 
     def arrays(self) -> list[Tensor]:
         """Everything that is counted, in place."""
-        return [self.hits, self.seen_through, self.octants, self.finest_footprint_m]
+        return [self.hits, self.seen_through]
 
     @torch.no_grad()
     def gather(self, rays: Rays, samples: Samples, block: Block) -> None:
@@ -59,14 +49,7 @@ class ObservationGrid(nn.Module):
         self.seen_through += _counts(self._passed(rays, samples, block), len(self.hits))
         looks = samples.static
         hit = looks.weights >= HIT_WEIGHT
-        cells, ray = self.voxels(looks.unit[hit]), looks.ray[hit]
-        self.hits += _counts(cells, len(self.hits))
-        signs = (rays.directions[ray] > 0).long()
-        octant = signs[:, 0] * 4 + signs[:, 1] * 2 + signs[:, 2]
-        self.octants += _counts(cells * OCTANTS + octant, self.octants.numel()).view(-1, OCTANTS)
-        width = looks.middle_m[hit] * rays.pixel_angle[ray]
-        pixel = width > 0.0
-        self.finest_footprint_m.scatter_reduce_(0, cells[pixel], width[pixel], "amin")
+        self.hits += _counts(self.voxels(looks.unit[hit]), len(self.hits))
 
     def _passed(self, rays: Rays, samples: Samples, block: Block) -> Int64[Tensor, "steps"]:
         """Voxels of the steps that light passed, also where the sampler knew them to be empty.

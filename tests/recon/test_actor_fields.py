@@ -117,7 +117,7 @@ def test_both_backends_learn_the_same_from_a_step(
         assert other is not None
         assert bool(truth.any()), name
         assert (truth - other).abs().max() <= 2e-4 * truth.abs().max(), name
-    for name in ("hits", "seen_through", "octants"):
+    for name in ("hits", "seen_through"):
         torch.testing.assert_close(getattr(found.support, name), getattr(wanted.support, name))
 
 

@@ -73,7 +73,7 @@ def test_names_do_not_change(trained: Training) -> None:
         "poses.twist.0",
         "photometry.log_gain.0",
         "photometry.time_us_0",
-        *(f"support.{name}" for name in ("hits", "seen_through", "octants", "finest_footprint_m")),
+        *(f"support.{name}" for name in ("hits", "seen_through")),
     }
 
 

@@ -104,7 +104,7 @@ def test_losses_gradients_and_memories_are_the_definitions(
     assert set(mine) == set(truth)
     for name, gradient in truth.items():
         assert (mine[name] - gradient).abs().max() <= PARITY * gradient.abs().max(), name
-    for name in ("hits", "seen_through", "octants", "finest_footprint_m"):
+    for name in ("hits", "seen_through"):
         torch.testing.assert_close(
             getattr(found.model.support, name), getattr(wanted.model.support, name)
         )

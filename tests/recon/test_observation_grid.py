@@ -15,10 +15,9 @@ from tests.scene_maker import tiny_field_config
 BLOCK = Block(centre_m=(0.0, 0.0, 0.0), half_size_m=16.0)
 SAMPLING = SamplingConfig(min_step_m=0.25, far_m=200.0)
 WALL_M = 10.0
-ANGLE = 0.01
 
 
-def gathered(directions: list[list[float]], angles: list[float]) -> ObservationGrid:
+def gathered(*directions: list[float]) -> ObservationGrid:
     """What rays from the origin leave behind, where a wall stands from x = `WALL_M` on."""
     field = RadianceField(BLOCK, tiny_field_config(), seed=0)
     # the sampler knows that only the wall is dense
@@ -28,9 +27,8 @@ def gathered(directions: list[list[float]], angles: list[float]) -> ObservationG
     grid.density[:] = (BLOCK.world(places)[:, 0] > WALL_M - 4.0).float()
     grid.settle()
     along = torch.nn.functional.normalize(torch.tensor(directions), dim=1)
-    rays = Rays(
-        origins_m=torch.zeros_like(along), directions=along, pixel_angle=torch.tensor(angles)
-    )
+    angle = torch.full((len(along),), 0.01)
+    rays = Rays(origins_m=torch.zeros_like(along), directions=along, pixel_angle=angle)
     _, samples = march(field, rays, sampling=SAMPLING, growth=0.05)
     support = ObservationGrid(32)
     support.gather(rays, samples, field.block)
@@ -51,7 +49,7 @@ def points(*places_m: tuple[float, float, float]) -> Tensor:
 
 
 def test_observed_is_what_was_hit_or_seen_through() -> None:
-    support = gathered([[1.0, 0.0, 0.0]], [ANGLE])
+    support = gathered([1.0, 0.0, 0.0])
     where = points(
         (WALL_M + 0.1, 0.1, 0.1),  # the wall
         (5.0, 0.1, 0.1),  # the air before it, which the sampler skips
@@ -63,30 +61,14 @@ def test_observed_is_what_was_hit_or_seen_through() -> None:
 
 
 def test_a_ray_to_the_sky_sees_through_the_world_to_the_horizon() -> None:
-    support = gathered([[-1.0, 0.02, 0.02]], [ANGLE])
+    support = gathered([-1.0, 0.02, 0.02])
     assert not support.hits.any()
     assert bool(support.observed(BLOCK, -points((4.0, 0.0, 0.0), (100.0, -2.0, -2.0))).all())
 
 
-def test_hits_know_the_way_and_the_finest_pixel() -> None:
-    support = gathered([[1.0, 0.1, 0.1], [1.0, 0.1, 0.1]], [3 * ANGLE, ANGLE])
-    hit = torch.nonzero(support.hits)[:, 0]
-    assert_close(support.octants.sum(1), support.hits)
-    assert_close(support.octants[hit, 7], support.hits[hit])
-    finest_m = support.finest_footprint_m[hit].min().item()
-    assert finest_m == pytest.approx(ANGLE * WALL_M, rel=0.1)
-    assert bool(torch.isinf(support.finest_footprint_m[support.hits == 0]).all())
-
-
-def test_a_beam_is_no_pixel() -> None:
-    support = gathered([[1.0, 0.1, 0.1]], [0.0])
-    assert bool(support.hits.any())
-    assert bool(torch.isinf(support.finest_footprint_m).all())
-
-
 def test_statistics_add_up() -> None:
     left, right = [1.0, 0.3, 0.1], [1.0, -0.3, 0.1]
-    both = gathered([left, right], [ANGLE, ANGLE])
-    parts = [gathered([left], [ANGLE]), gathered([right], [ANGLE])]
-    for name in ("hits", "seen_through", "octants"):
+    both = gathered(left, right)
+    parts = [gathered(left), gathered(right)]
+    for name in ("hits", "seen_through"):
         assert_close(getattr(both, name), sum(getattr(part, name) for part in parts))

@@ -83,7 +83,7 @@ def test_nothing_is_looked_at_in_empty_cells() -> None:
     rays, grid = bundle(), occupied(*range(0, 512, 3))
     steps = choose_steps(rays, BLOCK, grid, SAMPLING, GROWTH, None)
     unit = BLOCK.unit(rays.at(steps.middle_m))
-    assert torch.equal(steps.looked_at, grid.lookup(unit) > 0.0)
+    assert torch.equal(steps.looked_at, grid.density[grid.cells(unit)] > 0.0)
     assert torch.equal(steps.unit, unit[steps.looked_at])
     assert 0 < len(steps.unit) < steps.looked_at.numel()
 
@@ -101,9 +101,9 @@ def test_what_was_seen_is_remembered_and_fog_is_forgotten() -> None:
     grid = OccupancyGrid(8, 0.018)
     point = torch.full((1, 3), 0.3)
     grid.observe(point, torch.tensor([8.0]))
-    assert grid.lookup(point).item() == 8.0
+    assert grid.density[grid.cells(point)].item() == 8.0
     grid.observe(point, torch.tensor([2.0]))
-    assert grid.lookup(point).item() == 8.0
+    assert grid.density[grid.cells(point)].item() == 8.0
     for _ in range(20):
         grid.refresh(grid.cells(point), torch.zeros(1))
     grid.settle()

@@ -79,15 +79,6 @@ def test_the_sun_adds_its_irradiance_and_the_box_takes_it_away() -> None:
     np.testing.assert_allclose(lit - shaded, expected, rtol=0.02)
 
 
-def test_in_sun_is_the_shadow() -> None:
-    light = _light(DAY)
-    points = np.array([[5.0, 9.0, 0.0], [20.0 - 5.5 * 0.75, 0.0, 0.0], [20.0, 0.0, 5.0]])
-    normals = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, -1.0]])
-    assert light.in_sun(points, normals, np.zeros(3, np.int64)).tolist() == [True, False, False]
-    night = _light(DARK)
-    assert not night.in_sun(points, normals, np.zeros(3, np.int64)).any()
-
-
 def test_a_lamp_weakens_with_the_square_of_its_distance() -> None:
     light = _light(replace(DARK, lamps=(_lamp(),)))
     below, beside, outside = _down(light, [[20.0, 0.0], [22.0, 0.0], [36.0, 0.0]])

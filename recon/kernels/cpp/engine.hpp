@@ -95,7 +95,7 @@ struct Targets { // of one step of training: recon.training.losses
 struct Memory { // what training remembers; any pointer may be null
     float *density;          // [side^3], raised to what was seen
     int support_side;
-    float *hits, *seen_through, *octants, *finest_footprint_m; // recon.training.observation_grid.Support
+    float *hits, *seen_through; // recon.training.observation_grid.ObservationGrid
 };
 
 struct DepthPicture { // what recon.rendering.normals is given

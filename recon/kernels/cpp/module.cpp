@@ -431,15 +431,12 @@ void bind_scene(nb::module_ &m) {
                                      loss_weights[0], loss_weights[1], loss_weights[2],
                                      loss_weights[3]};
             const size_t cells = size_t(self.scene.side) * self.scene.side * self.scene.side;
-            Memory memory = {sized(density, cells, "density"), support_side, nullptr, nullptr,
-                             nullptr, nullptr};
+            Memory memory = {sized(density, cells, "density"), support_side, nullptr, nullptr};
             if (support) {
                 const size_t voxels = size_t(support_side) * support_side * support_side;
-                if (support->size() != 4) throw nb::value_error("support has four arrays");
+                if (support->size() != 2) throw nb::value_error("support has two arrays");
                 memory.hits = sized((*support)[0], voxels, "hits");
                 memory.seen_through = sized((*support)[1], voxels, "seen_through");
-                memory.octants = sized((*support)[2], 8 * voxels, "octants");
-                memory.finest_footprint_m = sized((*support)[3], voxels, "finest_footprint_m");
             }
             float *grad = sized(grad_exposure, 3 * pixels, "grad_exposure");
             const RayGradients of_rays = gradients_of(self, into, rays.count);

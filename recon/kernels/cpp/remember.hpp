@@ -10,7 +10,7 @@ namespace otherlane {
 namespace OTHERLANE_ISA {
 
 constexpr float kHitWeight = 0.05f, kSeenThrough = 0.5f;
-constexpr int kSeenStride = 8, kOctants = 8;
+constexpr int kSeenStride = 8;
 
 // Several threads may meet in one cell; maxima, minima and whole numbers do not mind the order.
 template <class Change> static inline void change(float *cell, Change change) {
@@ -30,9 +30,6 @@ template <class Change> static inline void change(float *cell, Change change) {
 static inline void raise(float *cell, float to) {
     change(cell, [=](float old) { return std::max(old, to); });
 }
-static inline void lower(float *cell, float to) {
-    change(cell, [=](float old) { return std::min(old, to); });
-}
 static inline void count(float *cell) {
     change(cell, [](float old) { return old + 1.0f; });
 }
@@ -44,19 +41,12 @@ static inline int cell_of(const float *unit, int side) {
     return at;
 }
 
-static void remember_hits(const Call &call, Bundle &bundle, const Memory &memory, int r) {
-    const long ray = bundle.first + r;
-    const float *d = call.rays.directions + 3 * ray;
-    const int octant = (d[0] > 0.0f) * 4 + (d[1] > 0.0f) * 2 + (d[2] > 0.0f);
+static void remember_hits(Bundle &bundle, const Memory &memory, int r) {
     for (int p = bundle.ray_at[r]; p < bundle.ray_at[r + 1]; p++) {
         if (bundle.o_owner[p] != 0 || !(bundle.o_weight[p] >= kHitWeight)) continue;
         const int i = bundle.order[p];
         const float unit[3] = {bundle.places.x[i], bundle.places.y[i], bundle.places.z[i]};
-        const int voxel = cell_of(unit, memory.support_side);
-        count(memory.hits + voxel), count(memory.octants + long(voxel) * kOctants + octant);
-        const float middle = 0.5f * (bundle.o_near[p] + bundle.o_far[p]);
-        const float width = middle * call.rays.pixel_angle[ray];
-        if (width > 0.0f) lower(memory.finest_footprint_m + voxel, width);
+        count(memory.hits + cell_of(unit, memory.support_side));
     }
 }
 
@@ -93,7 +83,7 @@ static void remember(const Call &call, Bundle &bundle, const Memory &memory) {
     }
     if (!memory.hits) return;
     for (int r = 0; r < bundle.rays; r++) {
-        remember_hits(call, bundle, memory, r);
+        remember_hits(bundle, memory, r);
         remember_passed(call, bundle, memory, r);
     }
 }

@@ -9,11 +9,11 @@ what glass, cars and wet roads mirror. Fog lies between. Linear radiance; metres
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int32, Int64
+from jaxtyping import Float64, Int32, Int64
 
 from scenes.worlds.light.irradiance_cache import Gathering
 from scenes.worlds.light.lamps import bulbs, lamp_irradiance
-from scenes.worlds.light.sky import sky_radiance, sun_irradiance, through_air
+from scenes.worlds.light.sky import sky_radiance, through_air
 from scenes.worlds.light.sunshine import SKIN_M, sunlight
 from scenes.worlds.models.mesh import Surface
 from scenes.worlds.models.noise import band, fractal, smoothstep
@@ -99,23 +99,6 @@ class Light:
         for surface, reflectance in _MIRROR.items():
             mirror[self.tracer.mesh.surface[hits.face] == surface] = reflectance
         return mirror, np.einsum("nk,nki->ni", hits.weights, self._gathering.around(hits.face))
-
-    def in_sun(
-        self,
-        points_m: Float64[np.ndarray, "n 3"],
-        normals: Float64[np.ndarray, "n 3"],
-        time_us: Int64[np.ndarray, "n"],
-    ) -> Bool[np.ndarray, "n"]:
-        """Whether each surface point faces the sun (where there is one) and nothing hides it."""
-        to_sun = self.tracer.world.lighting.to_sun
-        lit = normals @ to_sun > 0.0
-        if not sun_irradiance(self.tracer.world.lighting).any():
-            return np.zeros(len(lit), bool)
-        pick = np.flatnonzero(lit)
-        start = points_m[pick] + SKIN_M * normals[pick]
-        towards = np.broadcast_to(to_sun, start.shape).copy()
-        lit[pick] = ~self.tracer.blocked(start, towards, time_us[pick])
-        return lit
 
     def _bundled(
         self,
