@@ -21,7 +21,8 @@ import numpy as np
 import tyro
 
 from benchmarks.machine import Cost, Report, bar, median
-from recon.data.training_data import camera_trajectory, select_frames
+from recon.data.holdout import select_frames
+from recon.data.training_data import camera_trajectory
 from recon.evaluation.evaluate import compare
 from recon.evaluation.metrics import affine_fit, psnr_db
 from recon.rendering.renderer import FieldRenderer, load_renderer

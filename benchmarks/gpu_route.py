@@ -20,7 +20,8 @@ import torch
 import recon.training.loop
 from benchmarks.gpu_kernels import Route, parity, routes, settle, speed
 from recon.config import ReconstructionConfig
-from recon.data.training_data import Data, camera_trajectory, load_data, select_frames
+from recon.data.holdout import select_frames
+from recon.data.training_data import Data, camera_trajectory, load_data
 from recon.evaluation.evaluate import compare
 from recon.evaluation.metrics import affine_fit, psnr_db
 from recon.kernels.backend import Backend

@@ -17,7 +17,8 @@ from jaxtyping import Bool
 
 from benchmarks.machine import Report, bar
 from recon.config import ReconstructionConfig
-from recon.data.training_data import masked_pixels, scaled_camera, select_frames
+from recon.data.holdout import select_frames
+from recon.data.training_data import masked_pixels, scaled_camera
 from recon.evaluation.actor_scores import LEAST_PX, box_pixels
 from recon.evaluation.comparison import Comparison
 from recon.evaluation.evaluate import compare

@@ -25,6 +25,7 @@ from jaxtyping import Bool, Float, Float32
 
 from benchmarks.nerfacto_peer import Nerfacto, Peer, PeerRays
 from recon.config import ReconstructionConfig
+from recon.data.holdout import select_frames
 from recon.data.training_data import (
     Pixels,
     camera_trajectory,
@@ -33,7 +34,6 @@ from recon.data.training_data import (
     masked_pixels,
     pixel_angle,
     scaled_camera,
-    select_frames,
 )
 from recon.evaluation.metrics import affine_fit, flip, psnr_db, ssim
 from recon.recipes import standard

@@ -19,7 +19,8 @@ import tyro
 from jaxtyping import Bool, Int64
 
 from benchmarks.machine import machine
-from recon.data.training_data import scaled_camera, select_frames
+from recon.data.holdout import select_frames
+from recon.data.training_data import scaled_camera
 from recon.rendering.renderer import FieldRenderer
 from recon.scene import Scene, load_scene
 from recon.training.observation import FURTHER, SIDE

@@ -11,7 +11,8 @@ import msgspec
 import torch
 
 from recon.config import ReconstructionConfig
-from recon.data.training_data import Data, load_data, select_frames
+from recon.data.holdout import select_frames
+from recon.data.training_data import Data, load_data
 from recon.evaluation.measured_gains import measure_gains
 from recon.kernels.backend import Backend, backend_named, choose_backend
 from recon.lighting.light_estimation import estimate_daylight

@@ -29,7 +29,7 @@ from scenes.clip import Clip
 from scenes.sensors.camera_look import NEUTRAL, CameraLook
 from scenes.storage.clip_files import read_clip, write_clip
 from scenes.storage.files import write_json
-from scenes.storage.manifests import finished
+from scenes.storage.manifests import Finished, finished
 from scenes.work.short_repr import short_repr
 
 if TYPE_CHECKING:
@@ -248,12 +248,16 @@ def load_scene(folder: Path, backend: str | None = None, drive: Path | None = No
     Raises:
         OtherlaneError: It is not a scene, or damaged, or the backend does not work here.
     """
-    held = finished(folder, "scene")
+    return open_scene(finished(folder, "scene"), backend, drive)
+
+
+def open_scene(held: Finished, backend: str | None = None, drive: Path | None = None) -> Scene:
+    """`load_scene` of a folder whose manifest was read."""
     clip, config = read_clip(held, drive), held.parsed(CONFIG, ReconstructionConfig)
     gains, light = read_gains(held), read_light(held)
     chosen = choose_backend(None if backend is None else backend_named(backend))
     model = new_model(clip, config, chosen)
-    load_model(folder / FIELD, held.read(FIELD), model)
+    load_model(held.folder / FIELD, held.read(FIELD), model)
     return scene_of(clip, config, model, chosen, gains, light)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from scenes.actor import Actor
-from scenes.errors import DriveError
+from scenes.errors import DriveError, OtherlaneError
 from scenes.motion.geometry import rigid_problem
 from scenes.motion.trajectory import Trajectory
 from scenes.sensors.image_stream import ImageStream
@@ -23,6 +23,7 @@ from scenes.sensors.sparse_points import SparsePoints
 from scenes.storage.arrays import DAMAGE
 from scenes.storage.contents import check_contents, read_content
 from scenes.work.short_repr import short_repr
+from scenes.work.suggestions import advice
 
 AS_WRITTEN = "restore it, or write it as LidarStream.files says and import again"
 
@@ -157,6 +158,18 @@ class Clip:
             there = (points.frame_index >= 0) & (points.frame_index < len(stream))
             known |= points.seen_by(index) & there
         return bool(known.all())
+
+    def camera_index(self, name: str, where: str = "camera") -> int:
+        """The place of the camera of that name among `cameras`.
+
+        Raises:
+            OtherlaneError: There is none; `where` the name was written is said.
+        """
+        known = [stream.name for stream in self.cameras]
+        if name not in known:
+            wrong = f"{name!r} is no camera of {self.name}"
+            raise OtherlaneError(where, wrong, advice(name, known, "cameras"))
+        return known.index(name)
 
     def world_from_camera(self, stream: int, time_us: int) -> Float64[np.ndarray, "4 4"]:
         """Pose of a camera at any time of the drive [m]."""

@@ -90,8 +90,8 @@ class PlacedActors:
         return tuple(item.id for item in self.instances)
 
     @property
-    def foreign_ids(self) -> frozenset[int]:
-        """Track ids of those who bring the light of elsewhere along, or none at all."""
+    def asset_ids(self) -> frozenset[int]:
+        """Track ids of assets: captured in other light, or made of materials."""
         pairs = zip(self.instances, self.lights, strict=True)
         return frozenset(
             item.id for item, light in pairs if light is not None or item.field.has_material
@@ -121,15 +121,15 @@ class PlacedActors:
         for k, item in enumerate(self.instances):
             if item.id not in self.wheeled:
                 continue
-            mine = torch.nonzero(instance == k + 1)[:, 0]
-            if not len(mine):
+            its = torch.nonzero(instance == k + 1)[:, 0]
+            if not len(its):
                 continue
-            unit, per_m = self._inside(k, points_m[mine], mine)
-            affine = item.unit_from_world.cpu()[self.moment[mine], :, :3]
-            along = torch.einsum("nij,nj->ni", affine, directions[mine]) / per_m
+            unit, per_m = self._inside(k, points_m[its], its)
+            affine = item.unit_from_world.cpu()[self.moment[its], :, :3]
+            along = torch.einsum("nij,nj->ni", affine, directions[its]) / per_m
             size_m = 1.0 / (per_m[0] * torch.tensor(GROWN))
             points = (unit - 0.5) / per_m + torch.tensor([0.0, 0.0, 0.5]) * size_m
-            found[mine] = under_vehicle(points, along, size_m)
+            found[its] = under_vehicle(points, along, size_m)
         return found
 
     def _inside(
@@ -149,10 +149,10 @@ class PlacedActors:
         """
         found = torch.zeros(len(points_m), dtype=torch.uint8)
         for k, hits in enumerate(self.hits):
-            mine = torch.nonzero(instance == k + 1)[:, 0]
-            unit, _ = self._inside(k, points_m[mine], mine)
-            known = torch.full((len(mine),), OBSERVED, dtype=torch.uint8)
-            found[mine] = known if hits is None else support_of(hits.cpu(), unit)
+            its = torch.nonzero(instance == k + 1)[:, 0]
+            unit, _ = self._inside(k, points_m[its], its)
+            known = torch.full((len(its),), OBSERVED, dtype=torch.uint8)
+            found[its] = known if hits is None else support_of(hits.cpu(), unit)
         return found
 
 

@@ -23,8 +23,9 @@ from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 
 from recon.adapters.nerfstudio_frames import HostFrame, Pictures, host_cameras, host_frame
 from recon.config import ReconstructionConfig
+from recon.data.holdout import select_frames
 from recon.data.opened import hidden_pixels
-from recon.data.training_data import blind_pixels, masked_pixels, select_frames
+from recon.data.training_data import blind_pixels, masked_pixels
 from recon.reconstruct import ReconstructRequest, resolve
 from scenes.clip import Clip
 from scenes.storage.clip_files import load_clip

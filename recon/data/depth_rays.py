@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from recon.data.holdout import nearest_moment, trained_sweeps
 from recon.data.masks import KNOWN_SLACK_US
 from recon.data.opened import is_shown
 from scenes.actor import Actor
@@ -85,43 +86,13 @@ def _sparse_depth_of(clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"
     own = points.seen_by(stream)
     frame, point = points.frame_index[own], points.point_index[own]
     centres = clip.ego.mounted(images.ego_from_camera).at(images.time_us)[:, :3, 3]
-    seen = _trains(clip, images.time_us, trained)[frame]
+    seen = trained[nearest_moment(clip.cameras[0].time_us, images.time_us)][frame]
     for each in np.unique(frame[seen]):
         if images.may_hide(int(each)):
             mine = np.flatnonzero(frame == each)
             seen[mine] = is_shown(clip, stream, int(each), points.position_m[point[mine]])
     frame, point = frame[seen], point[seen]
     return centres[frame], points.position_m[point], images.time_us[frame]
-
-
-def trained_observations(
-    clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"]
-) -> Bool[np.ndarray, "observations"]:
-    """Which observations of sparse points are those of training pictures of a camera."""
-    points = clip.points
-    assert points is not None
-    seen = points.seen_by(stream)
-    trains = _trains(clip, clip.cameras[stream].time_us, trained)
-    seen[seen] = trains[points.frame_index[seen]]
-    return seen
-
-
-def _trains(
-    clip: Clip, time_us: Int64[np.ndarray, "n"], trained: Bool[np.ndarray, "frames"]
-) -> Bool[np.ndarray, "n"]:
-    """Whether the picture of the first camera that is nearest in time to each trains."""
-    apart = np.abs(clip.cameras[0].time_us[:, None] - time_us[None, :])
-    return trained[np.argmin(apart, axis=0)]
-
-
-def trained_sweeps(
-    clip: Clip, stream: int, trained: Bool[np.ndarray, "frames"]
-) -> Int64[np.ndarray, "sweeps"]:
-    """Which sweeps of a lidar were not taken nearest to a held-out picture."""
-    sweeps = clip.lidars[stream]
-    # a turn that is timed by its azimuth has its picture in its middle
-    middle_us = 0 if sweeps.turn_us is None else sweeps.turn_us // 2
-    return np.flatnonzero(_trains(clip, sweeps.time_us + middle_us, trained))
 
 
 def _lidar_depth(

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 
-from recon.data.depth_rays import DepthEvidence, trained_observations, trained_sweeps
+from recon.data.depth_rays import DepthEvidence
+from recon.data.holdout import trained_observations, trained_sweeps
 from scenes.clip import Clip
 from scenes.motion.geometry import invert, transform_points
 from scenes.road.ground import Ground, fit_ground, path_coordinates

@@ -18,7 +18,7 @@ from recon.data.actor_rays import weight_of, with_crossing
 from recon.data.core_rays import solid_rays
 from recon.data.depth_rays import DepthEvidence, load_depth
 from recon.data.free_space import swept_evidence, with_evidence
-from recon.data.holdout import training_frames
+from recon.data.holdout import select_frames
 from recon.data.masks import actor_mask, sky_mask, visible_extent
 from recon.data.occluded_ground import HiddenGround, hidden_ground
 from recon.data.opened import open_picture
@@ -33,7 +33,6 @@ from scenes.sensors.camera import Camera
 from scenes.sensors.images import srgb_from_linear
 from scenes.work.phases import counted
 from scenes.work.short_repr import short_repr
-from scenes.work.suggestions import guess
 
 BOX_MARGIN_PX = 6.0
 """Pixels this near to the box of an actor with a field are drawn more often [px likewise]."""
@@ -191,43 +190,6 @@ def _tensors_on(
 ) -> dict[str, Tensor]:
     values = {field.name: getattr(part, field.name) for field in fields(part)}
     return {name: x.to(device) for name, x in values.items() if isinstance(x, Tensor)}
-
-
-def select_frames(
-    clip: Clip, config: ReconstructionConfig, stream: int
-) -> tuple[Int64[np.ndarray, "trained"], Int64[np.ndarray, "held"]]:
-    """Indices of the pictures of a camera that train, and of those held out.
-
-    Moments are held out, not pictures: what any camera took nearest to a held-out picture of the
-    first camera is held out too.
-
-    Raises:
-        OtherlaneError: Nothing would be left to train on, or the drive has no such camera.
-    """
-    names = [images.name for images in clip.cameras]
-    for name in config.train_cameras:
-        if name not in names:
-            wrong = f"is not one of {clip.name}"
-            raise OtherlaneError(f"camera {name!r}", wrong, guess(name, names))
-    stride = config.frame_stride
-    leading = clip.cameras[0].time_us[::stride]
-    used = np.arange(0, len(clip.cameras[stream]), stride)
-    kept = training_frames(len(leading), config.holdout, config.train_share, config.holdout_first)
-    times = clip.cameras[stream].time_us[used]
-    trains = kept[np.abs(leading[:, None] - times[None, :]).argmin(axis=0)]
-    # before and after the first camera's pictures there is no moment to hold out
-    step_us = int(np.median(np.diff(leading))) if len(leading) > 1 else 0
-    trains |= (times < leading[0] - step_us // 2) | (times > leading[-1] + step_us // 2)
-    if config.train_cameras and names[stream] not in config.train_cameras:
-        trains[:] = False
-    return used[trains], used[~trains]
-
-
-def when_trained(clip: Clip, config: ReconstructionConfig) -> Int64[np.ndarray, "n"]:
-    """Times of all pictures that train [µs], of any camera, increasing."""
-    streams = range(len(clip.cameras))
-    times = [clip.cameras[i].time_us[select_frames(clip, config, i)[0]] for i in streams]
-    return np.unique(np.concatenate(times))
 
 
 def load_data(clip: Clip, config: ReconstructionConfig) -> Data:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
+from recon.data.holdout import select_frames, when_trained
 from recon.data.opened import open_picture
 from recon.data.training_data import (
     camera_trajectory,
@@ -20,8 +21,6 @@ from recon.data.training_data import (
     masked_pixels,
     pixel_angle,
     scaled_camera,
-    select_frames,
-    when_trained,
 )
 from recon.evaluation.actor_scores import ActorScore, actors_summary, road_users, score_actors
 from recon.evaluation.comparison import Comparison

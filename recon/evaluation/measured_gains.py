@@ -14,16 +14,10 @@ from torch import Tensor
 
 from recon.actors.actor_fields import GROWN, core_in_cube
 from recon.actors.placement import PlacedActors
+from recon.data.holdout import select_frames, when_trained
 from recon.data.masks import KNOWN_SLACK_US
 from recon.data.opened import open_picture
-from recon.data.training_data import (
-    camera_trajectory,
-    masked_pixels,
-    pixel_angle,
-    scaled_camera,
-    select_frames,
-    when_trained,
-)
+from recon.data.training_data import camera_trajectory, masked_pixels, pixel_angle, scaled_camera
 from recon.evaluation.actor_scores import box_pixels
 from recon.evaluation.gains import ActorGain
 from recon.field.space import cross_box

@@ -8,7 +8,8 @@ from jaxtyping import Float64
 
 from recon.actors.actor_fields import ActorFields
 from recon.config import ReconstructionConfig
-from recon.data.training_data import actors_to_show, select_frames
+from recon.data.holdout import select_frames
+from recon.data.training_data import actors_to_show
 from recon.field.field import GridField, RadianceField
 from recon.field.photometry import Photometry
 from recon.field.poses import PoseCorrection

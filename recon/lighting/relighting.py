@@ -1,10 +1,10 @@
-"""Light on what was put where it was not recorded, and the shadows that it throws.
+"""Relighting of moved and inserted actors, and the shadows that they cast.
 
-Somebody who is made of materials (`recon.field.material`) sends back the light that comes to its
-surfaces here. Somebody else who comes from elsewhere brings the light along that it was learnt in:
-its radiance is multiplied by the light that a surface with that normal gets here over the light
-that it got there; what it mirrors (`recon.lighting.specular`) by that which comes from where it is
-mirrored. Sun and shadows are those of the scene (`recon.lighting.light_estimation`).
+An asset with materials (`recon.field.material`) is shaded by the light that arrives at its
+surfaces. An asset without them holds the radiance of its own capture: each surface's radiance is
+multiplied by its irradiance in the scene over its irradiance in the capture, and the specular part
+(`recon.lighting.specular`) by the ratio of what the two places reflect. Sun and shadows are those
+of the scene (`recon.lighting.light_estimation`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ def relit(
     placed: PlacedActors,
     boxes: Mapping[int, Box],
 ) -> Float[Tensor, "n 3"]:
-    """Radiance of rays, with the light of here on those who come from elsewhere.
+    """Radiance of rays, with inserted actors lit by the scene.
 
     Args:
         scene: Where they are.
@@ -72,22 +72,22 @@ def relit(
     linear = out.linear
     for k, (item, made) in enumerate(zip(placed.instances, placed.lights, strict=True)):
         share = out.instance_weights[:, k + 1]
-        mine = torch.nonzero(share > (NEGLIGIBLE if made is None else LEAST))[:, 0]
-        if item.id not in placed.foreign_ids or item.id not in boxes or not len(mine):
+        hits = torch.nonzero(share > (NEGLIGIBLE if made is None else LEAST))[:, 0]
+        if item.id not in placed.asset_ids or item.id not in boxes or not len(hits):
             continue
-        seen, range_m, normal = _surface(rays, out, normals, placed, k, mine)
+        seen, range_m, normal = _surface(rays, out, normals, placed, k, hits)
         samples = item.samples or scene.config.sampling.instance_samples
         sight = sight_of(item, seen, range_m, normal, samples)
-        part = share[mine, None]
+        part = share[hits, None]
         if made is None:
-            there = replace(placed, moment=placed.moment[mine])
+            there = replace(placed, moment=placed.moment[hits])
             more = part * _sent_back(scene, seen, sight, boxes[item.id], there)
         else:
             factor = _factor(scene, seen, sight, normal, made, boxes[item.id])
             # a pixel that it shares with others changes by what it adds
-            was = torch.where(part > WHOLE, linear[mine], part * sight.shown)
+            was = torch.where(part > WHOLE, linear[hits], part * sight.shown)
             more = was * (factor - 1.0)
-        linear = linear.index_copy(0, mine, (linear[mine] + more).clamp_min(0.0))
+        linear = linear.index_copy(0, hits, (linear[hits] + more).clamp_min(0.0))
     return linear
 
 
@@ -152,20 +152,20 @@ def _surface(
     normals: Float[Tensor, "n 3"],
     placed: PlacedActors,
     k: int,
-    mine: Int64[Tensor, "mine"],
-) -> tuple[Rays, Float[Tensor, "mine"], Float[Tensor, "mine 3"]]:
+    hits: Int64[Tensor, "hits"],
+) -> tuple[Rays, Float[Tensor, "hits"], Float[Tensor, "hits 3"]]:
     """Rays that see something of the k-th, the distance where it is what they show, and normals."""
     seen = Rays(
-        origins_m=rays.origins_m[mine],
-        directions=rays.directions[mine],
-        pixel_angle=rays.pixel_angle[mine],
-        moment=placed.moment[mine],
+        origins_m=rays.origins_m[hits],
+        directions=rays.directions[hits],
+        pixel_angle=rays.pixel_angle[hits],
+        moment=placed.moment[hits],
     )
-    wins = out.instance[mine] == k + 1
-    normal = normals[mine].float()
+    wins = out.instance[hits] == k + 1
+    normal = normals[hits].float()
     known = wins & torch.isfinite(normal).all(dim=1)
     normal = torch.where(known[:, None], normal, -seen.directions)
-    return seen, torch.where(wins, out.range_m[mine], torch.inf), normal
+    return seen, torch.where(wins, out.range_m[hits], torch.inf), normal
 
 
 def _factor(

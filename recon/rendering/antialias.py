@@ -1,8 +1,8 @@
-"""Several rays for pixels at edges that no picture taught: of foreign models, and of new shadows.
+"""Several rays for pixels at edges that no picture taught: of assets, and of new shadows.
 
-A field that was learnt from a drive's pictures has learnt what their pixels show, a mean over the
-pixel. A model from elsewhere was not learnt from pixels of this size, and one ray through the
-middle of a pixel gives it a staircase for a rim. Labels are those of the middle.
+A field trained on a drive's pictures has learnt their pixels, each a mean over its area. An asset
+was not trained on pixels of this size: one ray through the middle of each would alias its outline.
+Labels are those of the middle.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def antialiased(
     march: March,
     shade: Shade,
 ) -> Float[Tensor, "n 3"]:
-    """Radiance of pixels, with the mean of several rays where foreign models or new shadows end.
+    """Radiance of pixels, with the mean of several rays where assets or new shadows end.
 
     Where there are none it is as it was.
 
@@ -79,12 +79,12 @@ def antialiased(
 def _edges(
     camera: Camera, placed: PlacedActors, out: MarchOutput, linear: Float[Tensor, "n 3"]
 ) -> Int64[Tensor, "k"]:
-    """Pixels at or beside foreign models and new shadows, whose neighbours differ."""
+    """Pixels at or beside assets and new shadows, whose neighbours differ."""
     size = (camera.height, camera.width)
-    foreign = torch.tensor([False, *(number in placed.foreign_ids for number in placed.ids)])
+    of_asset = torch.tensor([False, *(number in placed.asset_ids for number in placed.ids)])
     light, before = (each.mean(dim=1) for each in (linear, out.linear))
     shadow = light < (1.0 - CONTRAST) * before
-    near = _spread((foreign[out.instance] | shadow).view(size).float())
+    near = _spread((of_asset[out.instance] | shadow).view(size).float())
     light = light.view(size)
     bright, dark = _spread(light), -_spread(-light)
     differs: Bool[Tensor, "h w"] = bright - dark > CONTRAST * bright + DIM * light.median()

@@ -24,7 +24,7 @@ from recon.rendering.normals import surface_normals
 from recon.rendering.rays import Rays
 from recon.rendering.shading import shaded
 from recon.rendering.shot import CHANNELS, UNDERBODY, Buffers, Shot, pixel_rays
-from recon.scene import RADIANCE_FIELD, Scene, load_scene
+from recon.scene import RADIANCE_FIELD, Scene, open_scene
 from scenes.clip import Clip
 from scenes.errors import OtherlaneError
 from scenes.storage.manifests import finished
@@ -87,11 +87,12 @@ def load_renderer(
 
     Arguments and errors are those of `recon.scene.load_scene`.
     """
-    kind = finished(folder, "scene").about.get("renderer")
+    held = finished(folder, "scene")
+    kind = held.about.get("renderer")
     if kind != RADIANCE_FIELD:
         wrong = f"is rendered by {kind!r}, which this version does not have"
         raise OtherlaneError(folder, wrong, "a newer version of otherlane")
-    return FieldRenderer(scene=load_scene(folder, backend, drive))
+    return FieldRenderer(scene=open_scene(held, backend, drive))
 
 
 class _Picture:

@@ -41,7 +41,7 @@ def shaded(
     moved = [
         actor.id
         for actor in shot.actors
-        if actor.id in there and (recorded.get(actor.id) != actor or actor.id in placed.foreign_ids)
+        if actor.id in there and (recorded.get(actor.id) != actor or actor.id in placed.asset_ids)
     ]
     if not moved:
         return out.linear

@@ -1,7 +1,7 @@
 """The seam between renderers and all that is made of what they render: `Shot` in, `Buffers` out.
 
 A shot says what picture is wanted: camera, poses, road users, light. A renderer answers with named
-per-pixel arrays, those that were asked for and no more. How it finds them (marching through
+per-pixel arrays, those that were requested and no more. How it finds them (marching through
 fields, merging road users, anti-aliasing, shading) is its own business; labels, exporters, previews
 and jobs know nothing else. The radiance field is one renderer (`recon.rendering.renderer`).
 """
@@ -46,8 +46,8 @@ CHANNELS = MappingProxyType(
         "and distance",
     }
 )
-"""All that a renderer may be asked for, and what each is. Pixels in which the lens sees nothing are
-black, transparent, infinitely far, unobserved, and nobody's."""
+"""Every channel that a renderer may be asked to render, and what it holds. Pixels in which the lens
+sees nothing are black, transparent, infinitely far, unobserved, and nobody's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -92,7 +92,7 @@ class Buffers:
     """What a renderer found for every pixel of a shot."""
 
     channels: Mapping[str, Tensor]
-    """Those asked for, by name (see `CHANNELS`), on the CPU."""
+    """Those requested, by name (see `CHANNELS`), on the CPU."""
     modelled: frozenset[int] = frozenset()
     """Ids of the shot's road users that are drawn apart from the static scene."""
 
@@ -100,8 +100,8 @@ class Buffers:
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self.channels:
-            asked = ", ".join(self.channels) or "nothing"
-            raise KeyError(f"channel {name!r} was not asked for, only {asked}")
+            requested = ", ".join(self.channels) or "nothing"
+            raise KeyError(f"channel {name!r} was not requested, only {requested}")
         return self.channels[name]
 
 

@@ -1,4 +1,4 @@
-"""What a reconstruction is asked for. All losses are means over rays.
+"""The losses of a reconstruction. All are means over rays.
 
 The photometric loss lives in response (sRGB) space, where errors are seen, and knows that a
 clipped pixel only says "at least this bright".

@@ -21,7 +21,8 @@ from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor, nn
 
 from recon.config import ReconstructionConfig
-from recon.data.training_data import scaled_camera, select_frames
+from recon.data.holdout import select_frames
+from recon.data.training_data import scaled_camera
 from recon.kernels.native import native_module, native_problem
 from scenes.clip import Clip
 from scenes.sensors.camera import Camera
@@ -41,7 +42,7 @@ WITHIN, WITHIN_M = 0.03, 0.15
 ONE_SURFACE = 1.5
 """Neighbouring pixels whose distances differ by more than this factor show two surfaces."""
 PACE_M = 10.0
-"""Pictures taken nearby are asked first; a right angle of turning counts as much as this [m]."""
+"""Pictures taken nearby come first; a right angle of turning counts as much as this [m]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -83,34 +84,34 @@ class Observation(nn.Module):
         Args:
             eyes: Poses of the kept pictures, from `eyes`.
             seen: The rays of one picture.
-            forward: Unit vector along which its camera looks: pictures like it are asked first.
+            forward: Unit vector along which its camera looks: pictures like it come first.
         """
         looks = np.isfinite(seen.directions).all(axis=1)
         if not looks.any():
             return np.zeros(len(seen.range_m), bool)
         start = seen.origins_m[looks].mean(axis=0)
         reach = _widest(seen.directions[looks] @ forward) + float(np.arccos(SIDE))
-        asked = [  # the others show what they show from another side
+        candidates = [  # the others show what they show from another side
             eye for eye in eyes if eye.turned(forward) <= reach + self.widest[eye.stream]
         ]
-        asked.sort(key=lambda eye: eye.apart_m(start, forward))
-        lenses = [self.cameras[eye.stream] for eye in asked]
+        candidates.sort(key=lambda eye: eye.apart_m(start, forward))
+        lenses = [self.cameras[eye.stream] for eye in candidates]
         bent = any(lens.distortion or not lens.is_perspective for lens in lenses)
         if bent or native_problem() is not None:
-            return self.observed_reference(asked, seen)
+            return self.observed_reference(candidates, seen)
         found = np.zeros(len(seen.range_m), np.uint8)
         lenses = [(each.fx, each.fy, each.cx, each.cy) for each in self.cameras]
         native_module().observed(
-            [np.ascontiguousarray(eye.world_from_camera[:3]) for eye in asked],
-            [lenses[eye.stream] for eye in asked],
-            [self._nearness(eye) for eye in asked],
+            [np.ascontiguousarray(eye.world_from_camera[:3]) for eye in candidates],
+            [lenses[eye.stream] for eye in candidates],
+            [self._nearness(eye) for eye in candidates],
             np.ascontiguousarray(seen.origins_m), np.ascontiguousarray(seen.directions),
             np.ascontiguousarray(seen.range_m), found, torch.get_num_threads(),
         )  # fmt: skip
         return found.astype(bool)
 
     def observed_reference(self, eyes: "Sequence[Eye]", seen: Surfaces) -> Bool[np.ndarray, "n"]:
-        """Which of the ends of rays any of some pictures showed, asked in turn."""
+        """Which of the ends of rays any of some pictures showed, looked up in turn."""
         found = np.zeros(len(seen.range_m), bool)
         left = np.flatnonzero(np.isfinite(seen.directions).all(axis=1))
         for eye in eyes:
@@ -161,16 +162,16 @@ class Eye:
         range_m = np.linalg.norm(away, axis=1)
         side = np.einsum("ni,ni->n", away, seen.directions) >= SIDE * range_m
         side &= sky | (range_m <= FURTHER * seen.range_m)
-        asked = np.flatnonzero(side)
-        pixels = camera.project(away[asked] @ self.world_from_camera[:3, :3])
+        candidate = np.flatnonzero(side)
+        pixels = camera.project(away[candidate] @ self.world_from_camera[:3, :3])
         with np.errstate(invalid="ignore"):  # NaN is not inside
             inside = np.all((pixels >= 0.0) & (pixels <= [camera.width, camera.height]), axis=1)
-        asked = asked[inside]
+        candidate = candidate[inside]
         corner = _corners(pixels[inside], camera, nearness)
-        there = _is_there(range_m[asked], corner)
-        there = np.where(sky[asked], corner.min(0) == 0.0, there)
+        there = _is_there(range_m[candidate], corner)
+        there = np.where(sky[candidate], corner.min(0) == 0.0, there)
         shown = np.zeros(len(side), bool)
-        shown[asked] = there & (corner.min(0) >= 0.0)
+        shown[candidate] = there & (corner.min(0) >= 0.0)
         return shown
 
 

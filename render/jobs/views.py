@@ -19,10 +19,8 @@ from render.folders.selection import parse_frames, sized
 from render.jobs.job import Task
 from scenes.clip import Clip
 from scenes.edits.edited_scene import EditedScene
-from scenes.errors import OtherlaneError
 from scenes.motion.trajectory import Trajectory
 from scenes.sensors.camera import Camera
-from scenes.work.suggestions import advice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,12 +40,9 @@ def chosen_streams(clip: Clip, names: Sequence[str], flag: str = "--cameras") ->
     Raises:
         OtherlaneError: The clip has no camera of such a name.
     """
-    known = [images.name for images in clip.cameras]
-    for name in names:
-        if name not in known:
-            wrong = f"{name!r} is no camera of {clip.name}"
-            raise OtherlaneError(flag, wrong, advice(name, known, "cameras", ""))
-    return [stream for stream, name in enumerate(known) if not names or name in names]
+    if not names:
+        return list(range(len(clip.cameras)))
+    return sorted({clip.camera_index(name, flag) for name in names})
 
 
 def chosen_views(

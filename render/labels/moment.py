@@ -20,7 +20,7 @@ from scenes.sensors.camera import Camera
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Moment:
-    """One picture, as labels see it. A channel that was not asked for is a `KeyError`."""
+    """One picture, as labels see it. A channel that was not requested is a `KeyError`."""
 
     clip: Clip
     ground: Ground

@@ -42,7 +42,7 @@ PIXEL_LABELS: tuple[PixelLabel, ...] = (
         name="linear",
         definition="Radiance of the scene in linear light, sky included; relative to the mean "
         "exposure of the clip, untouched by the look. Along the pixel's middle, as all labels; at "
-        "edges of who comes from elsewhere, and of new shadows, the mean along nine rays.",
+        "edges of inserted assets, and of new shadows, the mean along nine rays.",
         unit="relative radiance",
         dtype="float16",
         shape="h w 3",

@@ -77,7 +77,7 @@ def preview_picture(
         name = "" if one else record["camera"]["name"]
         shown += panels(pixels, record, width_px, recorded, name)
     first = records[0]
-    stream = clip.cameras[stream_named(clip, first["camera"]["name"])]
+    stream = clip.cameras[clip.camera_index(first["camera"]["name"])]
     seconds = (first["time_us"] - int(stream.time_us[0])) * 1e-6
     left_m = beside_the_drive_m(first, clip)
     where = "on the recorded path"
@@ -88,11 +88,6 @@ def preview_picture(
         where += f"    REJECTED: {100 * least:.0f} % observed"
     across = 2 if one else 4
     return np.asarray(grid(shown, across, title or clip.name, f"{where}    {seconds:.1f} s"))
-
-
-def stream_named(clip: Clip, name: str) -> int:
-    """Which of the clip's cameras has a name."""
-    return next(stream for stream, images in enumerate(clip.cameras) if images.name == name)
 
 
 def beside_the_drive_m(record: Mapping[str, Json], clip: Clip) -> float:
@@ -107,7 +102,7 @@ def recorded_picture(clip: Clip, camera: str, time_us: int) -> UInt8[np.ndarray,
     Raises:
         DriveError: The picture is there, but was replaced or cannot be read.
     """
-    images = clip.cameras[stream_named(clip, camera)]
+    images = clip.cameras[clip.camera_index(camera)]
     found = np.flatnonzero(images.time_us == time_us)
     if not len(found):
         return None

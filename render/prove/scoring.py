@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool
 
-from recon.data.training_data import select_frames
+from recon.data.holdout import select_frames
 from recon.evaluation.comparison import Comparison
 from recon.evaluation.metrics import abs_rel, affine_fit, flip, psnr_db, ssim
 from recon.rendering.shot import Renderer, Shot

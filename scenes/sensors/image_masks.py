@@ -5,6 +5,7 @@ else (white) where they are used. What it hides is treated as what alpha hides
 (`scenes.sensors.images`).
 """
 
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -19,8 +20,9 @@ MODES = ("1", "L", "RGB")
 DRAWN = "a PNG of black and white, grey or RGB: 0 where pictures show the car itself"
 
 
+@lru_cache(maxsize=16)  # a camera's, for all of its pictures
 def decode_mask(data: bytes, path: Path, width: int, height: int) -> Bool[np.ndarray, "h w"]:
-    """Which pixels the bytes of a mask's file, named in errors, leave to be used.
+    """Which pixels the bytes of a mask's file, named in errors, leave to be used; read-only.
 
     Raises:
         DriveError: No such picture, damaged, of another size, or it hides every pixel.
@@ -42,4 +44,5 @@ def decode_mask(data: bytes, path: Path, width: int, height: int) -> Bool[np.nda
     usable = shown.any(axis=-1) if shown.ndim == 3 else shown
     if not usable.any():
         raise DriveError(path, "hides every pixel", DRAWN)
+    usable.flags.writeable = False
     return usable

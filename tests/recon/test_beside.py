@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from recon.config import ReconstructionConfig
-from recon.data.training_data import load_data, select_frames
+from recon.data.holdout import select_frames
+from recon.data.training_data import load_data
 from recon.evaluation.evaluate import evaluate_scene, result
 from recon.kernels.backend import Backend
 from recon.scene import Scene

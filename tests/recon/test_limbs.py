@@ -77,7 +77,7 @@ def test_limbs_belong_to_their_owner() -> None:
     assert placed.ids == (7, 7, 7)
     assert placed.modelled == {7}
     assert [item.samples for item in placed.instances] == [48, 32, 32]
-    assert placed.foreign_ids == {7}
+    assert placed.asset_ids == {7}
     body, left, right = placed.instances
     assert left.field is right.field
     assert left.field is not body.field

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from recon.data.holdout import select_frames
 from recon.data.training_data import (
     MASK_MARGIN_PX,
     camera_trajectory,
@@ -12,7 +13,6 @@ from recon.data.training_data import (
     load_depth,
     load_pixels,
     pixel_angle,
-    select_frames,
 )
 from recon.training.ray_batch import draw_batch
 from scenes.clip import Clip

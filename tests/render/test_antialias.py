@@ -22,10 +22,10 @@ SLOPE = 0.37
 """Of the line, in the picture, right of which somebody is."""
 
 
-def placed(foreign_ids: Collection[int]) -> PlacedActors:
+def placed(asset_ids: Collection[int]) -> PlacedActors:
     """Whom rays meet: one who is foreign, or who was learnt from this drive."""
-    who = staged_with(CapturedLight(cube=torch.ones(6, 3)) if foreign_ids else None)
-    assert who.foreign_ids == frozenset(foreign_ids)
+    who = staged_with(CapturedLight(cube=torch.ones(6, 3)) if asset_ids else None)
+    assert who.asset_ids == frozenset(asset_ids)
     return who
 
 
@@ -56,7 +56,7 @@ def on_the_right(directions: Float[Tensor, "n 3"]) -> Bool[Tensor, "n"]:
 
 
 def pictures(
-    foreign_ids: Collection[int], *, ground: bool = False, shadow: bool = False
+    asset_ids: Collection[int], *, ground: bool = False, shadow: bool = False
 ) -> tuple[Tensor, Tensor]:
     """One ray a pixel, and what becomes of it."""
     pixels = CAMERA.pixel_centres().reshape(-1, 2)
@@ -66,7 +66,7 @@ def pictures(
         directions=torch.from_numpy(along).float(),
         pixel_angle=torch.full((len(pixels),), 0.05),
     )
-    out, who = met(rays, ground=ground), placed(foreign_ids)
+    out, who = met(rays, ground=ground), placed(asset_ids)
     linear = lit(rays, out, ground=ground) if shadow else out.linear
     shot = Shot(camera=CAMERA, world_from_camera=EGO_FROM_CAMERA, time_us=0)
     found = antialiased(

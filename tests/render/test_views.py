@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recon.config import ReconstructionConfig
-from recon.data.training_data import select_frames
+from recon.data.holdout import select_frames
 from render.exporters.exporter import pictures_of
 from render.folders.frames import read_records
 from render.folders.verification import verify_folder
