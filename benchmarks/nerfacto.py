@@ -26,6 +26,7 @@ from jaxtyping import Bool, Float, Float32
 from benchmarks.nerfacto_peer import Nerfacto, Peer, PeerRays
 from recon.config import ReconstructionConfig
 from recon.data.holdout import select_frames
+from recon.data.opened import open_picture
 from recon.data.training_data import (
     Pixels,
     camera_trajectory,
@@ -39,7 +40,7 @@ from recon.evaluation.metrics import affine_fit, flip, psnr_db, ssim
 from recon.recipes import standard
 from scenes.clip import Clip
 from scenes.sensors.camera import camera_rays
-from scenes.sensors.images import resize_linear, srgb_from_linear
+from scenes.sensors.images import srgb_from_linear
 from scenes.storage.clip_files import load_clip
 
 TWO_CORE_MINUTES = (1, 2, 5, 10, 20, 30, 45, 60)
@@ -81,7 +82,7 @@ def held_out(clip: Clip, config: ReconstructionConfig) -> list[Held]:
     result = []
     for frame in held.tolist():
         origins, directions = camera_rays(camera, centres, track, int(images.time_us[frame]))
-        photo = resize_linear(images.read(frame), camera.width, camera.height)
+        photo = open_picture(images, frame, camera)
         result.append(
             Held(
                 frame=frame,
@@ -89,8 +90,8 @@ def held_out(clip: Clip, config: ReconstructionConfig) -> list[Held]:
                 origins_m=origins,
                 directions=directions,
                 pixel_angle=pixel_angle(camera),
-                photo=srgb_from_linear(photo).clip(0, 1).astype(np.float32),
-                counts=~masked_pixels(clip, 0, frame, config.scale),
+                photo=srgb_from_linear(photo.linear).clip(0, 1).astype(np.float32),
+                counts=~(masked_pixels(clip, 0, frame, config.scale) | photo.hidden),
             )
         )
     return result
